@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * This host's own lease in a lockspace: what must be remembered between its machines (join, renew,
+ * leave). Source: lease-algorithms facts, section 3.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "lease/machine-step.h"
+#include "ondisk/host-bitmap.h"
+#include "ondisk/leader-record.h"
+
+/* What is wanted. The caller has checked names (base/fixed-name.h), host_id >= 1, io_timeout
+ * 1..255; the strings are copied. */
+typedef struct HostLeaseWish {
+    const char *lockspace_name;
+    const char *host_name; /* unique to this host, stable across restarts; <= 47 bytes */
+    uint64_t lockspace_offset;
+    uint64_t host_id;
+    uint32_t io_timeout; /* seconds */
+} HostLeaseWish;
+
+typedef struct HostLease {
+    char lockspace_name[FIXED_NAME_SIZE + 1];
+    char host_name[FIXED_NAME_SIZE + 1];
+    uint64_t lockspace_offset;
+    uint64_t host_id;
+    uint32_t io_timeout; /* seconds */
+    Layout layout;       /* known once join has read the area's head */
+
+    LeaderRecord last; /* the record that we last knew to be on disk as ours */
+    /* A write was issued after `last` and its effect is not known: the disk may hold either. */
+    bool write_uncertain;
+    /* The start of the last good renewal (or of the join's write): every deadline counts from it.
+     * CLOCK_BOOTTIME microseconds; 0 before the join. */
+    uint64_t last_renewal_us;
+    /* Somebody else wrote our sector (LEASE_TAKEN, LEASE_ALTERED, LEASE_BAD_RECORD of a renewal):
+     * it is not ours to write any more, whatever it may hold later. */
+    bool lost;
+} HostLease;
+
+void host_lease_init(HostLease *self, const HostLeaseWish *wish);

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Release an exclusively held resource, or take back an acquisition that failed half way
+ * (lease->may_be_owner). Source: lease-algorithms facts, section 7.
+ *
+ * One attempt: our host sector with RELEASED, then the leader. STEP_DONE: nobody needs to wait for
+ * us any more. STEP_FAILED with an I/O fault: run it again (from init) until it is done or the
+ * lockspace is lost; until then the resource is busy on this host. STEP_FAILED with LEASE_NOT_OURS:
+ * the leader on disk is not what we held, nothing more was written; ended (held and may_be_owner
+ * are false), but worth a word.
+ *
+ * Writes wait for every earlier write of ours into the area (fence): what was timed out has landed
+ * or failed before the leader is judged.
+ */
+#pragma once
+
+#include "lease/resource-lease.h"
+
+typedef struct ResourceRelease {
+    ResourceLease *lease; /* not owned; held and may_be_owner are false on STEP_DONE */
+    int state;
+    uint8_t sector[SECTOR_SIZE_MAX];
+} ResourceRelease;
+
+void resource_release_init(ResourceRelease *self, ResourceLease *lease);
+MachineStep resource_release_resume(ResourceRelease *self, const MachineInput *input);

@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A lockspace and one resource in memory, and hosts that want the resource: what the tests of the
+ * resource machines start from. Records are read and set by hand; what a host's area reads would
+ * have shown is made up with world_know().
+ */
+#pragma once
+
+#include "lease/resource-acquire.h"
+#include "lease/resource-release.h"
+#include "ondisk/mode-record.h"
+#include "support/memory-disk.h"
+
+#define WORLD_LOCKSPACE "LS"
+#define WORLD_RESOURCE "res1"
+#define WORLD_IO_TIMEOUT 1u
+#define WORLD_START_US (1000 * USEC_PER_SECOND)
+#define WORLD_VIEWS 2001
+
+typedef struct ResourceWorld {
+    MemoryDisk lockspace;
+    MemoryDisk resource;
+    Layout layout;
+    HostView *views; /* by host id; all zero: nothing known */
+} ResourceWorld;
+
+typedef struct WorldMember {
+    ResourceWorld *world;
+    MemoryHost host;
+    ResourceLease lease;
+    ResourceAcquire acquire;
+    ResourceRelease release;
+} WorldMember;
+
+/* num_hosts 0: as many as the layout has. */
+void world_init(ResourceWorld *self, uint32_t sector_size, uint32_t align_size, uint32_t num_hosts);
+void world_clear(ResourceWorld *self);
+
+LeaderRecord world_leader(const ResourceWorld *self);
+void world_set_leader(ResourceWorld *self, LeaderRecord leader); /* seals it */
+BallotRecord world_ballot(const ResourceWorld *self, uint64_t host_id);
+void world_set_ballot(ResourceWorld *self, uint64_t host_id, BallotRecord ballot); /* seals it */
+void world_set_mode(ResourceWorld *self, uint64_t host_id, ModeRecord mode);
+uint8_t *world_host_sector(ResourceWorld *self, uint64_t host_id);
+LeaderRecord world_host_lease(const ResourceWorld *self, uint64_t host_id);
+void world_set_host_lease(ResourceWorld *self, uint64_t host_id, uint64_t generation,
+                          uint64_t timestamp);
+
+/* The leader names (owner_id, generation) at `version`, as written by `write_id`. */
+void world_set_held(ResourceWorld *self, uint64_t version, uint64_t owner_id, uint64_t generation,
+                    uint64_t write_id);
+/* The area reads showed the host lease that is on disk now for the first time in a read that ended
+ * at live_us; the latest read began at check_us. */
+void world_know(ResourceWorld *self, uint64_t host_id, uint64_t live_us, uint64_t check_us,
+                bool seen_to_change);
+/* A host that renews: host lease and view. */
+void world_set_live(ResourceWorld *self, uint64_t host_id, uint64_t generation);
+
+void member_init(WorldMember *self, ResourceWorld *world, uint64_t host_id, uint64_t generation);
+void member_clear(WorldMember *self);
+MachineStep member_acquire(WorldMember *self);
+MachineStep member_acquire_patient(WorldMember *self);
+MachineStep member_release(WorldMember *self);
+
+/* Runs a machine and calls `meddle` after each step; n_io I/Os have been asked for, the last of
+ * them may be out. */
+typedef void (*Meddle)(WorldMember *self, unsigned n_io, void *user_data);
+MachineStep member_acquire_meddled(WorldMember *self, bool patient, Meddle meddle, void *user_data);
+
+/* The I/Os of a host as text: "R0+2048 W3 L2 ...": reads and writes of the resource by first sector
+ * (+ how many, when more than one), L: the host lease of a host. */
+char *member_trace(const WorldMember *self);
+void assert_failed(const MachineStep *step, LeaseFaultKind kind);
