@@ -1,0 +1,38 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""check-potfiles.py ROOT: ROOT/po/POTFILES.in lists the sources with messages to translate, and no other."""
+
+import pathlib
+import re
+import sys
+
+from findings import c_files, finish, without_comments
+
+MARK = re.compile(r"(?<!\w)(?:_|N_|C_|NC_|ngettext|g_dngettext|g_dpgettext2?)\s*\(")
+
+
+def has_messages(text):
+    text = without_comments(text, keep_strings=False)
+    return any(MARK.search(line) for line in text.split("\n") if not re.match(r"\s*#\s*define\b", line))
+
+
+def main():
+    root = pathlib.Path(sys.argv[1])
+    potfiles = root / "po" / "POTFILES.in"
+    lines = potfiles.read_text().splitlines() if potfiles.exists() else []
+    listed = [name for name in (line.partition("#")[0].strip() for line in lines) if name]
+    offences = [f"po/POTFILES.in: lists {name}, which does not exist"
+                for name in listed if not (root / name).is_file()]
+    offences += [f"po/POTFILES.in: lists {name} twice" for name in sorted(set(listed)) if listed.count(name) > 1]
+    files = c_files(root / "src")
+    for path in files:
+        name = str(path.relative_to(root))
+        marked = has_messages(path.read_text())
+        if marked and name not in listed:
+            offences.append(f"{name}: has messages to translate, but is not in po/POTFILES.in")
+        if name in listed and not marked:
+            offences.append(f"po/POTFILES.in: lists {name}, which has no message to translate")
+    finish(offences, len(files), "C files")
+
+
+main()

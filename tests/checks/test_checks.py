@@ -1,0 +1,328 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Each check passes a small tree that is in order, and refuses it with one offence planted in it."""
+
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+SPDX = "SPDX-License-Identifier: LGPL-2.1-or-later"
+
+GOOD = {
+    "src/layers": f"# {SPDX}\nbase:\nlease: base\ndbus: base lease\n",
+    "src/base/bytes.h": f"/* {SPDX} */\nint bytes_first(const char *text);\n",
+    "src/base/bytes.c": f'/* {SPDX} */\n#include "base/bytes.h"\n#include <string.h>\n'
+                        "int bytes_first(const char *text)\n{\n    return (int)strlen(text);\n}\n",
+    "src/lease/lease.c": f'/* {SPDX} */\n#include "base/bytes.h"\nint lease_length(const char *text);\n'
+                         "int lease_length(const char *text)\n{\n    return bytes_first(text);\n}\n",
+    "src/dbus/service.c": f'/* {SPDX} */\n#include "bailiff-bus-generated.h"\n#include "lease/lease.h"\n'
+                          '#define _(text) gettext(text)\nconst char *name(void)\n{\n    return _("Name");\n}\n',
+    "src/lease/lease.h": f"/* {SPDX} */\n",
+    "po/POTFILES.in": f"# {SPDX}\nsrc/dbus/service.c\n",
+    "introspection/a.xml": f"""<!-- {SPDX} -->
+<node>
+  <!-- a.A: An interface. -->
+  <interface name="a.A">
+    <!--
+      Do:
+      @what: What to do.
+      @done: Whether it was done.
+
+      Does it.
+    -->
+    <method name="Do">
+      <arg name="what" type="s" direction="in"/>
+      <arg name="done" type="b" direction="out"/>
+    </method>
+    <!-- Name: Its name. -->
+    <property name="Name" type="s" access="read"/>
+  </interface>
+</node>
+""",
+    "tests/checks/size-exceptions": f"# {SPDX}\n",
+    "LICENSE": "The licence.\n",
+}
+
+
+def function(name, lines):
+    """A function of so many lines, with braces where only a careless reader counts them."""
+    body = ['    const char *brace = "}{";', "#if 1", "    if (brace) {", "#else", "    if (!brace) {", "#endif",
+            "    } /* } */"]
+    body += ["    brace++;"] * (lines - 3 - len(body))
+    return "\n".join([f"G_GNUC_PURE static int {name}(int a, int (*b)(void))", "{"] + body + ["}"]) + "\n"
+
+
+class Tree(unittest.TestCase):
+    def setUp(self):
+        self.root = pathlib.Path(tempfile.mkdtemp(prefix="checks with blanks "))
+        self.addCleanup(shutil.rmtree, self.root)
+        for name, text in GOOD.items():
+            self.plant(name, text)
+
+    def plant(self, name, text):
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+
+    def change(self, name, old, new):
+        self.assertIn(old, GOOD[name])
+        self.plant(name, GOOD[name].replace(old, new, 1))
+
+    def run_check(self, check, *arguments):
+        environment = dict(os.environ, GIT_CEILING_DIRECTORIES=str(self.root.parent))
+        return subprocess.run([sys.executable, "-B", str(HERE / f"check-{check}.py"), str(self.root), *arguments],
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environment)
+
+    def passes(self, check, *arguments):
+        result = self.run_check(check, *arguments)
+        self.assertEqual(result.returncode, 0, result.stdout)
+        return result.stdout
+
+    def refuses(self, check, words, *arguments):
+        result = self.run_check(check, *arguments)
+        self.assertEqual(result.returncode, 1, result.stdout)
+        self.assertIn(words, result.stdout)
+
+
+class Layers(Tree):
+    def test_in_order(self):
+        self.passes("layers")
+
+    def test_upward_include(self):
+        self.plant("src/base/clock.c", '/* */\n#include "lease/lease.h"\n')
+        self.refuses("layers", "src/base/clock.c:2: includes lease/lease.h, but base may include only: nothing")
+
+    def test_upward_include_in_angles(self):
+        self.plant("src/base/clock.c", "#include <lease/lease.h>\n")
+        self.refuses("layers", "src/base/clock.c:1: includes lease/lease.h")
+
+    def test_commented_include_is_none(self):
+        self.plant("src/base/clock.c", '/*\n#include "lease/lease.h"\n*/\n')
+        self.passes("layers")
+
+    def test_include_without_layer(self):
+        self.change("src/base/bytes.c", '"base/bytes.h"', '"bytes.h"')
+        self.refuses("layers", 'includes "bytes.h": write it with its layer')
+
+    def test_include_by_way_of_parent(self):
+        self.change("src/base/bytes.c", '"base/bytes.h"', '"../lease/lease.h"')
+        self.refuses("layers", "write it with its layer")
+
+    def test_missing_header(self):
+        self.change("src/base/bytes.c", '"base/bytes.h"', '"base/byte.h"')
+        self.refuses("layers", "base/byte.h, which does not exist")
+
+    def test_generated_header_elsewhere(self):
+        self.change("src/lease/lease.c", '"base/bytes.h"', '"bailiff-bus-generated.h"')
+        self.refuses("layers", "is for ctl and dbus only")
+
+    def test_folder_without_rule(self):
+        self.plant("src/extra/extra.c", "int extra;\n")
+        self.refuses("layers", "src/extra: has no line in src/layers")
+
+    def test_file_without_layer(self):
+        self.plant("src/loose.c", "int loose;\n")
+        self.refuses("layers", "src/loose.c: lies in no layer")
+
+    def test_table_that_comes_round(self):
+        self.change("src/layers", "base:", "base: dbus")
+        self.refuses("layers", "base comes round to itself")
+
+    def test_nothing_there(self):
+        for path in self.root.glob("src/*/*"):
+            path.unlink()
+        self.refuses("layers", "found no C files")
+
+
+class Purity(Tree):
+    def archives(self, *flags):
+        compiler, archiver = os.environ.get("CC", "cc"), os.environ.get("AR", "ar")
+        for layer, source in (("base", "bytes"), ("lease", "lease")):
+            subprocess.run([*compiler.split(), "-O1", *flags, "-I", str(self.root / "src"), "-c",
+                            str(self.root / "src" / layer / f"{source}.c"), "-o", str(self.root / f"{layer}.o")],
+                           check=True)
+            subprocess.run([archiver, "rcs", str(self.root / f"{layer}.a"), str(self.root / f"{layer}.o")], check=True)
+        return [f"{layer}={self.root / layer}.a" for layer in ("base", "lease")]
+
+    def test_in_order(self):
+        self.passes("purity", *self.archives("-fstack-protector-all"))
+
+    def test_with_sanitizers(self):
+        self.passes("purity", *self.archives("-fsanitize=address,undefined"))
+
+    def test_clock(self):
+        self.plant("src/base/bytes.c", '#include <time.h>\n#include "base/bytes.h"\n'
+                                       "int bytes_first(const char *text)\n{\n    return (int)time(0);\n}\n")
+        self.refuses("purity", "src/base: base.o needs time", *self.archives())
+
+    def test_call_upwards(self):
+        self.plant("src/base/bytes.c", "int lease_length(const char *text);\n"
+                                       "int bytes_first(const char *text)\n{\n    return lease_length(text);\n}\n")
+        self.refuses("purity", "base.o needs lease_length", *self.archives())
+
+    def test_empty_library(self):
+        archives = self.archives()
+        subprocess.run([os.environ.get("AR", "ar"), "d", str(self.root / "base.a"), "base.o"], check=True)
+        self.refuses("purity", "base: its library is empty", *archives)
+
+
+class Sizes(Tree):
+    def test_in_order(self):
+        self.plant("src/base/long.c", function("long_one", 60))
+        self.assertNotIn("warning", self.passes("sizes"))
+
+    def test_warning(self):
+        self.plant("src/base/long.c", "int before;\n\n" + function("first", 10) + function("long_one", 61))
+        self.assertIn("warning: src/base/long.c:13: long_one: 61 lines", self.passes("sizes"))
+        self.plant("src/base/long.c", "\n" * 601)
+        self.assertIn("warning: src/base/long.c: 601 lines", self.passes("sizes"))
+
+    def test_long_function(self):
+        self.plant("src/base/long.c", function("long_one", 120))
+        self.passes("sizes")
+        self.plant("src/base/long.c", function("long_one", 121))
+        self.refuses("sizes", "src/base/long.c:1: long_one: 121 lines, more than 120")
+
+    def test_long_file(self):
+        self.plant("tests/unit/long.h", "\n" * 1000)
+        self.passes("sizes")
+        self.plant("tests/unit/long.h", "\n" * 1001)
+        self.refuses("sizes", "tests/unit/long.h: 1001 lines, more than 1000")
+
+    def test_exception(self):
+        self.plant("src/base/long.c", function("long_one", 121))
+        self.plant("tests/checks/size-exceptions", "src/base/long.c:long_one  One table.\n")
+        self.passes("sizes")
+        self.plant("tests/checks/size-exceptions", "src/base/long.c:long_one\n")
+        self.refuses("sizes", "has no reason")
+
+    def test_exception_that_is_none(self):
+        self.plant("tests/checks/size-exceptions", "src/base/bytes.c  It was long once.\n")
+        self.refuses("sizes", "src/base/bytes.c is not too long")
+
+
+class Introspection(Tree):
+    def test_in_order(self):
+        self.passes("introspection")
+
+    def test_member_without_comment(self):
+        self.change("introspection/a.xml", "<!-- Name: Its name. -->", "")
+        self.refuses("introspection", "property Name is not documented")
+
+    def test_comment_of_another_member(self):
+        self.change("introspection/a.xml", "Name: Its", "Nmae: Its")
+        self.refuses("introspection", "property Name is not documented")
+
+    def test_interface_without_comment(self):
+        self.change("introspection/a.xml", "a.A: An interface.", "An interface.")
+        self.refuses("introspection", "interface a.A is not documented")
+
+    def test_comment_without_body(self):
+        self.change("introspection/a.xml", "Does it.", "")
+        self.refuses("introspection", "method Do is not documented")
+
+    def test_argument_without_comment(self):
+        self.change("introspection/a.xml", "      @what: What to do.\n", "")
+        self.refuses("introspection", "argument what of Do is not documented")
+
+    def test_comment_without_argument(self):
+        self.change("introspection/a.xml", '<arg name="what" type="s" direction="in"/>', "")
+        self.refuses("introspection", "method Do has no argument what")
+
+    def test_argument_of_two_lines(self):
+        self.change("introspection/a.xml", "What to do.", "What\n      to do.")
+        self.refuses("introspection", "gdbus-codegen does not see '@done:")
+
+    def test_nothing_there(self):
+        (self.root / "introspection/a.xml").unlink()
+        self.refuses("introspection", "found no interfaces")
+
+
+class Potfiles(Tree):
+    def test_in_order(self):
+        self.passes("potfiles")
+
+    def test_not_listed(self):
+        for mark in ('_("a")', 'N_("a")', 'C_("b", "a")', 'ngettext("a", "b", 2)'):
+            self.plant("src/lease/talk.c", f"const char *a = {mark};\n")
+            self.refuses("potfiles", "src/lease/talk.c: has messages to translate, but is not")
+
+    def test_words_that_are_no_messages(self):
+        self.plant("src/lease/talk.c", '/* _("a") */\nconst char *a = "_(";\nint b = x_(1) + ID_N_(2);\n')
+        self.passes("potfiles")
+
+    def test_listed_but_gone(self):
+        (self.root / "src/dbus/service.c").unlink()
+        self.refuses("potfiles", "lists src/dbus/service.c, which does not exist")
+
+    def test_listed_without_message(self):
+        self.plant("po/POTFILES.in", GOOD["po/POTFILES.in"] + "src/base/bytes.c\n")
+        self.refuses("potfiles", "src/base/bytes.c, which has no message")
+
+
+class Spdx(Tree):
+    def test_in_order(self):
+        self.plant("tests/vectors/sector.hex", "00\n")
+        self.plant("data/picture", b"\0\1\2")
+        self.plant("build/generated.c", "int generated;\n")
+        self.passes("spdx")
+
+    def test_no_licence(self):
+        self.plant("data/a.conf", "a = b\n")
+        self.refuses("spdx", "data/a.conf: no SPDX-License-Identifier")
+
+    def test_licence_far_down(self):
+        self.plant("data/a.conf", "\n" * 6 + f"# {SPDX}\n")
+        self.refuses("spdx", "data/a.conf: no SPDX-License-Identifier")
+
+    def test_another_licence(self):
+        self.plant("data/a.conf", f"# {SPDX.replace('LGPL-2.1-or-later', 'MIT')}\n")
+        self.refuses("spdx", "data/a.conf: its licence is MIT")
+
+    @unittest.skipUnless(shutil.which("git"), "git is not installed")
+    def test_files_that_git_ignores(self):
+        subprocess.run(["git", "init", "-q", str(self.root)], check=True)
+        self.plant(".gitignore", "/data/\n")
+        self.plant("data/a.conf", "a = b\n")
+        self.passes("spdx")
+        self.plant("b.conf", "a = b\n")
+        self.refuses("spdx", "b.conf: no SPDX")
+
+
+class Words(Tree):
+    def test_in_order(self):
+        self.plant("README", "It works on a network/work tree, and tests/work is fine.\n")
+        self.passes("words")
+
+    def test_words(self):
+        for words in ("see /wo" "rk/main", "built in /tmp/bui" "ld-x", "by a sub" "agent", "Iss" "ue #12 says"):
+            self.plant("README", f"first\n{words}\n")
+            self.refuses("words", "README:2: ")
+
+
+class TestLists(Tree):
+    def setUp(self):
+        super().setUp()
+        self.plant("tests/meson.build", "files = {\n  'bus': [\n    'join',\n  ],\n  'interop': [\n    'turns',\n  ],\n}\n")
+        self.plant("tests/unit/meson.build", "tests = {\n  'layout': dep,\n# 'crc': dep,\n}\n")
+        for name in ("bus/test_join.py", "interop/test_turns.py", "unit/test-layout.c"):
+            self.plant(f"tests/{name}", "")
+
+    def test_in_order(self):
+        self.passes("test-lists")
+
+    def test_forgotten(self):
+        for name in ("bus/test_turns.py", "interop/test_join.py", "unit/test-crc.c"):
+            with self.subTest(name):
+                self.plant(f"tests/{name}", "")
+                self.refuses("test-lists", f"tests/{name}: is not listed")
+                (self.root / "tests" / name).unlink()
+
+
+if __name__ == "__main__":
+    unittest.main()
