@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Reading /proc/PID/stat.
+ */
+#include "common/process-stat.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Fields as proc(5) counts them; state is the first one after the name. */
+#define FIELD_STATE 3
+#define FIELD_PARENT 4
+#define FIELD_START_TIME 22
+
+/* A name of at most 64 bytes and fifty numbers of at most 20 digits each. */
+#define STAT_MAX 2048
+
+static gboolean parse_number(const char *text, guint64 max, guint64 *ret)
+{
+    guint64 number = 0;
+
+    if (!g_ascii_isdigit(*text))
+        return FALSE;
+    for (; g_ascii_isdigit(*text); text++) {
+        guint64 digit = (guint64)(*text - '0');
+
+        if (number > (max - digit) / 10)
+            return FALSE;
+        number = number * 10 + digit;
+    }
+    *ret = number;
+    return *text == ' ' || *text == '\n' || *text == '\0';
+}
+
+static const char *skip_fields(const char *text, int n)
+{
+    for (; text != NULL && n > 0; n--) {
+        text = strchr(text, ' ');
+        if (text != NULL)
+            text++;
+    }
+    return text;
+}
+
+gboolean process_stat_parse(ProcessStat *ret, const char *text)
+{
+    guint64 pid, parent, start_time;
+    const char *state;
+    const char *field;
+
+    if (!parse_number(text, G_MAXINT32, &pid) || pid == 0)
+        return FALSE;
+    field = strchr(text, ' ');
+    if (field == NULL || field[1] != '(')
+        return FALSE;
+
+    /* All fields after the name are numbers but for the state: the last parenthesis ends the name,
+     * however many there are in it. */
+    state = strrchr(field, ')');
+    if (state == NULL || state[1] != ' ' || !g_ascii_isalpha(state[2]) || state[3] != ' ')
+        return FALSE;
+    state += 2;
+
+    field = skip_fields(state, FIELD_PARENT - FIELD_STATE);
+    if (field == NULL || !parse_number(field, G_MAXINT32, &parent))
+        return FALSE;
+    field = skip_fields(field, FIELD_START_TIME - FIELD_PARENT);
+    if (field == NULL || !parse_number(field, G_MAXUINT64, &start_time))
+        return FALSE;
+
+    *ret = (ProcessStat){
+        .pid = (pid_t)pid, .parent = (pid_t)parent, .state = *state, .start_time = start_time
+    };
+    return TRUE;
+}
+
+ProcessStatResult process_stat_read(ProcessStat *ret, int proc_fd, const char *path)
+{
+    char text[STAT_MAX];
+    ssize_t n;
+    int saved_errno;
+    int fd = openat(proc_fd, path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+
+    if (fd < 0)
+        return errno == ENOENT || errno == ESRCH ? PROCESS_STAT_GONE : PROCESS_STAT_UNREADABLE;
+    do
+        n = read(fd, text, sizeof text - 1);
+    while (n < 0 && errno == EINTR);
+    saved_errno = errno;
+    close(fd);
+
+    if (n < 0)
+        return saved_errno == ESRCH ? PROCESS_STAT_GONE : PROCESS_STAT_UNREADABLE;
+    text[n] = '\0';
+    return process_stat_parse(ret, text) ? PROCESS_STAT_READ : PROCESS_STAT_UNREADABLE;
+}
+
+/* R is the one state in which a thread can be in the midst of making a process; a letter that is
+ * not known may mean anything. */
+static gboolean is_at_rest(char state)
+{
+    return strchr("SDTtZXIP", state) != NULL;
+}
+
+gboolean process_stat_threads_at_rest(int proc_fd, pid_t pid)
+{
+    char path[64];
+    gboolean at_rest = TRUE;
+    struct dirent *entry;
+    DIR *directory;
+    int fd;
+
+    g_snprintf(path, sizeof path, "%d/task", (int)pid);
+    fd = openat(proc_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0)
+        return FALSE;
+    directory = fdopendir(fd);
+    if (directory == NULL) {
+        close(fd);
+        return FALSE;
+    }
+
+    errno = 0;
+    while (at_rest && (entry = readdir(directory)) != NULL) {
+        ProcessStat stat;
+        ProcessStatResult result;
+
+        if (!g_ascii_isdigit(entry->d_name[0]))
+            continue;
+        g_snprintf(path, sizeof path, "%d/task/%.20s/stat", (int)pid, entry->d_name);
+        result = process_stat_read(&stat, proc_fd, path);
+        at_rest =
+            result == PROCESS_STAT_GONE || (result == PROCESS_STAT_READ && is_at_rest(stat.state));
+        errno = 0;
+    }
+    if (errno != 0)
+        at_rest = FALSE;
+    closedir(directory);
+    return at_rest;
+}
