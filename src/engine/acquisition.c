@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Acquiring several leases, all or none.
+ */
+#include "engine/acquisition.h"
+
+#include "base/fixed-name.h"
+#include "common/bailiff-error.h"
+#include "common/boottime.h"
+#include "engine/lockspace-private.h"
+#include "engine/name-error.h"
+#include "engine/registration-private.h"
+#include "engine/resource-private.h"
+
+#define WISHES_MAX 64u
+/* Between two tries for a lease that a live host holds: a few seconds' worth of patience, with
+ * chance in it, so that hosts which wait for the same lease do not try in step. */
+#define WAIT_PAUSE_MIN_US (USEC_PER_SECOND / 2)
+#define WAIT_PAUSE_SPREAD_US USEC_PER_SECOND
+
+typedef struct Acquisition Acquisition;
+
+typedef struct AcquisitionItem {
+    Acquisition *call;
+    BailiffLockspace *lockspace;
+    char *resource_name;
+    char *path;
+    guint64 offset;
+    guint64 required_version;
+    gboolean wait;
+    guint position;            /* in the caller's order */
+    BailiffResource *resource; /* once it is in the lockspace's table for us */
+    gboolean granted;
+    GSource *timer;
+} AcquisitionItem;
+
+struct Acquisition {
+    BailiffRegistration *registration;
+    GTask *task;
+    GCancellable *cancellable; /* the caller's or the registration's wish to stop */
+    GCancellable *of_registration;
+    gulong caller_handler, registration_handler;
+    AcquisitionItem *items; /* in the order in which they are taken */
+    gsize n_items;
+    gsize next;    /* the first that was not started */
+    guint running; /* started and neither granted nor failed */
+    guint undoing; /* releases under way after a failure */
+    gboolean in_order;
+    GError *error; /* the first one */
+};
+
+static void start_items(Acquisition *call);
+static void try_item(AcquisitionItem *item);
+
+static void acquisition_free(Acquisition *call)
+{
+    GCancellable *of_caller = g_task_get_cancellable(call->task);
+
+    if (call->caller_handler != 0)
+        g_cancellable_disconnect(of_caller, call->caller_handler);
+    if (call->registration_handler != 0)
+        g_cancellable_disconnect(call->of_registration, call->registration_handler);
+    for (gsize i = 0; i < call->n_items; i++) {
+        AcquisitionItem *item = &call->items[i];
+
+        if (item->timer != NULL) {
+            g_source_destroy(item->timer);
+            g_source_unref(item->timer);
+        }
+        g_clear_object(&item->lockspace);
+        g_clear_object(&item->resource);
+        g_free(item->resource_name);
+        g_free(item->path);
+    }
+    g_free(call->items);
+    g_clear_object(&call->cancellable);
+    g_clear_object(&call->of_registration);
+    g_clear_error(&call->error);
+    bailiff_registration_end_acquiring(call->registration);
+    g_object_unref(call->registration);
+    g_object_unref(call->task);
+    g_free(call);
+}
+
+/* --- the end --------------------------------------------------------------------------------- */
+
+static void succeed(Acquisition *call)
+{
+    GPtrArray *resources = g_ptr_array_new_with_free_func(g_object_unref);
+
+    g_ptr_array_set_size(resources, (int)call->n_items);
+    for (gsize i = 0; i < call->n_items; i++) {
+        bailiff_resource_publish(call->items[i].resource);
+        resources->pdata[call->items[i].position] = g_object_ref(call->items[i].resource);
+    }
+    g_task_return_pointer(call->task, resources, (GDestroyNotify)g_ptr_array_unref);
+    acquisition_free(call);
+}
+
+/* Who was told to stop is told why: nobody who still listens has cancelled the call himself. */
+static void answer_error(Acquisition *call)
+{
+    g_autoptr(GError) why = NULL;
+
+    if (g_error_matches(call->error, G_IO_ERROR, G_IO_ERROR_CANCELLED)) {
+        if (bailiff_registration_check_ready(call->registration, &why))
+            why =
+                bailiff_error_make(BAILIFF_ERROR_BUSY, "Call again if the leases are still wanted.",
+                                   "The call was given up before it had the leases.");
+        g_clear_error(&call->error);
+        call->error = g_steal_pointer(&why);
+    }
+    g_task_return_error(call->task, g_steal_pointer(&call->error));
+    acquisition_free(call);
+}
+
+static void on_undone(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    Acquisition *call = user_data;
+
+    /* Whether it worked at once or goes on in the background, the caller gets the first error. */
+    bailiff_resource_release_finish(BAILIFF_RESOURCE(source), result, NULL);
+    if (--call->undoing > 0)
+        return;
+    answer_error(call);
+}
+
+/* Nothing runs any more and something failed: what was granted goes back. */
+static void undo(Acquisition *call)
+{
+    call->undoing = 1;
+    for (gsize i = 0; i < call->n_items; i++) {
+        if (!call->items[i].granted)
+            continue;
+        call->undoing++;
+        bailiff_resource_release_async(call->items[i].resource, on_undone, call);
+    }
+    if (--call->undoing == 0)
+        answer_error(call);
+}
+
+/* The last look before leases are handed out: the world may have changed since the machine ended.
+ */
+static gboolean check_still_good(Acquisition *call, GError **error)
+{
+    if (g_cancellable_set_error_if_cancelled(call->cancellable, error) ||
+        !bailiff_registration_check_ready(call->registration, error))
+        return FALSE;
+    for (gsize i = 0; i < call->n_items; i++) {
+        BailiffLockspace *lockspace = call->items[i].lockspace;
+
+        if (!bailiff_lockspace_check_usable(lockspace, error))
+            return FALSE;
+        if (boottime_now() >= bailiff_lockspace_get_fail_at(lockspace)) {
+            bailiff_set_error(error, BAILIFF_ERROR_LOST, "Check the storage, then try again.",
+                              "Lockspace %s has passed its fail deadline.",
+                              bailiff_lockspace_get_name(lockspace));
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+static void go_on(Acquisition *call)
+{
+    if (call->error == NULL && call->next < call->n_items)
+        start_items(call);
+    if (call->running > 0)
+        return;
+    if (call->error == NULL)
+        check_still_good(call, &call->error);
+    if (call->error != NULL)
+        undo(call);
+    else
+        succeed(call);
+}
+
+/* --- one lease ------------------------------------------------------------------------------- */
+
+/* A pause has nothing to wait for any more once the call is stopped. */
+static void end_pauses(Acquisition *call)
+{
+    for (gsize i = 0; i < call->n_items; i++)
+        if (call->items[i].timer != NULL && call->items[i].resource == NULL &&
+            !call->items[i].granted)
+            boottime_source_set(call->items[i].timer, boottime_now());
+}
+
+static void item_failed(AcquisitionItem *item, GError *error)
+{
+    Acquisition *call = item->call;
+
+    if (call->error == NULL)
+        call->error = error;
+    else
+        g_error_free(error);
+    call->running--;
+    /* The others stop at their next chance: nobody needs what they would still get. */
+    g_cancellable_cancel(call->cancellable);
+    end_pauses(call);
+    go_on(call);
+}
+
+static gboolean is_worth_waiting(const GError *error)
+{
+    return g_error_matches(error, BAILIFF_ERROR, BAILIFF_ERROR_HELD) ||
+           g_error_matches(error, BAILIFF_ERROR, BAILIFF_ERROR_BUSY);
+}
+
+static gboolean on_pause_over(gpointer user_data)
+{
+    AcquisitionItem *item = user_data;
+
+    boottime_source_set(item->timer, TIME_NEVER);
+    try_item(item);
+    return G_SOURCE_CONTINUE;
+}
+
+static void pause_item(AcquisitionItem *item)
+{
+    guint64 when_us =
+        time_add(boottime_now(), WAIT_PAUSE_MIN_US + g_random_int() % WAIT_PAUSE_SPREAD_US);
+
+    if (item->timer == NULL) {
+        item->timer = boottime_source_new(when_us);
+        g_source_set_callback(item->timer, on_pause_over, item, NULL);
+        g_source_attach(item->timer, NULL);
+    } else {
+        boottime_source_set(item->timer, when_us);
+    }
+}
+
+static void item_not_now(AcquisitionItem *item, GError *error)
+{
+    g_clear_object(&item->resource);
+    if (item->wait && item->required_version == 0 && item->call->error == NULL &&
+        is_worth_waiting(error) && !g_cancellable_is_cancelled(item->call->cancellable)) {
+        g_error_free(error);
+        pause_item(item);
+        return;
+    }
+    item_failed(item, error);
+}
+
+static void on_acquired(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    AcquisitionItem *item = user_data;
+    GError *error = NULL;
+
+    if (!bailiff_resource_acquire_finish(BAILIFF_RESOURCE(source), result, &error)) {
+        item_not_now(item, error);
+        return;
+    }
+    item->granted = TRUE;
+    item->call->running--;
+    go_on(item->call);
+}
+
+/* One lease machine for each resource on this host, whoever it is for. */
+static gboolean check_not_here(AcquisitionItem *item, GError **error)
+{
+    BailiffResource *here = bailiff_lockspace_find_resource(item->lockspace, item->resource_name);
+    BailiffRegistration *registration;
+
+    if (here == NULL)
+        return TRUE;
+    registration = bailiff_resource_get_registration(here);
+    if (bailiff_resource_get_phase(here) == RESOURCE_PUBLISHED)
+        bailiff_set_error(error, BAILIFF_ERROR_HELD,
+                          "Release it there, or call with the option wait.",
+                          "Resource %s of lockspace %s is held on this host by %s (process %d).",
+                          item->resource_name, bailiff_lockspace_get_name(item->lockspace),
+                          bailiff_registration_get_name(registration),
+                          (int)bailiff_registration_get_pid(registration));
+    else
+        bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Try again, or call with the option wait.",
+                          "Resource %s of lockspace %s is being %s on this host for %s.",
+                          item->resource_name, bailiff_lockspace_get_name(item->lockspace),
+                          bailiff_resource_get_phase(here) == RESOURCE_RELEASING ? "released"
+                                                                                 : "acquired",
+                          bailiff_registration_get_name(registration));
+    return FALSE;
+}
+
+static void try_item(AcquisitionItem *item)
+{
+    GError *error = NULL;
+
+    if (g_cancellable_set_error_if_cancelled(item->call->cancellable, &error)) {
+        item_failed(item, error);
+        return;
+    }
+    if (!bailiff_lockspace_check_usable(item->lockspace, &error) || !check_not_here(item, &error)) {
+        item_not_now(item, error);
+        return;
+    }
+    item->resource = bailiff_resource_new(item->lockspace, item->call->registration,
+                                          item->resource_name, item->path, item->offset);
+    bailiff_lockspace_add_resource(item->lockspace, item->resource);
+    bailiff_resource_acquire_async(item->resource, item->wait, item->required_version,
+                                   item->call->cancellable, on_acquired, item);
+}
+
+static gboolean start_later(gpointer user_data)
+{
+    try_item(user_data);
+    return G_SOURCE_REMOVE;
+}
+
+static void start_items(Acquisition *call)
+{
+    guint limit = call->in_order ? 1 : G_MAXUINT;
+
+    while (call->running < limit && call->next < call->n_items) {
+        call->running++;
+        /* From the main loop, so that a failure cannot end the call inside this loop. */
+        g_idle_add_full(G_PRIORITY_DEFAULT, start_later, &call->items[call->next++], NULL);
+    }
+}
+
+/* --- the beginning --------------------------------------------------------------------------- */
+
+static void on_stop(GCancellable *source, gpointer user_data)
+{
+    Acquisition *call = user_data;
+
+    g_cancellable_cancel(call->cancellable);
+    end_pauses(call);
+}
+
+static int compare_items(gconstpointer a, gconstpointer b)
+{
+    const AcquisitionItem *x = a, *y = b;
+    int order = g_strcmp0(bailiff_lockspace_get_name(x->lockspace),
+                          bailiff_lockspace_get_name(y->lockspace));
+
+    return order != 0 ? order : g_strcmp0(x->resource_name, y->resource_name);
+}
+
+static gboolean check_wish(BailiffEngine *engine, const BailiffLeaseWish *wish, GError **error)
+{
+    if (!bailiff_check_name("lockspace", wish->lockspace, FIXED_NAME_SIZE, error) ||
+        !bailiff_check_name("resource", wish->resource, FIXED_NAME_SIZE, error) ||
+        !bailiff_check_path(wish->path, error))
+        return FALSE;
+    if (bailiff_engine_find_lockspace(engine, wish->lockspace) != NULL)
+        return TRUE;
+    bailiff_set_error(error, BAILIFF_ERROR_NOT_JOINED, "Join it first.",
+                      "Lockspace %s is not joined.", wish->lockspace);
+    return FALSE;
+}
+
+static gboolean check_wishes(BailiffEngine *engine, BailiffRegistration *registration,
+                             const BailiffLeaseWish *wishes, gsize n_wishes, GError **error)
+{
+    if (n_wishes == 0 || n_wishes > WISHES_MAX) {
+        bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT, "Name 1 to 64 leases in one call.",
+                          "%" G_GSIZE_FORMAT " leases were asked for.", n_wishes);
+        return FALSE;
+    }
+    for (gsize i = 0; i < n_wishes; i++) {
+        if (!check_wish(engine, &wishes[i], error))
+            return FALSE;
+        for (gsize j = 0; j < i; j++)
+            if (g_strcmp0(wishes[i].lockspace, wishes[j].lockspace) == 0 &&
+                g_strcmp0(wishes[i].resource, wishes[j].resource) == 0) {
+                bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT, "Name each lease once.",
+                                  "Resource %s of lockspace %s is named twice.", wishes[i].resource,
+                                  wishes[i].lockspace);
+                return FALSE;
+            }
+    }
+    return bailiff_registration_check_ready(registration, error);
+}
+
+static void copy_wish(AcquisitionItem *item, Acquisition *call, BailiffEngine *engine,
+                      const BailiffLeaseWish *wish, guint position)
+{
+    *item = (AcquisitionItem){
+        .call = call,
+        .lockspace = g_object_ref(bailiff_engine_find_lockspace(engine, wish->lockspace)),
+        .resource_name = g_strdup(wish->resource),
+        .path = g_strdup(wish->path),
+        .offset = wish->offset,
+        .required_version = wish->required_version,
+        .wait = wish->wait,
+        .position = position,
+    };
+}
+
+void acquisition_start(BailiffEngine *engine, BailiffRegistration *registration,
+                       const BailiffLeaseWish *wishes, gsize n_wishes, GTask *task)
+{
+    GCancellable *of_caller = g_task_get_cancellable(task);
+    GError *error = NULL;
+    Acquisition *call;
+
+    if (!check_wishes(engine, registration, wishes, n_wishes, &error)) {
+        g_task_return_error(task, error);
+        return;
+    }
+    call = g_new0(Acquisition, 1);
+    call->task = g_object_ref(task);
+    call->registration = g_object_ref(registration);
+    bailiff_registration_begin_acquiring(registration);
+    call->cancellable = g_cancellable_new();
+    call->items = g_new0(AcquisitionItem, n_wishes);
+    call->n_items = n_wishes;
+    for (gsize i = 0; i < n_wishes; i++) {
+        copy_wish(&call->items[i], call, engine, &wishes[i], (guint)i);
+        call->in_order = call->in_order || wishes[i].wait;
+    }
+    qsort(call->items, n_wishes, sizeof *call->items, compare_items);
+
+    if (!bailiff_registration_record_held(registration, wishes, n_wishes, &error)) {
+        call->error = error;
+        undo(call);
+        return;
+    }
+    if (of_caller != NULL)
+        call->caller_handler = g_cancellable_connect(of_caller, G_CALLBACK(on_stop), call, NULL);
+    call->of_registration = g_object_ref(bailiff_registration_get_cancellable(registration));
+    call->registration_handler =
+        g_cancellable_connect(call->of_registration, G_CALLBACK(on_stop), call, NULL);
+    start_items(call);
+}

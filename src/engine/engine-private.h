@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the parts of the model do with the engine that owns them.
+ */
+#pragma once
+
+#include "blockio/block-device.h"
+#include "engine/engine.h"
+#include "engine/held-record.h"
+
+/* No longer to be found, and announced; the caller holds a reference of its own. */
+void bailiff_engine_remove_lockspace(BailiffEngine *self, BailiffLockspace *lockspace);
+void bailiff_engine_remove_registration(BailiffEngine *self, BailiffRegistration *registration);
+
+gboolean bailiff_engine_is_shutting_down(BailiffEngine *self);
+
+/* Where held leases are written down. */
+const char *bailiff_engine_get_runtime_dir(BailiffEngine *self);
+
+/* Busy when a lockspace or a resource of this host lies in that range of the device, or it is being
+ * formatted. */
+gboolean bailiff_engine_check_unused(BailiffEngine *self, const BlockDevice *device, guint64 offset,
+                                     guint64 length, GError **error);
+
+/* Busy while that range is being formatted: half of the check only. */
+gboolean bailiff_engine_check_unclaimed(BailiffEngine *self, const BlockDevice *device,
+                                        guint64 offset, guint64 length, GError **error);
+
+/* A format holds its range from its check to its last write, so that nothing is joined or acquired
+ * there in between. 0 with Busy; else a number for bailiff_engine_unclaim(). */
+guint64 bailiff_engine_claim(BailiffEngine *self, BlockDevice *device, guint64 offset,
+                             guint64 length, GError **error);
+void bailiff_engine_unclaim(BailiffEngine *self, guint64 claim);

@@ -1,0 +1,573 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The engine: what there is, by name and number.
+ */
+#include "engine/engine-private.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/fixed-name.h"
+#include "common/bailiff-error.h"
+#include "engine/area-job.h"
+#include "engine/host-name.h"
+#include "engine/lockspace-private.h"
+#include "engine/name-error.h"
+#include "engine/policy-error.h"
+#include "engine/registration-private.h"
+#include "engine/resource-private.h"
+#include "lease/lease-timing.h"
+
+typedef struct Claim {
+    guint64 id;
+    BlockDevice *device;
+    guint64 offset;
+    guint64 length;
+} Claim;
+
+struct _BailiffEngine {
+    GObject parent_instance;
+
+    char *host_name;
+    char *runtime_dir;
+    guint64 first_id; /* registrations of this daemon's life have this id or a higher one */
+    guint64 next_id;
+    GHashTable *lockspaces;    /* name -> BailiffLockspace */
+    GHashTable *registrations; /* guint64* -> BailiffRegistration */
+    GArray *claims;            /* of Claim: ranges that are being formatted */
+    guint64 next_claim;
+    int lock_fd; /* on the lock file of the runtime directory */
+    gboolean locked;
+    gboolean shutting_down;
+    guint leaving;
+    GTask *shut_down_task;
+};
+
+G_DEFINE_TYPE(BailiffEngine, bailiff_engine, G_TYPE_OBJECT)
+
+enum {
+    SIGNAL_LOCKSPACE_ADDED,
+    SIGNAL_LOCKSPACE_REMOVED,
+    SIGNAL_REGISTRATION_ADDED,
+    SIGNAL_REGISTRATION_REMOVED,
+    N_SIGNALS,
+};
+
+static guint signals[N_SIGNALS];
+
+static void bailiff_engine_finalize(GObject *object)
+{
+    BailiffEngine *self = BAILIFF_ENGINE(object);
+
+    g_hash_table_unref(self->lockspaces);
+    g_hash_table_unref(self->registrations);
+    g_array_unref(self->claims);
+    if (self->lock_fd >= 0)
+        close(self->lock_fd);
+    g_free(self->host_name);
+    g_free(self->runtime_dir);
+    G_OBJECT_CLASS(bailiff_engine_parent_class)->finalize(object);
+}
+
+static void bailiff_engine_class_init(BailiffEngineClass *klass)
+{
+    static const char *const names[N_SIGNALS] = {
+        [SIGNAL_LOCKSPACE_ADDED] = "lockspace-added",
+        [SIGNAL_LOCKSPACE_REMOVED] = "lockspace-removed",
+        [SIGNAL_REGISTRATION_ADDED] = "registration-added",
+        [SIGNAL_REGISTRATION_REMOVED] = "registration-removed",
+    };
+
+    G_OBJECT_CLASS(klass)->finalize = bailiff_engine_finalize;
+    for (guint i = 0; i < N_SIGNALS; i++)
+        signals[i] = g_signal_new(names[i], G_TYPE_FROM_CLASS(klass), G_SIGNAL_RUN_LAST, 0, NULL,
+                                  NULL, NULL, G_TYPE_NONE, 1, G_TYPE_OBJECT);
+}
+
+static void claim_clear(gpointer data)
+{
+    block_device_unref(((Claim *)data)->device);
+}
+
+static void bailiff_engine_init(BailiffEngine *self)
+{
+    self->lock_fd = -1;
+    self->next_claim = 1;
+    self->claims = g_array_new(FALSE, FALSE, sizeof(Claim));
+    g_array_set_clear_func(self->claims, claim_clear);
+    self->lockspaces = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_object_unref);
+    self->registrations =
+        g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_object_unref);
+}
+
+static gboolean open_lock(BailiffEngine *self, GError **error)
+{
+    g_autofree char *path = g_build_filename(self->runtime_dir, "lock", NULL);
+
+    self->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (self->lock_fd >= 0)
+        return TRUE;
+    bailiff_set_error(error, BAILIFF_ERROR_IO_ERROR,
+                      "Mend the directory, or name another one with --runtime-dir.",
+                      "The lock file %s cannot be opened: %s.", path, g_strerror(errno));
+    return FALSE;
+}
+
+/* A daemon that was killed with I/O out to storage that hangs does not end before the storage
+ * answers, and its writes may land until then; it keeps its lock as long. Asked at each join and
+ * not at the start, so that its successor is there to say so. */
+static gboolean check_predecessor_gone(BailiffEngine *self, GError **error)
+{
+    self->locked = self->locked || flock(self->lock_fd, LOCK_EX | LOCK_NB) == 0;
+    if (self->locked)
+        return TRUE;
+    bailiff_set_error(error, BAILIFF_ERROR_BUSY,
+                      "Wait until that process is gone (its storage may have to answer first).",
+                      "Another bailiffd still uses the runtime directory %s.", self->runtime_dir);
+    return FALSE;
+}
+
+BailiffEngine *bailiff_engine_new(const BailiffEngineConfig *config, GError **error)
+{
+    g_autoptr(BailiffEngine) self = g_object_new(BAILIFF_TYPE_ENGINE, NULL);
+    struct stat facts;
+
+    self->host_name =
+        config->host_name != NULL ? g_strdup(config->host_name) : bailiff_host_name_default(error);
+    if (self->host_name == NULL ||
+        !bailiff_check_name("host", self->host_name, HOST_NAME_MAX_LENGTH, error))
+        return NULL;
+    self->runtime_dir = g_strdup(config->runtime_dir);
+    if (stat(self->runtime_dir, &facts) != 0 || !S_ISDIR(facts.st_mode)) {
+        bailiff_set_error(error, BAILIFF_ERROR_IO_ERROR,
+                          "Make the directory, or name another one with --runtime-dir.",
+                          "The runtime directory %s cannot be used.", self->runtime_dir);
+        return NULL;
+    }
+    if (!open_lock(self, error))
+        return NULL;
+    self->first_id = self->next_id = held_records_highest_id(self->runtime_dir) + 1;
+    return g_steal_pointer(&self);
+}
+
+const char *bailiff_engine_get_host_name(BailiffEngine *self)
+{
+    return self->host_name;
+}
+
+const char *bailiff_engine_get_watchdog_state(BailiffEngine *self)
+{
+    return "disarmed";
+}
+
+const char *bailiff_engine_get_runtime_dir(BailiffEngine *self)
+{
+    return self->runtime_dir;
+}
+
+gboolean bailiff_engine_is_shutting_down(BailiffEngine *self)
+{
+    return self->shutting_down;
+}
+
+BailiffLockspace *bailiff_engine_find_lockspace(BailiffEngine *self, const char *name)
+{
+    return g_hash_table_lookup(self->lockspaces, name);
+}
+
+BailiffRegistration *bailiff_engine_find_registration(BailiffEngine *self, guint64 id)
+{
+    return g_hash_table_lookup(self->registrations, &id);
+}
+
+static GPtrArray *list_values(GHashTable *table)
+{
+    GPtrArray *list = g_ptr_array_new_with_free_func(g_object_unref);
+    GHashTableIter iter;
+    gpointer value;
+
+    g_hash_table_iter_init(&iter, table);
+    while (g_hash_table_iter_next(&iter, NULL, &value))
+        g_ptr_array_add(list, g_object_ref(value));
+    return list;
+}
+
+GPtrArray *bailiff_engine_list_lockspaces(BailiffEngine *self)
+{
+    return list_values(self->lockspaces);
+}
+
+GPtrArray *bailiff_engine_list_registrations(BailiffEngine *self)
+{
+    return list_values(self->registrations);
+}
+
+static gboolean check_accepts_work(BailiffEngine *self, GError **error)
+{
+    if (!self->shutting_down)
+        return TRUE;
+    bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Wait for bailiffd to be started again.",
+                      "bailiffd is shutting down.");
+    return FALSE;
+}
+
+/* --- format and inspect ---------------------------------------------------------------------- */
+
+static gboolean overlaps(const BlockDevice *device, guint64 offset, guint64 length,
+                         const BlockDevice *other, guint64 other_offset, guint64 other_length)
+{
+    return other != NULL &&
+           block_device_get_key_major(device) == block_device_get_key_major(other) &&
+           block_device_get_key_minor(device) == block_device_get_key_minor(other) &&
+           offset < time_add(other_offset, other_length) && other_offset < time_add(offset, length);
+}
+
+gboolean bailiff_engine_check_unclaimed(BailiffEngine *self, const BlockDevice *device,
+                                        guint64 offset, guint64 length, GError **error)
+{
+    for (guint i = 0; i < self->claims->len; i++) {
+        const Claim *claim = &g_array_index(self->claims, Claim, i);
+
+        if (!overlaps(device, offset, length, claim->device, claim->offset, claim->length))
+            continue;
+        bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Wait until it is formatted.",
+                          "%s is being formatted at offset %" G_GUINT64_FORMAT ".",
+                          block_device_get_path(claim->device), claim->offset);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+guint64 bailiff_engine_claim(BailiffEngine *self, BlockDevice *device, guint64 offset,
+                             guint64 length, GError **error)
+{
+    const Claim claim = { self->next_claim, block_device_ref(device), offset, length };
+
+    if (!bailiff_engine_check_unused(self, device, offset, length, error)) {
+        block_device_unref(device);
+        return 0;
+    }
+    self->next_claim++;
+    g_array_append_val(self->claims, claim);
+    return claim.id;
+}
+
+void bailiff_engine_unclaim(BailiffEngine *self, guint64 claim)
+{
+    for (guint i = 0; i < self->claims->len; i++)
+        if (g_array_index(self->claims, Claim, i).id == claim) {
+            g_array_remove_index_fast(self->claims, i);
+            return;
+        }
+}
+
+/* Whatever path led there: the device is compared. */
+gboolean bailiff_engine_check_unused(BailiffEngine *self, const BlockDevice *device, guint64 offset,
+                                     guint64 length, GError **error)
+{
+    GHashTableIter iter, inner;
+    gpointer value, resource;
+
+    if (!bailiff_engine_check_unclaimed(self, device, offset, length, error))
+        return FALSE;
+    g_hash_table_iter_init(&iter, self->lockspaces);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        BailiffLockspace *lockspace = value;
+
+        if (lockspace->state != BAILIFF_LOCKSPACE_LOST &&
+            overlaps(device, offset, length, lockspace->device, lockspace->offset,
+                     MAX(lockspace->layout.align_size, SECTOR_SIZE_MIN))) {
+            bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Leave the lockspace on every host first.",
+                              "Lockspace %s, which this host has joined, lies there.",
+                              lockspace->name);
+            return FALSE;
+        }
+        g_hash_table_iter_init(&inner, lockspace->resources);
+        while (g_hash_table_iter_next(&inner, NULL, &resource)) {
+            if (!overlaps(device, offset, length, bailiff_resource_get_device(resource),
+                          bailiff_resource_get_offset(resource), lockspace->layout.align_size))
+                continue;
+            bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Release it on every host first.",
+                              "Resource %s of lockspace %s, which this host holds, lies there.",
+                              bailiff_resource_get_name(resource), lockspace->name);
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+static gboolean check_format(BailiffEngine *self, const BailiffFormat *format, GError **error)
+{
+    if (!check_accepts_work(self, error) || !bailiff_check_path(format->path, error) ||
+        !bailiff_check_name("lockspace", format->lockspace_name, FIXED_NAME_SIZE, error))
+        return FALSE;
+    if (format->resource_name != NULL &&
+        !bailiff_check_name("resource", format->resource_name, FIXED_NAME_SIZE, error))
+        return FALSE;
+    if (format->io_timeout > IO_TIMEOUT_MAX) {
+        bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT, "Use 1 to 255 seconds.",
+                          "An io timeout of %u seconds is not possible.", format->io_timeout);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+void bailiff_engine_format_async(BailiffEngine *self, const BailiffFormat *format,
+                                 GAsyncReadyCallback callback, gpointer user_data)
+{
+    g_autoptr(GTask) task = g_task_new(self, NULL, callback, user_data);
+    GError *error = NULL;
+
+    if (check_format(self, format, &error))
+        area_format(self, format, task);
+    else
+        g_task_return_error(task, error);
+}
+
+gboolean bailiff_engine_format_finish(BailiffEngine *self, GAsyncResult *result, GError **error)
+{
+    return g_task_propagate_boolean(G_TASK(result), error);
+}
+
+void bailiff_engine_inspect_async(BailiffEngine *self, const char *path, guint64 offset,
+                                  gboolean resource, GAsyncReadyCallback callback,
+                                  gpointer user_data)
+{
+    g_autoptr(GTask) task = g_task_new(self, NULL, callback, user_data);
+    GError *error = NULL;
+    Layout smallest = { .sector_size = SECTOR_SIZE_MIN, .align_size = MEBIBYTE };
+
+    if (!bailiff_check_path(path, &error)) {
+        g_task_return_error(task, error);
+    } else if (!layout_offset_ok(&smallest, offset)) {
+        g_task_return_error(task,
+                            bailiff_error_make(BAILIFF_ERROR_INVALID_ARGUMENT,
+                                               "Use the offset that the area was formatted at.",
+                                               "Offset %" G_GUINT64_FORMAT
+                                               " is not a multiple of 512 bytes, or too large.",
+                                               offset));
+    } else {
+        area_inspect(self, path, offset, resource, task);
+    }
+}
+
+GVariant *bailiff_engine_inspect_finish(BailiffEngine *self, GAsyncResult *result, GError **error)
+{
+    return g_task_propagate_pointer(G_TASK(result), error);
+}
+
+/* --- joining --------------------------------------------------------------------------------- */
+
+static gboolean check_place(BailiffEngine *self, const char *name, const char *path, guint64 offset,
+                            GError **error)
+{
+    GHashTableIter iter;
+    gpointer value;
+
+    g_hash_table_iter_init(&iter, self->lockspaces);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        BailiffLockspace *other = value;
+        gboolean lost = bailiff_lockspace_get_state(other) == BAILIFF_LOCKSPACE_LOST;
+
+        if (g_strcmp0(bailiff_lockspace_get_name(other), name) == 0) {
+            if (lost)
+                continue;
+            bailiff_set_error(error, BAILIFF_ERROR_ALREADY_EXISTS,
+                              "Use it, or leave it before joining it again.",
+                              "Lockspace %s is already %s.", name,
+                              bailiff_lockspace_state_name(bailiff_lockspace_get_state(other)));
+            return FALSE;
+        }
+        if (!lost && g_strcmp0(bailiff_lockspace_get_path(other), path) == 0 &&
+            bailiff_lockspace_get_offset(other) == offset) {
+            bailiff_set_error(error, BAILIFF_ERROR_ALREADY_EXISTS,
+                              "Check path and offset: one place holds one lockspace.",
+                              "Lockspace %s is joined at this place.",
+                              bailiff_lockspace_get_name(other));
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+static gboolean check_join(BailiffEngine *self, const char *name, const char *path, guint64 offset,
+                           guint64 host_id, guint32 io_timeout, GError **error)
+{
+    Layout smallest = { .sector_size = SECTOR_SIZE_MIN, .align_size = MEBIBYTE };
+
+    if (!check_accepts_work(self, error) ||
+        !bailiff_check_name("lockspace", name, FIXED_NAME_SIZE, error) ||
+        !bailiff_check_path(path, error))
+        return FALSE;
+    if (host_id == 0 || host_id > LAYOUT_MAX_HOSTS) {
+        bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT,
+                          "Use 1 to 2000, or less where the lockspace is smaller.",
+                          "Host id %" G_GUINT64_FORMAT " is not possible.", host_id);
+        return FALSE;
+    }
+    if (io_timeout > IO_TIMEOUT_MAX) {
+        bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT, "Use 1 to 255 seconds.",
+                          "An io timeout of %u seconds is not possible.", io_timeout);
+        return FALSE;
+    }
+    if (!layout_offset_ok(&smallest, offset)) {
+        bailiff_set_error(
+            error, BAILIFF_ERROR_INVALID_ARGUMENT,
+            "Use the offset that the lockspace was formatted at.",
+            "Offset %" G_GUINT64_FORMAT " is not a multiple of 512 bytes, or too large.", offset);
+        return FALSE;
+    }
+    return check_place(self, name, path, offset, error) && check_predecessor_gone(self, error) &&
+           held_records_check(self->runtime_dir, self->first_id, name, error);
+}
+
+BailiffLockspace *bailiff_engine_join(BailiffEngine *self, const char *name, const char *path,
+                                      guint64 offset, guint64 host_id, guint32 io_timeout,
+                                      GError **error)
+{
+    BailiffLockspace *lockspace, *lost;
+
+    if (!check_join(self, name, path, offset, host_id, io_timeout, error))
+        return NULL;
+    lost = bailiff_engine_find_lockspace(self, name);
+    if (lost != NULL) {
+        /* Its writes that may still land are fenced: ours wait for them. */
+        bailiff_lockspace_abandon(lost);
+        bailiff_engine_remove_lockspace(self, lost);
+    }
+    lockspace = bailiff_lockspace_new(self, name, path, offset, host_id,
+                                      io_timeout != 0 ? io_timeout : IO_TIMEOUT_DEFAULT);
+    g_hash_table_insert(self->lockspaces, g_strdup(name), lockspace);
+    g_signal_emit(self, signals[SIGNAL_LOCKSPACE_ADDED], 0, lockspace);
+    bailiff_lockspace_start_join(lockspace);
+    return lockspace;
+}
+
+void bailiff_engine_remove_lockspace(BailiffEngine *self, BailiffLockspace *lockspace)
+{
+    g_autoptr(BailiffLockspace) hold = g_object_ref(lockspace);
+
+    if (g_hash_table_lookup(self->lockspaces, bailiff_lockspace_get_name(lockspace)) != lockspace)
+        return;
+    g_hash_table_remove(self->lockspaces, bailiff_lockspace_get_name(lockspace));
+    g_signal_emit(self, signals[SIGNAL_LOCKSPACE_REMOVED], 0, lockspace);
+}
+
+/* --- registering ----------------------------------------------------------------------------- */
+
+static BailiffRegistration *add_registration(BailiffEngine *self, ProcessIdentity *process,
+                                             const char *name, gboolean descendants,
+                                             const FailurePolicy *policy)
+{
+    guint64 id = self->next_id++;
+    BailiffRegistration *registration =
+        bailiff_registration_new(self, id, name, process, descendants, policy);
+
+    g_hash_table_insert(self->registrations, g_memdup2(&id, sizeof id), registration);
+    g_signal_emit(self, signals[SIGNAL_REGISTRATION_ADDED], 0, registration);
+    return registration;
+}
+
+static gboolean check_registration(BailiffEngine *self, const char *name,
+                                   const FailurePolicy *policy, FailurePolicy *ret_policy,
+                                   GError **error)
+{
+    if (policy != NULL)
+        *ret_policy = *policy;
+    else
+        failure_policy_default(ret_policy);
+    return check_accepts_work(self, error) &&
+           bailiff_check_name("registration", name, FIXED_NAME_SIZE, error) &&
+           bailiff_failure_policy_check(ret_policy, error);
+}
+
+/* The kill of this registration would be the kill of all leases. */
+static gboolean check_not_ourselves(ProcessIdentity *process, GError **error)
+{
+    if (process->pid != getpid() && process->pid != 1)
+        return TRUE;
+    bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT,
+                      "Register the process that uses the resource.",
+                      "Process %d cannot be registered: it must not be killed.", (int)process->pid);
+    return FALSE;
+}
+
+BailiffRegistration *bailiff_engine_register_process(BailiffEngine *self, int pidfd,
+                                                     const char *name, gboolean descendants,
+                                                     const FailurePolicy *policy, GError **error)
+{
+    FailurePolicy checked;
+    g_auto(ProcessIdentity) process = { .pidfd = -1 };
+
+    if (!check_registration(self, name, policy, &checked, error) ||
+        !process_identity_from_pidfd(&process, pidfd, error))
+        return NULL;
+    if (!check_not_ourselves(&process, error)) {
+        process.pidfd = -1; /* stays the caller's */
+        return NULL;
+    }
+    return add_registration(self, &process, name, descendants, &checked);
+}
+
+BailiffRegistration *bailiff_engine_register_pid(BailiffEngine *self, pid_t pid, guint64 start_time,
+                                                 const char *name, gboolean descendants,
+                                                 const FailurePolicy *policy, GError **error)
+{
+    FailurePolicy checked;
+    g_auto(ProcessIdentity) process = { .pidfd = -1 };
+
+    if (!check_registration(self, name, policy, &checked, error) ||
+        !process_identity_from_pid(&process, pid, start_time, error) ||
+        !check_not_ourselves(&process, error))
+        return NULL;
+    return add_registration(self, &process, name, descendants, &checked);
+}
+
+void bailiff_engine_remove_registration(BailiffEngine *self, BailiffRegistration *registration)
+{
+    g_autoptr(BailiffRegistration) hold = g_object_ref(registration);
+    guint64 id = bailiff_registration_get_id(registration);
+
+    g_hash_table_remove(self->registrations, &id);
+    g_signal_emit(self, signals[SIGNAL_REGISTRATION_REMOVED], 0, registration);
+}
+
+/* --- the end --------------------------------------------------------------------------------- */
+
+static void on_left(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autoptr(BailiffEngine) self = user_data;
+
+    bailiff_lockspace_leave_finish(BAILIFF_LOCKSPACE(source), result, NULL);
+    if (--self->leaving == 0 && self->shut_down_task != NULL) {
+        g_autoptr(GTask) task = g_steal_pointer(&self->shut_down_task);
+
+        g_task_return_boolean(task, TRUE);
+    }
+}
+
+void bailiff_engine_shut_down_async(BailiffEngine *self, GAsyncReadyCallback callback,
+                                    gpointer user_data)
+{
+    g_autoptr(GPtrArray) lockspaces = bailiff_engine_list_lockspaces(self);
+
+    g_return_if_fail(!self->shutting_down);
+    self->shutting_down = TRUE;
+    self->shut_down_task = g_task_new(self, NULL, callback, user_data);
+    self->leaving = lockspaces->len;
+    for (guint i = 0; i < lockspaces->len; i++)
+        bailiff_lockspace_leave_async(lockspaces->pdata[i], TRUE, on_left, g_object_ref(self));
+    if (lockspaces->len == 0) {
+        g_autoptr(GTask) task = g_steal_pointer(&self->shut_down_task);
+
+        g_task_return_boolean(task, TRUE);
+    }
+}
+
+gboolean bailiff_engine_shut_down_finish(BailiffEngine *self, GAsyncResult *result, GError **error)
+{
+    return g_task_propagate_boolean(G_TASK(result), error);
+}

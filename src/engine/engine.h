@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The model that front ends show: everything that this host has joined and registered.
+ *
+ * All objects of this layer belong to the main loop's thread (the default main context). None of
+ * their functions blocks; what needs storage is asynchronous and runs on the lease workers. Every
+ * GObject property notifies after the whole state is consistent.
+ *
+ * Ownership: an engine owns its lockspaces and registrations, a lockspace owns its hosts and
+ * resources; who is handed one takes a reference if it wants to keep it.
+ */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "failure/failure-policy.h"
+
+typedef struct _BailiffLockspace BailiffLockspace;
+typedef struct _BailiffRegistration BailiffRegistration;
+typedef struct _BailiffResource BailiffResource;
+typedef struct _BailiffHost BailiffHost;
+
+/*
+ * Signals, each with the object as its only argument:
+ *   lockspace-added, lockspace-removed        BailiffLockspace
+ *   registration-added, registration-removed  BailiffRegistration
+ * -removed is emitted when the object is no longer to be found, while it is still whole.
+ */
+#define BAILIFF_TYPE_ENGINE (bailiff_engine_get_type())
+G_DECLARE_FINAL_TYPE(BailiffEngine, bailiff_engine, BAILIFF, ENGINE, GObject)
+
+typedef struct BailiffEngineConfig {
+    const char *host_name;   /* NULL: made of the machine id and the host's name */
+    const char *runtime_dir; /* absolute; where held leases are written down; must exist */
+} BailiffEngineConfig;
+
+/* InvalidArgument when the host name is none, IoError when the machine id or the runtime directory
+ * cannot be used. */
+BailiffEngine *bailiff_engine_new(const BailiffEngineConfig *config, GError **error);
+
+const char *bailiff_engine_get_host_name(BailiffEngine *self);
+/* "disarmed": there is no watchdog. */
+const char *bailiff_engine_get_watchdog_state(BailiffEngine *self);
+
+/* Borrowed; NULL when there is none. */
+BailiffLockspace *bailiff_engine_find_lockspace(BailiffEngine *self, const char *name);
+BailiffRegistration *bailiff_engine_find_registration(BailiffEngine *self, guint64 id);
+/* (element-type BailiffLockspace/BailiffRegistration) new arrays with references. */
+GPtrArray *bailiff_engine_list_lockspaces(BailiffEngine *self);
+GPtrArray *bailiff_engine_list_registrations(BailiffEngine *self);
+
+/* What can be said of an area; strings are borrowed for the call. */
+typedef struct BailiffFormat {
+    const char *path;
+    guint64 offset;
+    const char *lockspace_name;
+    const char *resource_name; /* NULL: format the lockspace itself */
+    guint32 sector_size;       /* 0: as the device says */
+    guint32 align_size;        /* 0: the usual one */
+    guint32 io_timeout;        /* lockspace only, seconds; 0: the default */
+    guint32 max_hosts;         /* resource only; 0: as many as fit */
+    gboolean overwrite;
+} BailiffFormat;
+
+void bailiff_engine_format_async(BailiffEngine *self, const BailiffFormat *format,
+                                 GAsyncReadyCallback callback, gpointer user_data);
+gboolean bailiff_engine_format_finish(BailiffEngine *self, GAsyncResult *result, GError **error);
+
+/* The dictionaries that Manager.InspectLockspace() and InspectResource() document (a{sv}, full
+ * reference). */
+void bailiff_engine_inspect_async(BailiffEngine *self, const char *path, guint64 offset,
+                                  gboolean resource, GAsyncReadyCallback callback,
+                                  gpointer user_data);
+GVariant *bailiff_engine_inspect_finish(BailiffEngine *self, GAsyncResult *result, GError **error);
+
+/* Borrowed object in state joining, or NULL with AlreadyExists, InvalidArgument, Busy. A lockspace
+ * of this name that is lost is replaced. io_timeout 0: the default. */
+BailiffLockspace *bailiff_engine_join(BailiffEngine *self, const char *name, const char *path,
+                                      guint64 offset, guint64 host_id, guint32 io_timeout,
+                                      GError **error);
+
+/* Borrowed. `pidfd` is taken over on success only. policy NULL: the default. */
+BailiffRegistration *bailiff_engine_register_process(BailiffEngine *self, int pidfd,
+                                                     const char *name, gboolean descendants,
+                                                     const FailurePolicy *policy, GError **error);
+/* start_time 0: not checked. */
+BailiffRegistration *bailiff_engine_register_pid(BailiffEngine *self, pid_t pid, guint64 start_time,
+                                                 const char *name, gboolean descendants,
+                                                 const FailurePolicy *policy, GError **error);
+
+/* The end of the daemon, in order: walks the failure policies of every registration that holds
+ * leases, gives leases back, leaves every lockspace, and calls back; at the latest when nothing
+ * more can be done about storage that does not answer. New work is refused (Busy) from now on. */
+void bailiff_engine_shut_down_async(BailiffEngine *self, GAsyncReadyCallback callback,
+                                    gpointer user_data);
+gboolean bailiff_engine_shut_down_finish(BailiffEngine *self, GAsyncResult *result, GError **error);

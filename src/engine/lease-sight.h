@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the two workers of one lockspace and the main loop have to know of each other: the other
+ * hosts as the renewals see them, and until when this host may act on its own lease.
+ *
+ * Reference counted and locked; the lock is held for memory work only, never across I/O.
+ */
+#pragma once
+
+#include <glib.h>
+
+#include "lease/host-view.h"
+
+typedef struct LeaseSight LeaseSight;
+
+LeaseSight *lease_sight_new(const char *lockspace_name, const Layout *layout, guint64 own_host_id,
+                            guint32 own_io_timeout);
+LeaseSight *lease_sight_ref(LeaseSight *self);
+void lease_sight_unref(LeaseSight *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(LeaseSight, lease_sight_unref)
+
+/* One whole lockspace area, as host_table_observe() takes it. */
+void lease_sight_observe(LeaseSight *self, const guint8 *area, guint32 length,
+                         guint64 read_started_us, guint64 read_ended_us);
+HostView lease_sight_view(LeaseSight *self, guint64 host_id);
+guint32 lease_sight_max_hosts(LeaseSight *self);
+
+/* The fail deadline of the latest good renewal; 0 once the lease is lost: nothing may be acquired
+ * any more. */
+void lease_sight_set_valid_until(LeaseSight *self, guint64 valid_until_us);
+guint64 lease_sight_get_valid_until(LeaseSight *self);
+
+/* No new leases any more, while those that are held may still be given back. */
+void lease_sight_close(LeaseSight *self);
+gboolean lease_sight_is_closed(LeaseSight *self);

@@ -1,0 +1,601 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * How a lockspace keeps this host's lease: join, renew, deadlines, failing, leaving.
+ *
+ * The deadlines are main-loop timers on CLOCK_BOOTTIME, armed from the start of the last good
+ * renewal. They need no thread and no I/O to fire: storage that hangs delays nothing here.
+ *
+ * A renewal counts only if it was started (its time stamp taken) before the fail deadline of the
+ * one before it. A later one keeps other hosts away for a little longer, which is welcome while
+ * failure policies run, but never brings the lockspace back.
+ */
+#include "engine/lockspace-private.h"
+
+#include "common/bailiff-error.h"
+#include "common/boottime.h"
+#include "engine/device-opener.h"
+#include "engine/engine-private.h"
+#include "engine/machine-driver.h"
+#include "engine/registration-private.h"
+#include "engine/resource-private.h"
+#include "lease/lease-timing.h"
+
+/* Pause after a renewal that did not work, before the next attempt. */
+#define RETRY_PAUSE_US (USEC_PER_SECOND / 2)
+/* Renewals need two I/Os at a time at most; the rest is room for some that hang. */
+#define RENEWAL_QUEUE_DEPTH 4u
+/* How long an open of the storage may take before the join is called failed. */
+#define OPEN_TIMEOUT_US (30 * USEC_PER_SECOND)
+
+static void start_renewal(BailiffLockspace *self);
+static void go_on_leaving(BailiffLockspace *self);
+
+/* --- timers ---------------------------------------------------------------------------------- */
+
+static void arm(GSource **source, guint64 when_us, GSourceFunc callback, BailiffLockspace *self)
+{
+    if (*source != NULL) {
+        boottime_source_set(*source, when_us);
+        return;
+    }
+    *source = boottime_source_new(when_us);
+    g_source_set_priority(*source, G_PRIORITY_HIGH);
+    g_source_set_callback(*source, callback, self, NULL);
+    g_source_attach(*source, NULL);
+}
+
+static void disarm(GSource **source)
+{
+    if (*source != NULL) {
+        g_source_destroy(*source);
+        g_clear_pointer(source, g_source_unref);
+    }
+}
+
+void bailiff_lockspace_stop_timers(BailiffLockspace *self)
+{
+    disarm(&self->renewal_timer);
+    disarm(&self->deadline_timer);
+    disarm(&self->leave_timer);
+}
+
+/* --- one operation at a time ----------------------------------------------------------------- */
+
+static MachineStep resume_join(void *machine, const MachineInput *input)
+{
+    return host_lease_join_resume(machine, input);
+}
+
+static MachineStep resume_renew(void *machine, const MachineInput *input)
+{
+    return host_lease_renew_resume(machine, input);
+}
+
+static MachineStep resume_leave(void *machine, const MachineInput *input)
+{
+    return host_lease_leave_resume(machine, input);
+}
+
+static void operate(BailiffLockspace *self, MachineJob *job, GAsyncReadyCallback callback)
+{
+    g_assert(!self->operating);
+    self->operating = TRUE;
+    g_clear_object(&self->cancellable);
+    self->cancellable = g_cancellable_new();
+    self->attempt_started_us = boottime_now();
+    job->machine = &self->machine;
+    job->lockspace_device = self->device;
+    /* The reference keeps the machine's memory for as long as the worker may use it. */
+    machine_run_async(self->renewal_worker, job, self->cancellable, callback, g_object_ref(self));
+}
+
+void bailiff_lockspace_abandon(BailiffLockspace *self)
+{
+    self->abandoned = TRUE;
+    bailiff_lockspace_stop_timers(self);
+    if (self->sight != NULL)
+        lease_sight_set_valid_until(self->sight, 0);
+    if (self->cancellable != NULL)
+        g_cancellable_cancel(self->cancellable);
+}
+
+static GError *describe_fault(BailiffLockspace *self, const LeaseFault *fault)
+{
+    LeaseErrorContext context;
+
+    bailiff_lockspace_describe(self, &context);
+    return lease_error_new(fault, &context);
+}
+
+/* --- losing it ------------------------------------------------------------------------------- */
+
+static void become_lost(BailiffLockspace *self, const char *reason)
+{
+    g_autofree char *line = bailiff_error_in_one_line(reason);
+
+    bailiff_lockspace_set_join_ends(self, 0);
+    disarm(&self->deadline_timer);
+    disarm(&self->renewal_timer);
+    if (self->sight != NULL)
+        lease_sight_set_valid_until(self->sight, 0);
+    g_message("Lockspace %s is lost. %s", self->name, line);
+    bailiff_lockspace_set_state(self, BAILIFF_LOCKSPACE_LOST, reason);
+    if (self->leave_tasks->len > 0)
+        go_on_leaving(self);
+}
+
+static GPtrArray *list_all_resources(BailiffLockspace *self)
+{
+    GPtrArray *list = g_ptr_array_new_with_free_func(g_object_unref);
+    GHashTableIter iter;
+    gpointer resource;
+
+    g_hash_table_iter_init(&iter, self->resources);
+    while (g_hash_table_iter_next(&iter, NULL, &resource))
+        g_ptr_array_add(list, g_object_ref(resource));
+    return list;
+}
+
+static void on_granted_given_back(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    bailiff_resource_release_finish(BAILIFF_RESOURCE(source), result, NULL);
+}
+
+static void fail_resources(BailiffLockspace *self, guint64 fail_us)
+{
+    g_autoptr(GPtrArray) list = list_all_resources(self);
+
+    for (guint i = 0; i < list->len; i++) {
+        BailiffResource *one = list->pdata[i];
+
+        /* What is still being acquired is used by nobody: its machine stops by itself, since
+         * nothing is valid any more. */
+        if (bailiff_resource_get_phase(one) == RESOURCE_PUBLISHED)
+            bailiff_registration_start_failing(bailiff_resource_get_registration(one), fail_us);
+        else if (bailiff_resource_get_phase(one) == RESOURCE_GRANTED)
+            /* Of a call that still waits for other leases, and will not get this one. */
+            bailiff_resource_release_async(one, on_granted_given_back, NULL);
+        else if (bailiff_resource_get_phase(one) == RESOURCE_RELEASING)
+            bailiff_resource_abandon(one);
+    }
+}
+
+/* From now on this host does not rely on its lease. For good: whatever the storage does next. */
+static void fail_now(BailiffLockspace *self, guint64 fail_us, const char *reason)
+{
+    g_autoptr(BailiffLockspace) hold = g_object_ref(self);
+    g_autofree char *kept = g_strdup(reason);
+    g_autofree char *line = bailiff_error_in_one_line(reason);
+
+    if (self->state == BAILIFF_LOCKSPACE_FAILING || self->state == BAILIFF_LOCKSPACE_LOST)
+        return;
+    if (self->state == BAILIFF_LOCKSPACE_JOINING) {
+        become_lost(self, kept);
+        return;
+    }
+    lease_sight_set_valid_until(self->sight, 0);
+    g_message("Lockspace %s is failing: failure policies start now. %s", self->name, line);
+    bailiff_lockspace_set_state(self, BAILIFF_LOCKSPACE_FAILING, kept);
+    bailiff_lockspace_emit_lease_lost(self, kept);
+    fail_resources(self, fail_us);
+    bailiff_lockspace_check_cleared(self);
+}
+
+static void give_back(BailiffLockspace *self);
+
+void bailiff_lockspace_check_cleared(BailiffLockspace *self)
+{
+    g_autofree char *reason = NULL;
+
+    if (self->leave_tasks->len > 0 &&
+        (self->state == BAILIFF_LOCKSPACE_LEAVING || self->state == BAILIFF_LOCKSPACE_FAILING)) {
+        go_on_leaving(self);
+        return;
+    }
+    /* An empty table: every registration is cleared of its leases here, and no write of ours into
+     * a resource is in flight that could land when somebody else holds it. */
+    if (self->state != BAILIFF_LOCKSPACE_FAILING || g_hash_table_size(self->resources) > 0)
+        return;
+    reason = g_strdup(self->reason);
+    become_lost(self, reason);
+    /* Nothing uses the lease any more: if the storage answers again, others need not wait. */
+    if (!self->abandoned && !self->operating && self->last_renewal_worked)
+        give_back(self);
+}
+
+/* --- deadlines ------------------------------------------------------------------------------- */
+
+static gboolean on_deadline(gpointer user_data);
+
+static void arm_deadlines(BailiffLockspace *self)
+{
+    guint64 next = boottime_now() < bailiff_lockspace_get_late_at(self)
+                       ? bailiff_lockspace_get_late_at(self)
+                       : bailiff_lockspace_get_fail_at(self);
+
+    arm(&self->deadline_timer, next, on_deadline, self);
+}
+
+static const char *first_line_or(const char *text, const char *otherwise)
+{
+    return text != NULL && *text != '\0' ? text : otherwise;
+}
+
+static gboolean on_deadline(gpointer user_data)
+{
+    g_autoptr(BailiffLockspace) self = g_object_ref(user_data);
+    guint64 now = boottime_now();
+    guint64 fail_at = bailiff_lockspace_get_fail_at(self);
+    g_autofree char *reason = g_strdup(first_line_or(
+        self->reason, "The storage does not answer.\nCheck the storage and the way to it."));
+
+    if (now >= fail_at || self->state == BAILIFF_LOCKSPACE_JOINING) {
+        g_autofree char *text = g_strdup_printf("No renewal has worked for %u seconds: %s",
+                                                8 * self->io_timeout, reason);
+
+        boottime_source_set(self->deadline_timer, TIME_NEVER);
+        fail_now(self, fail_at, text);
+        return G_SOURCE_CONTINUE;
+    }
+    arm_deadlines(self);
+    if (now >= bailiff_lockspace_get_late_at(self) && self->state == BAILIFF_LOCKSPACE_HELD) {
+        guint64 left = time_since(fail_at, now) / USEC_PER_SECOND;
+
+        g_autofree char *line = bailiff_error_in_one_line(reason);
+
+        g_message("Lockspace %s is late: %" G_GUINT64_FORMAT " seconds until it fails. %s",
+                  self->name, left, line);
+        bailiff_lockspace_set_state(self, BAILIFF_LOCKSPACE_LATE, reason);
+        bailiff_lockspace_emit_renewal_late(self, left, reason);
+    }
+    return G_SOURCE_CONTINUE;
+}
+
+/* --- renewing -------------------------------------------------------------------------------- */
+
+static gboolean on_renewal_due(gpointer user_data)
+{
+    BailiffLockspace *self = user_data;
+
+    boottime_source_set(self->renewal_timer, TIME_NEVER);
+    start_renewal(self);
+    return G_SOURCE_CONTINUE;
+}
+
+static void schedule_renewal(BailiffLockspace *self, guint64 when_us)
+{
+    if (!self->abandoned && self->state != BAILIFF_LOCKSPACE_LOST)
+        arm(&self->renewal_timer, when_us, on_renewal_due, self);
+}
+
+static void note_renewal(BailiffLockspace *self, const GError *error)
+{
+    renewal_history_add(&self->history, self->attempt_started_us, self->machine.renew.read_us,
+                        self->machine.renew.write_us,
+                        error != NULL ? g_strdup(error->message) : NULL);
+}
+
+/* A renewal with time stamp `self->lease.last_renewal_us` is on disk. */
+static void accept_renewal(BailiffLockspace *self)
+{
+    guint64 old_fail_at = bailiff_lockspace_get_fail_at(self);
+    gboolean in_time =
+        self->state == BAILIFF_LOCKSPACE_JOINING || self->lease.last_renewal_us < old_fail_at;
+
+    self->last_renewal_us = self->lease.last_renewal_us;
+    if (self->state == BAILIFF_LOCKSPACE_FAILING || self->state == BAILIFF_LOCKSPACE_LOST)
+        return;
+    if (!in_time) {
+        fail_now(self, old_fail_at,
+                 "The latest renewal came after the fail deadline of the one before it.\n"
+                 "Find out what stopped this host or its storage for so long; join again.");
+        return;
+    }
+    lease_sight_set_valid_until(self->sight, bailiff_lockspace_get_fail_at(self));
+    arm_deadlines(self);
+    bailiff_lockspace_set_join_ends(self, 0);
+    if (self->state == BAILIFF_LOCKSPACE_JOINING)
+        g_message("Lockspace %s is joined: host id %" G_GUINT64_FORMAT
+                  ", generation %" G_GUINT64_FORMAT ".",
+                  self->name, self->host_id, self->generation);
+    if (self->state == BAILIFF_LOCKSPACE_LATE)
+        g_message("Lockspace %s is renewed again.", self->name);
+    if (self->state != BAILIFF_LOCKSPACE_LEAVING)
+        bailiff_lockspace_set_state(self, BAILIFF_LOCKSPACE_HELD, "");
+}
+
+static void renewal_failed(BailiffLockspace *self, const LeaseFault *fault, const GError *error)
+{
+    if (renew_fault_is_fatal(fault)) {
+        fail_now(self, boottime_now(), error->message);
+        disarm(&self->renewal_timer);
+        return;
+    }
+    /* Kept for the deadlines; the state itself says nothing yet. */
+    if (self->state == BAILIFF_LOCKSPACE_HELD || self->state == BAILIFF_LOCKSPACE_LATE ||
+        self->state == BAILIFF_LOCKSPACE_JOINING)
+        bailiff_lockspace_set_state(self, self->state, error->message);
+}
+
+static void on_renewed(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autoptr(BailiffLockspace) self = user_data;
+    LeaseFault fault;
+    gboolean worked = machine_run_finish(result, &fault);
+    g_autoptr(GError) error = worked ? NULL : describe_fault(self, &fault);
+
+    self->operating = FALSE;
+    self->last_renewal_worked = worked;
+    if (self->abandoned)
+        return;
+    note_renewal(self, error);
+    bailiff_lockspace_update_hosts(self);
+    if (worked)
+        accept_renewal(self);
+    else
+        renewal_failed(self, &fault, error);
+
+    if (self->abandoned)
+        return;
+    if (self->state == BAILIFF_LOCKSPACE_LOST) {
+        if (worked && !self->operating)
+            give_back(self);
+        return;
+    }
+    if (worked || !renew_fault_is_fatal(&fault))
+        schedule_renewal(self, worked ? time_add(self->last_renewal_us,
+                                                 timing_renewal_interval(self->io_timeout))
+                                      : time_add(boottime_now(), RETRY_PAUSE_US));
+    if (self->state == BAILIFF_LOCKSPACE_LEAVING)
+        go_on_leaving(self);
+}
+
+static void start_renewal(BailiffLockspace *self)
+{
+    MachineJob job = {
+        .resume = resume_renew,
+        .sight = self->sight,
+        .observe_offset = self->offset,
+        .observe_length = self->layout.align_size,
+    };
+
+    if (self->operating || self->abandoned || self->state == BAILIFF_LOCKSPACE_LOST)
+        return;
+    host_lease_renew_init(&self->machine.renew, &self->lease, NULL);
+    operate(self, &job, on_renewed);
+}
+
+/* --- joining --------------------------------------------------------------------------------- */
+
+typedef struct JoinProgress {
+    BailiffLockspace *lockspace;
+    guint64 expected_us;
+} JoinProgress;
+
+static void join_progress_free(gpointer data)
+{
+    JoinProgress *progress = data;
+
+    g_object_unref(progress->lockspace);
+    g_free(progress);
+}
+
+static gboolean show_join_progress(gpointer user_data)
+{
+    JoinProgress *progress = user_data;
+
+    if (progress->lockspace->state == BAILIFF_LOCKSPACE_JOINING)
+        bailiff_lockspace_set_join_ends(progress->lockspace, progress->expected_us);
+    return G_SOURCE_REMOVE;
+}
+
+/* In the worker's thread. */
+static void on_join_stepped(gpointer machine, gpointer user_data)
+{
+    JoinProgress *latest = user_data;
+    guint64 expected_us = host_lease_join_expected_us(machine);
+    g_autoptr(GSource) source = NULL;
+    JoinProgress *news;
+
+    if (expected_us == latest->expected_us)
+        return;
+    latest->expected_us = expected_us;
+    news = g_new(JoinProgress, 1);
+    *news = (JoinProgress){ g_object_ref(latest->lockspace), expected_us };
+    source = g_idle_source_new();
+    g_source_set_priority(source, G_PRIORITY_DEFAULT);
+    g_source_set_callback(source, show_join_progress, news, join_progress_free);
+    g_source_attach(source, NULL);
+}
+
+static void join_failed(BailiffLockspace *self, const char *reason)
+{
+    if (self->state == BAILIFF_LOCKSPACE_JOINING)
+        become_lost(self, reason);
+    else if (self->state == BAILIFF_LOCKSPACE_LEAVING)
+        go_on_leaving(self);
+}
+
+static void on_joined(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autoptr(BailiffLockspace) self = user_data;
+    LeaseFault fault;
+    gboolean worked = machine_run_finish(result, &fault);
+
+    self->operating = FALSE;
+    if (self->abandoned)
+        return;
+    if (!worked) {
+        g_autoptr(GError) error = describe_fault(self, &fault);
+
+        join_failed(self, error->message);
+        return;
+    }
+    self->last_renewal_us = self->lease.last_renewal_us;
+    self->last_renewal_worked = TRUE;
+    self->sight = lease_sight_new(self->name, &self->lease.layout, self->host_id, self->io_timeout);
+    bailiff_lockspace_set_joined(self, self->lease.last.owner_generation, &self->lease.layout);
+    /* Where the io timeout on disk was long the lease can be past its own deadlines by now. Nobody
+     * relies on it yet: the first renewal has a whole term from now on. */
+    arm(&self->deadline_timer, time_add(boottime_now(), timing_fail(self->io_timeout)), on_deadline,
+        self);
+    if (self->state == BAILIFF_LOCKSPACE_LEAVING)
+        go_on_leaving(self);
+    else
+        /* The lease is as old as the settle time by now: it is shown as held after one renewal. */
+        start_renewal(self);
+}
+
+static void start_join_machine(BailiffLockspace *self)
+{
+    const HostLeaseWish wish = {
+        .lockspace_name = self->name,
+        .host_name = bailiff_engine_get_host_name(self->engine),
+        .lockspace_offset = self->offset,
+        .host_id = self->host_id,
+        .io_timeout = self->io_timeout,
+    };
+    g_autoptr(GError) error = NULL;
+    JoinProgress *progress;
+    MachineJob job = { .resume = resume_join };
+
+    self->renewal_worker = lease_worker_new("bailiff-renew", RENEWAL_QUEUE_DEPTH, &error);
+    if (self->renewal_worker == NULL) {
+        join_failed(self, error->message);
+        return;
+    }
+    /* Lives as long as the lockspace: the worker's last step comes before the task's end. */
+    progress = g_new0(JoinProgress, 1);
+    progress->lockspace = self;
+    g_object_set_data_full(G_OBJECT(self), "bailiff-join-progress", progress, g_free);
+    job.stepped = on_join_stepped;
+    job.stepped_data = progress;
+
+    host_lease_init(&self->lease, &wish);
+    host_lease_join_init(&self->machine.join, &self->lease);
+    operate(self, &job, on_joined);
+}
+
+static void on_device_opened(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autoptr(BailiffLockspace) self = user_data;
+    g_autoptr(GError) error = NULL;
+
+    g_autoptr(BlockDevice) device = device_open_finish(result, &error);
+
+    self->operating = FALSE;
+    if (self->abandoned)
+        return;
+    /* Two lockspaces of one daemon at one place would write into each other, whatever they are
+     * called. */
+    if (device != NULL && self->state == BAILIFF_LOCKSPACE_JOINING &&
+        bailiff_engine_check_unused(self->engine, device, self->offset, SECTOR_SIZE_MIN, &error))
+        self->device = g_steal_pointer(&device);
+    if (self->device == NULL)
+        join_failed(self, error != NULL ? error->message : "");
+    else
+        start_join_machine(self);
+}
+
+void bailiff_lockspace_start_join(BailiffLockspace *self)
+{
+    self->operating = TRUE;
+    device_open_async(self->path, FALSE, OPEN_TIMEOUT_US, on_device_opened, g_object_ref(self));
+}
+
+/* --- leaving --------------------------------------------------------------------------------- */
+
+static void forget_resources(BailiffLockspace *self)
+{
+    g_autoptr(GPtrArray) list = list_all_resources(self);
+
+    for (guint i = 0; i < list->len; i++)
+        bailiff_resource_forget(list->pdata[i]);
+}
+
+static void finish_leaving(BailiffLockspace *self)
+{
+    g_autoptr(BailiffLockspace) hold = g_object_ref(self);
+    g_autoptr(GPtrArray) tasks = g_steal_pointer(&self->leave_tasks);
+
+    self->leave_tasks = g_ptr_array_new_with_free_func(g_object_unref);
+    bailiff_lockspace_abandon(self);
+    forget_resources(self);
+    if (self->engine != NULL) {
+        g_message("Lockspace %s is left%s.", self->name,
+                  self->gave_back ? "" : "; its host lease could not be given back");
+        bailiff_engine_remove_lockspace(self->engine, self);
+        self->engine = NULL;
+    }
+    for (guint i = 0; i < tasks->len; i++)
+        g_task_return_boolean(tasks->pdata[i], TRUE);
+}
+
+static void on_gave_back(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autoptr(BailiffLockspace) self = user_data;
+    LeaseFault fault;
+
+    self->operating = FALSE;
+    self->last_renewal_worked = FALSE; /* nothing to give back a second time */
+    self->gave_back = machine_run_finish(result, &fault);
+    if (self->leave_tasks->len > 0)
+        finish_leaving(self);
+}
+
+static void give_back(BailiffLockspace *self)
+{
+    MachineJob job = { .resume = resume_leave };
+
+    disarm(&self->renewal_timer);
+    host_lease_leave_init(&self->machine.leave, &self->lease);
+    operate(self, &job, on_gave_back);
+}
+
+/* Storage that does not answer cannot hold up a leave for longer than its io timeout once nothing
+ * uses the lease any more. What is in flight then stays fenced, for the next join too; and the host
+ * lease is not given back, so that other hosts wait until it has expired. */
+static gboolean on_leave_timeout(gpointer user_data)
+{
+    BailiffLockspace *self = user_data;
+
+    boottime_source_set(self->leave_timer, TIME_NEVER);
+    finish_leaving(self);
+    return G_SOURCE_CONTINUE;
+}
+
+static void go_on_leaving(BailiffLockspace *self)
+{
+    g_autoptr(GPtrArray) users = bailiff_lockspace_list_registrations(self);
+
+    if (self->abandoned || users->len > 0)
+        return; /* failure policies are being walked */
+    if (self->operating || g_hash_table_size(self->resources) > 0) {
+        if (self->leave_timer == NULL)
+            arm(&self->leave_timer, time_add(boottime_now(), timing_io(self->io_timeout)),
+                on_leave_timeout, self);
+        return;
+    }
+    if (self->sight != NULL && self->last_renewal_worked && !self->gave_back)
+        give_back(self);
+    else
+        finish_leaving(self);
+}
+
+void bailiff_lockspace_start_leave(BailiffLockspace *self)
+{
+    g_autoptr(BailiffLockspace) hold = g_object_ref(self);
+    gboolean joining = self->state == BAILIFF_LOCKSPACE_JOINING;
+
+    if (self->state == BAILIFF_LOCKSPACE_FAILING || self->state == BAILIFF_LOCKSPACE_LEAVING) {
+        go_on_leaving(self);
+        return;
+    }
+    bailiff_lockspace_set_state(self, BAILIFF_LOCKSPACE_LEAVING, "");
+    if (self->sight != NULL)
+        lease_sight_close(self->sight);
+    if (joining && self->cancellable != NULL)
+        g_cancellable_cancel(self->cancellable);
+    fail_resources(self, boottime_now());
+    go_on_leaving(self);
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The inside of a lockspace, shared by its two halves: lockspace.c (what is shown) and
+ * lockspace-lease.c (how the host lease is kept).
+ */
+#pragma once
+
+#include "blockio/block-device.h"
+#include "engine/lease-error.h"
+#include "engine/lease-sight.h"
+#include "engine/lease-worker.h"
+#include "engine/lockspace.h"
+#include "engine/renewal-history.h"
+#include "lease/host-lease-join.h"
+#include "lease/host-lease-leave.h"
+#include "lease/host-lease-renew.h"
+
+struct _BailiffLockspace {
+    GObject parent_instance;
+
+    BailiffEngine *engine; /* owns us; NULL once removed */
+    char *name;
+    char *path;
+    guint64 offset;
+    guint64 host_id;
+    guint32 io_timeout;
+
+    BailiffLockspaceState state;
+    char *reason;
+    guint64 generation;
+    Layout layout;
+    guint64 join_ends_us;
+    guint64 last_renewal_us;
+
+    /* The host lease and its machine belong to the worker while `operating`, to us otherwise. One
+     * operation at a time: its machine must not be touched before the last one's is done. */
+    HostLease lease;
+    union {
+        HostLeaseJoin join;
+        HostLeaseRenew renew;
+        HostLeaseLeave leave;
+    } machine;
+    gboolean operating;
+    GCancellable *cancellable; /* of the operation */
+    gboolean last_renewal_worked;
+    guint64 attempt_started_us;
+
+    BlockDevice *device;
+    LeaseWorker *renewal_worker;
+    LeaseWorker *resource_worker; /* made with the first resource lease */
+    LeaseSight *sight;            /* NULL until joined */
+
+    GSource *renewal_timer;
+    GSource *deadline_timer;
+    GSource *leave_timer;
+
+    GHashTable *hosts;     /* guint64* -> BailiffHost */
+    GHashTable *resources; /* name -> BailiffResource, in every phase */
+    RenewalHistory history;
+
+    GPtrArray *leave_tasks; /* GTask: who waits for the end of leaving */
+    gboolean abandoned;     /* no further operation may be started: replaced or removed */
+    gboolean gave_back;     /* the leave machine has run */
+};
+
+/* lockspace.c */
+void bailiff_lockspace_set_state(BailiffLockspace *self, BailiffLockspaceState state,
+                                 const char *reason);
+void bailiff_lockspace_set_joined(BailiffLockspace *self, guint64 generation, const Layout *layout);
+void bailiff_lockspace_set_join_ends(BailiffLockspace *self, guint64 join_ends_us);
+void bailiff_lockspace_update_hosts(BailiffLockspace *self);
+void bailiff_lockspace_describe(BailiffLockspace *self, LeaseErrorContext *ret);
+void bailiff_lockspace_emit_renewal_late(BailiffLockspace *self, guint64 seconds_left,
+                                         const char *reason);
+void bailiff_lockspace_emit_lease_lost(BailiffLockspace *self, const char *reason);
+
+BailiffLockspace *bailiff_lockspace_new(BailiffEngine *engine, const char *name, const char *path,
+                                        guint64 offset, guint64 host_id, guint32 io_timeout);
+
+/* For resources. */
+BailiffResource *bailiff_lockspace_find_resource(BailiffLockspace *self, const char *name);
+void bailiff_lockspace_add_resource(BailiffLockspace *self, BailiffResource *resource);
+void bailiff_lockspace_publish_resource(BailiffLockspace *self, BailiffResource *resource);
+void bailiff_lockspace_resource_gone(BailiffLockspace *self, BailiffResource *resource);
+void bailiff_lockspace_registrations_changed(BailiffLockspace *self);
+/* TRUE when new leases may be acquired; else Busy, NotJoined or Lost. */
+gboolean bailiff_lockspace_check_usable(BailiffLockspace *self, GError **error);
+/* TRUE while leases may be given back on disk. */
+gboolean bailiff_lockspace_can_release(BailiffLockspace *self);
+
+/* lockspace-lease.c */
+void bailiff_lockspace_start_join(BailiffLockspace *self);
+/* Somebody or something may have become harmless: go on with failing or leaving. */
+void bailiff_lockspace_check_cleared(BailiffLockspace *self);
+void bailiff_lockspace_start_leave(BailiffLockspace *self);
+/* No operation is started any more and the one under way is told to stop. */
+void bailiff_lockspace_abandon(BailiffLockspace *self);
+void bailiff_lockspace_stop_timers(BailiffLockspace *self);

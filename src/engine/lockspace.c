@@ -1,0 +1,495 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A lockspace: the part that others see. How the host lease is kept is in lockspace-lease.c.
+ */
+#include "engine/lockspace-private.h"
+
+#include "common/bailiff-error.h"
+#include "common/boottime.h"
+#include "engine/engine-private.h"
+#include "engine/host-private.h"
+#include "engine/registration-private.h"
+#include "engine/resource-private.h"
+#include "lease/lease-timing.h"
+
+G_DEFINE_TYPE(BailiffLockspace, bailiff_lockspace, G_TYPE_OBJECT)
+
+enum {
+    PROP_STATE = 1,
+    PROP_REASON,
+    PROP_GENERATION,
+    PROP_SECTOR_SIZE,
+    PROP_ALIGN_SIZE,
+    PROP_JOIN_ENDS_AT,
+    N_PROPS,
+};
+
+enum {
+    SIGNAL_HOST_ADDED,
+    SIGNAL_HOST_STATE_CHANGED,
+    SIGNAL_RESOURCE_ADDED,
+    SIGNAL_RESOURCE_REMOVED,
+    SIGNAL_REGISTRATIONS_CHANGED,
+    SIGNAL_RENEWAL_LATE,
+    SIGNAL_LEASE_LOST,
+    N_SIGNALS,
+};
+
+static GParamSpec *props[N_PROPS];
+static guint signals[N_SIGNALS];
+
+const char *bailiff_lockspace_state_name(BailiffLockspaceState state)
+{
+    static const char *const names[] = {
+        [BAILIFF_LOCKSPACE_JOINING] = "joining", [BAILIFF_LOCKSPACE_HELD] = "held",
+        [BAILIFF_LOCKSPACE_LATE] = "late",       [BAILIFF_LOCKSPACE_FAILING] = "failing",
+        [BAILIFF_LOCKSPACE_LEAVING] = "leaving", [BAILIFF_LOCKSPACE_LOST] = "lost",
+    };
+
+    g_return_val_if_fail((gsize)state < G_N_ELEMENTS(names), "lost");
+    return names[state];
+}
+
+static void bailiff_lockspace_get_property(GObject *object, guint id, GValue *value,
+                                           GParamSpec *spec)
+{
+    BailiffLockspace *self = BAILIFF_LOCKSPACE(object);
+
+    switch (id) {
+    case PROP_STATE:
+        g_value_set_int(value, (int)self->state);
+        break;
+    case PROP_REASON:
+        g_value_set_string(value, self->reason);
+        break;
+    case PROP_GENERATION:
+        g_value_set_uint64(value, self->generation);
+        break;
+    case PROP_SECTOR_SIZE:
+        g_value_set_uint(value, self->layout.sector_size);
+        break;
+    case PROP_ALIGN_SIZE:
+        g_value_set_uint(value, self->layout.align_size);
+        break;
+    case PROP_JOIN_ENDS_AT:
+        g_value_set_uint64(value, self->join_ends_us);
+        break;
+    default:
+        G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
+    }
+}
+
+static void bailiff_lockspace_dispose(GObject *object)
+{
+    BailiffLockspace *self = BAILIFF_LOCKSPACE(object);
+
+    bailiff_lockspace_stop_timers(self);
+    g_clear_pointer(&self->renewal_worker, lease_worker_unref);
+    g_clear_pointer(&self->resource_worker, lease_worker_unref);
+    g_hash_table_remove_all(self->hosts);
+    g_hash_table_remove_all(self->resources);
+    G_OBJECT_CLASS(bailiff_lockspace_parent_class)->dispose(object);
+}
+
+static void bailiff_lockspace_finalize(GObject *object)
+{
+    BailiffLockspace *self = BAILIFF_LOCKSPACE(object);
+
+    g_free(self->name);
+    g_free(self->path);
+    g_free(self->reason);
+    g_clear_object(&self->cancellable);
+    g_clear_pointer(&self->device, block_device_unref);
+    g_clear_pointer(&self->sight, lease_sight_unref);
+    g_hash_table_unref(self->hosts);
+    g_hash_table_unref(self->resources);
+    g_ptr_array_unref(self->leave_tasks);
+    renewal_history_clear(&self->history);
+    G_OBJECT_CLASS(bailiff_lockspace_parent_class)->finalize(object);
+}
+
+static void install_signals(GType type)
+{
+    signals[SIGNAL_HOST_ADDED] = g_signal_new("host-added", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                                              NULL, G_TYPE_NONE, 1, BAILIFF_TYPE_HOST);
+    signals[SIGNAL_HOST_STATE_CHANGED] =
+        g_signal_new("host-state-changed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
+                     G_TYPE_NONE, 3, BAILIFF_TYPE_HOST, G_TYPE_INT, G_TYPE_INT);
+    signals[SIGNAL_RESOURCE_ADDED] =
+        g_signal_new("resource-added", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 1,
+                     BAILIFF_TYPE_RESOURCE);
+    signals[SIGNAL_RESOURCE_REMOVED] =
+        g_signal_new("resource-removed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE,
+                     1, BAILIFF_TYPE_RESOURCE);
+    signals[SIGNAL_REGISTRATIONS_CHANGED] = g_signal_new(
+        "registrations-changed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+    signals[SIGNAL_RENEWAL_LATE] =
+        g_signal_new("renewal-late", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 2,
+                     G_TYPE_UINT64, G_TYPE_STRING);
+    signals[SIGNAL_LEASE_LOST] = g_signal_new("lease-lost", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
+                                              NULL, G_TYPE_NONE, 1, G_TYPE_STRING);
+}
+
+static void bailiff_lockspace_class_init(BailiffLockspaceClass *klass)
+{
+    GObjectClass *object_class = G_OBJECT_CLASS(klass);
+    const GParamFlags flags = G_PARAM_READABLE | G_PARAM_STATIC_STRINGS;
+
+    object_class->get_property = bailiff_lockspace_get_property;
+    object_class->dispose = bailiff_lockspace_dispose;
+    object_class->finalize = bailiff_lockspace_finalize;
+
+    props[PROP_STATE] = g_param_spec_int("state", NULL, NULL, 0, BAILIFF_LOCKSPACE_LOST, 0, flags);
+    props[PROP_REASON] = g_param_spec_string("reason", NULL, NULL, "", flags);
+    props[PROP_GENERATION] =
+        g_param_spec_uint64("generation", NULL, NULL, 0, G_MAXUINT64, 0, flags);
+    props[PROP_SECTOR_SIZE] = g_param_spec_uint("sector-size", NULL, NULL, 0, G_MAXUINT, 0, flags);
+    props[PROP_ALIGN_SIZE] = g_param_spec_uint("align-size", NULL, NULL, 0, G_MAXUINT, 0, flags);
+    props[PROP_JOIN_ENDS_AT] =
+        g_param_spec_uint64("join-ends-at", NULL, NULL, 0, G_MAXUINT64, 0, flags);
+    g_object_class_install_properties(object_class, N_PROPS, props);
+    install_signals(G_TYPE_FROM_CLASS(klass));
+}
+
+static void bailiff_lockspace_init(BailiffLockspace *self)
+{
+    self->reason = g_strdup("");
+    self->hosts = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_object_unref);
+    self->resources = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_object_unref);
+    self->leave_tasks = g_ptr_array_new_with_free_func(g_object_unref);
+}
+
+BailiffLockspace *bailiff_lockspace_new(BailiffEngine *engine, const char *name, const char *path,
+                                        guint64 offset, guint64 host_id, guint32 io_timeout)
+{
+    BailiffLockspace *self = g_object_new(BAILIFF_TYPE_LOCKSPACE, NULL);
+
+    self->engine = engine;
+    self->name = g_strdup(name);
+    self->path = g_strdup(path);
+    self->offset = offset;
+    self->host_id = host_id;
+    self->io_timeout = io_timeout;
+    return self;
+}
+
+void bailiff_lockspace_set_state(BailiffLockspace *self, BailiffLockspaceState state,
+                                 const char *reason)
+{
+    g_object_freeze_notify(G_OBJECT(self));
+    if (g_strcmp0(self->reason, reason) != 0) {
+        g_free(self->reason);
+        self->reason = g_strdup(reason);
+        g_object_notify_by_pspec(G_OBJECT(self), props[PROP_REASON]);
+    }
+    if (self->state != state) {
+        self->state = state;
+        g_object_notify_by_pspec(G_OBJECT(self), props[PROP_STATE]);
+    }
+    g_object_thaw_notify(G_OBJECT(self));
+}
+
+void bailiff_lockspace_set_joined(BailiffLockspace *self, guint64 generation, const Layout *layout)
+{
+    g_object_freeze_notify(G_OBJECT(self));
+    self->generation = generation;
+    self->layout = *layout;
+    g_object_notify_by_pspec(G_OBJECT(self), props[PROP_GENERATION]);
+    g_object_notify_by_pspec(G_OBJECT(self), props[PROP_SECTOR_SIZE]);
+    g_object_notify_by_pspec(G_OBJECT(self), props[PROP_ALIGN_SIZE]);
+    g_object_thaw_notify(G_OBJECT(self));
+}
+
+void bailiff_lockspace_set_join_ends(BailiffLockspace *self, guint64 join_ends_us)
+{
+    if (self->join_ends_us == join_ends_us)
+        return;
+    self->join_ends_us = join_ends_us;
+    g_object_notify_by_pspec(G_OBJECT(self), props[PROP_JOIN_ENDS_AT]);
+}
+
+void bailiff_lockspace_emit_renewal_late(BailiffLockspace *self, guint64 seconds_left,
+                                         const char *reason)
+{
+    g_signal_emit(self, signals[SIGNAL_RENEWAL_LATE], 0, seconds_left, reason);
+}
+
+void bailiff_lockspace_emit_lease_lost(BailiffLockspace *self, const char *reason)
+{
+    g_signal_emit(self, signals[SIGNAL_LEASE_LOST], 0, reason);
+}
+
+void bailiff_lockspace_update_hosts(BailiffLockspace *self)
+{
+    guint32 n = lease_sight_max_hosts(self->sight);
+
+    for (guint64 id = 1; id <= n; id++) {
+        HostView view = lease_sight_view(self->sight, id);
+        BailiffHost *host;
+        HostState state, old;
+
+        if (!host_view_used(&view))
+            continue;
+        state = host_view_state(&view, self->host_id);
+        host = g_hash_table_lookup(self->hosts, &id);
+        if (host == NULL) {
+            host = bailiff_host_new(id);
+            bailiff_host_update(host, &view, state);
+            g_hash_table_insert(self->hosts, g_memdup2(&id, sizeof id), host);
+            g_signal_emit(self, signals[SIGNAL_HOST_ADDED], 0, host);
+            continue;
+        }
+        old = bailiff_host_update(host, &view, state);
+        if (old != state)
+            g_signal_emit(self, signals[SIGNAL_HOST_STATE_CHANGED], 0, host, (int)old, (int)state);
+    }
+}
+
+void bailiff_lockspace_describe(BailiffLockspace *self, LeaseErrorContext *ret)
+{
+    *ret = (LeaseErrorContext){
+        .path = self->path,
+        .offset = self->offset,
+        .lockspace = self->name,
+        .host_id = self->host_id,
+        .io_timeout = self->io_timeout,
+    };
+}
+
+BailiffResource *bailiff_lockspace_find_resource(BailiffLockspace *self, const char *name)
+{
+    return g_hash_table_lookup(self->resources, name);
+}
+
+void bailiff_lockspace_add_resource(BailiffLockspace *self, BailiffResource *resource)
+{
+    g_hash_table_insert(self->resources, g_strdup(bailiff_resource_get_name(resource)),
+                        g_object_ref(resource));
+    bailiff_lockspace_registrations_changed(self);
+}
+
+void bailiff_lockspace_publish_resource(BailiffLockspace *self, BailiffResource *resource)
+{
+    g_signal_emit(self, signals[SIGNAL_RESOURCE_ADDED], 0, resource);
+}
+
+void bailiff_lockspace_registrations_changed(BailiffLockspace *self)
+{
+    g_signal_emit(self, signals[SIGNAL_REGISTRATIONS_CHANGED], 0);
+}
+
+void bailiff_lockspace_resource_gone(BailiffLockspace *self, BailiffResource *resource)
+{
+    g_autoptr(BailiffResource) hold = g_object_ref(resource);
+
+    g_hash_table_remove(self->resources, bailiff_resource_get_name(resource));
+    g_signal_emit(self, signals[SIGNAL_RESOURCE_REMOVED], 0, resource);
+    bailiff_lockspace_registrations_changed(self);
+    bailiff_lockspace_check_cleared(self);
+}
+
+gboolean bailiff_lockspace_check_usable(BailiffLockspace *self, GError **error)
+{
+    switch (self->state) {
+    case BAILIFF_LOCKSPACE_HELD:
+        return TRUE;
+    case BAILIFF_LOCKSPACE_JOINING:
+        bailiff_set_error(error, BAILIFF_ERROR_NOT_JOINED, "Wait until its state is held.",
+                          "Lockspace %s is still being joined.", self->name);
+        return FALSE;
+    case BAILIFF_LOCKSPACE_LATE:
+        bailiff_set_error(
+            error, BAILIFF_ERROR_BUSY, "Check the storage; try again when the lockspace is held.",
+            "Lockspace %s is late with its renewal: no new leases for now.", self->name);
+        return FALSE;
+    case BAILIFF_LOCKSPACE_LEAVING:
+        bailiff_set_error(error, BAILIFF_ERROR_NOT_JOINED, "Join it again.",
+                          "Lockspace %s is being left.", self->name);
+        return FALSE;
+    case BAILIFF_LOCKSPACE_FAILING:
+    case BAILIFF_LOCKSPACE_LOST:
+        break;
+    }
+    bailiff_set_error(error, BAILIFF_ERROR_LOST, "Check the storage, then join it again.",
+                      "Lockspace %s is lost.", self->name);
+    return FALSE;
+}
+
+gboolean bailiff_lockspace_can_release(BailiffLockspace *self)
+{
+    return !self->abandoned && self->engine != NULL &&
+           (self->state == BAILIFF_LOCKSPACE_HELD || self->state == BAILIFF_LOCKSPACE_LATE ||
+            (self->state == BAILIFF_LOCKSPACE_LEAVING && !self->gave_back));
+}
+
+static void remove_self(BailiffLockspace *self)
+{
+    if (self->engine != NULL)
+        bailiff_engine_remove_lockspace(self->engine, self);
+    self->engine = NULL;
+}
+
+void bailiff_lockspace_leave_async(BailiffLockspace *self, gboolean force,
+                                   GAsyncReadyCallback callback, gpointer user_data)
+{
+    g_autoptr(GTask) task = g_task_new(self, NULL, callback, user_data);
+    g_autoptr(GPtrArray) registrations = bailiff_lockspace_list_registrations(self);
+    g_autoptr(GString) names = g_string_new(NULL);
+
+    for (guint i = 0; i < registrations->len; i++)
+        g_string_append_printf(names, "%s%s (process %d)", i > 0 ? ", " : "",
+                               bailiff_registration_get_name(registrations->pdata[i]),
+                               (int)bailiff_registration_get_pid(registrations->pdata[i]));
+    if (registrations->len > 0 && !force) {
+        g_task_return_error(
+            task, bailiff_error_make(BAILIFF_ERROR_BUSY,
+                                     "Release the leases or end the processes, or leave with the "
+                                     "option force, which walks their failure policies.",
+                                     "Lockspace %s is in use by %s.", self->name, names->str));
+        return;
+    }
+    if (self->engine == NULL) {
+        g_task_return_boolean(task, TRUE); /* already gone */
+        return;
+    }
+    if (self->state == BAILIFF_LOCKSPACE_LOST) {
+        bailiff_lockspace_abandon(self);
+        remove_self(self);
+        g_task_return_boolean(task, TRUE);
+        return;
+    }
+    g_ptr_array_add(self->leave_tasks, g_steal_pointer(&task));
+    bailiff_lockspace_start_leave(self);
+}
+
+gboolean bailiff_lockspace_leave_finish(BailiffLockspace *self, GAsyncResult *result,
+                                        GError **error)
+{
+    return g_task_propagate_boolean(G_TASK(result), error);
+}
+
+const char *bailiff_lockspace_get_name(BailiffLockspace *self)
+{
+    return self->name;
+}
+
+const char *bailiff_lockspace_get_path(BailiffLockspace *self)
+{
+    return self->path;
+}
+
+guint64 bailiff_lockspace_get_offset(BailiffLockspace *self)
+{
+    return self->offset;
+}
+
+guint64 bailiff_lockspace_get_host_id(BailiffLockspace *self)
+{
+    return self->host_id;
+}
+
+guint64 bailiff_lockspace_get_generation(BailiffLockspace *self)
+{
+    return self->generation;
+}
+
+guint32 bailiff_lockspace_get_sector_size(BailiffLockspace *self)
+{
+    return self->layout.sector_size;
+}
+
+guint32 bailiff_lockspace_get_align_size(BailiffLockspace *self)
+{
+    return self->layout.align_size;
+}
+
+guint32 bailiff_lockspace_get_io_timeout(BailiffLockspace *self)
+{
+    return self->io_timeout;
+}
+
+BailiffLockspaceState bailiff_lockspace_get_state(BailiffLockspace *self)
+{
+    return self->state;
+}
+
+const char *bailiff_lockspace_get_reason(BailiffLockspace *self)
+{
+    return self->reason;
+}
+
+guint64 bailiff_lockspace_get_join_ends_at(BailiffLockspace *self)
+{
+    return self->join_ends_us;
+}
+
+guint64 bailiff_lockspace_get_last_renewal(BailiffLockspace *self)
+{
+    return self->last_renewal_us;
+}
+
+static guint64 deadline(BailiffLockspace *self, guint64 after_us)
+{
+    return self->last_renewal_us == 0 ? 0 : time_add(self->last_renewal_us, after_us);
+}
+
+guint64 bailiff_lockspace_get_late_at(BailiffLockspace *self)
+{
+    return deadline(self, timing_late(self->io_timeout));
+}
+
+guint64 bailiff_lockspace_get_fail_at(BailiffLockspace *self)
+{
+    return deadline(self, timing_fail(self->io_timeout));
+}
+
+guint64 bailiff_lockspace_get_free_at(BailiffLockspace *self)
+{
+    return deadline(self, timing_free(self->io_timeout));
+}
+
+GPtrArray *bailiff_lockspace_list_hosts(BailiffLockspace *self)
+{
+    GPtrArray *list = g_ptr_array_new_with_free_func(g_object_unref);
+    GHashTableIter iter;
+    gpointer host;
+
+    g_hash_table_iter_init(&iter, self->hosts);
+    while (g_hash_table_iter_next(&iter, NULL, &host))
+        g_ptr_array_add(list, g_object_ref(host));
+    return list;
+}
+
+GPtrArray *bailiff_lockspace_list_resources(BailiffLockspace *self)
+{
+    GPtrArray *list = g_ptr_array_new_with_free_func(g_object_unref);
+    GHashTableIter iter;
+    gpointer resource;
+
+    g_hash_table_iter_init(&iter, self->resources);
+    while (g_hash_table_iter_next(&iter, NULL, &resource))
+        if (bailiff_resource_is_visible(resource))
+            g_ptr_array_add(list, g_object_ref(resource));
+    return list;
+}
+
+GPtrArray *bailiff_lockspace_list_registrations(BailiffLockspace *self)
+{
+    GPtrArray *list = g_ptr_array_new_with_free_func(g_object_unref);
+    GHashTableIter iter;
+    gpointer resource;
+
+    g_hash_table_iter_init(&iter, self->resources);
+    while (g_hash_table_iter_next(&iter, NULL, &resource)) {
+        BailiffRegistration *registration = bailiff_resource_get_registration(resource);
+
+        if (bailiff_resource_is_used(resource) && !g_ptr_array_find(list, registration, NULL))
+            g_ptr_array_add(list, g_object_ref(registration));
+    }
+    return list;
+}
+
+GVariant *bailiff_lockspace_get_renewal_history(BailiffLockspace *self, guint max)
+{
+    return renewal_history_to_variant(&self->history, max);
+}

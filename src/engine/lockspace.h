@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A lockspace that this host has joined, is joining, or has lost.
+ *
+ *   joining --> held <--> late --> failing --> lost
+ *      |          \________\_____________> leaving --> (removed)
+ *      +--> lost (the join failed)
+ *
+ * `failing` is never left for `held`: once this host could not trust its lease it takes no chances.
+ */
+#pragma once
+
+#include "engine/engine.h"
+
+typedef enum BailiffLockspaceState {
+    BAILIFF_LOCKSPACE_JOINING,
+    BAILIFF_LOCKSPACE_HELD,
+    BAILIFF_LOCKSPACE_LATE,
+    BAILIFF_LOCKSPACE_FAILING,
+    BAILIFF_LOCKSPACE_LEAVING,
+    BAILIFF_LOCKSPACE_LOST,
+} BailiffLockspaceState;
+
+/*
+ * Properties (all readable, notify on change): state (enum as int), reason (string), generation
+ * (uint64), sector-size, align-size (uint), join-ends-at (uint64), registrations-changed is no
+ * property but a signal.
+ *
+ * Signals:
+ *   host-added (BailiffHost), host-state-changed (BailiffHost, int old, int new)
+ *   resource-added, resource-removed (BailiffResource)
+ *   registrations-changed ()
+ *   renewal-late (uint64 seconds_left, string reason)
+ *   lease-lost (string reason)
+ */
+#define BAILIFF_TYPE_LOCKSPACE (bailiff_lockspace_get_type())
+G_DECLARE_FINAL_TYPE(BailiffLockspace, bailiff_lockspace, BAILIFF, LOCKSPACE, GObject)
+
+/* The design page's word: "joining", "held", … */
+const char *bailiff_lockspace_state_name(BailiffLockspaceState state);
+
+const char *bailiff_lockspace_get_name(BailiffLockspace *self);
+const char *bailiff_lockspace_get_path(BailiffLockspace *self);
+guint64 bailiff_lockspace_get_offset(BailiffLockspace *self);
+guint64 bailiff_lockspace_get_host_id(BailiffLockspace *self);
+guint64 bailiff_lockspace_get_generation(BailiffLockspace *self);
+guint32 bailiff_lockspace_get_sector_size(BailiffLockspace *self);
+guint32 bailiff_lockspace_get_align_size(BailiffLockspace *self);
+guint32 bailiff_lockspace_get_io_timeout(BailiffLockspace *self);
+BailiffLockspaceState bailiff_lockspace_get_state(BailiffLockspace *self);
+const char *bailiff_lockspace_get_reason(BailiffLockspace *self); /* never NULL */
+
+/* Points in time, CLOCK_BOOTTIME microseconds; 0: not known yet. */
+guint64 bailiff_lockspace_get_join_ends_at(BailiffLockspace *self);
+guint64 bailiff_lockspace_get_last_renewal(BailiffLockspace *self);
+guint64 bailiff_lockspace_get_late_at(BailiffLockspace *self);
+guint64 bailiff_lockspace_get_fail_at(BailiffLockspace *self);
+guint64 bailiff_lockspace_get_free_at(BailiffLockspace *self);
+
+/* New arrays with references. */
+GPtrArray *bailiff_lockspace_list_hosts(BailiffLockspace *self);
+GPtrArray *bailiff_lockspace_list_resources(BailiffLockspace *self);
+GPtrArray *bailiff_lockspace_list_registrations(BailiffLockspace *self);
+
+/* aa{sv} as Lockspace.GetRenewalHistory() documents; floating. max 0: all. */
+GVariant *bailiff_lockspace_get_renewal_history(BailiffLockspace *self, guint max);
+
+/* Busy while registrations hold leases and `force` is not set. */
+void bailiff_lockspace_leave_async(BailiffLockspace *self, gboolean force,
+                                   GAsyncReadyCallback callback, gpointer user_data);
+gboolean bailiff_lockspace_leave_finish(BailiffLockspace *self, GAsyncResult *result,
+                                        GError **error);

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the rest of the model does with a registration.
+ */
+#pragma once
+
+#include "common/process-identity.h"
+#include "engine/registration.h"
+
+/* Takes over `process`. */
+BailiffRegistration *bailiff_registration_new(BailiffEngine *engine, guint64 id, const char *name,
+                                              ProcessIdentity *process, gboolean descendants,
+                                              const FailurePolicy *policy);
+
+const ProcessIdentity *bailiff_registration_get_process(BailiffRegistration *self);
+gboolean bailiff_registration_has_descendants(BailiffRegistration *self);
+
+/* A lockspace in which it holds a lease has failed: walk the failure policy from `fail_us` on. */
+void bailiff_registration_start_failing(BailiffRegistration *self, guint64 fail_us);
+
+/* One of its resources was published, changed its phase, or is gone. */
+void bailiff_registration_add_resource(BailiffRegistration *self, BailiffResource *resource);
+void bailiff_registration_resource_gone(BailiffRegistration *self, BailiffResource *resource);
+
+/* How acquisitions hold on to it: while one is under way it is neither removed nor cleared by
+ * releasing. */
+void bailiff_registration_begin_acquiring(BailiffRegistration *self);
+void bailiff_registration_end_acquiring(BailiffRegistration *self);
+/* Cancelled when the process has ended or its failure policy is walked. */
+GCancellable *bailiff_registration_get_cancellable(BailiffRegistration *self);
+/* Ready to be given leases: its process lives and no failure policy is being walked. */
+gboolean bailiff_registration_check_ready(BailiffRegistration *self, GError **error);
+/* Writes down in which lockspaces it may hold leases, before the first one is granted. */
+gboolean bailiff_registration_record_held(BailiffRegistration *self, const BailiffLeaseWish *wishes,
+                                          gsize n_wishes, GError **error);

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Somebody who holds resource leases through this daemon: a process.
+ *
+ * Its process ends: leases are released on disk, then the registration is removed. A lockspace of
+ * its fails: its failure policy is walked until it is cleared. Cleared is said only on proof: the
+ * pidfd is readable (exited), or every lease was released on disk by its own wish (released).
+ */
+#pragma once
+
+#include "engine/engine.h"
+
+typedef enum BailiffRegistrationState {
+    BAILIFF_REGISTRATION_ACTIVE,
+    BAILIFF_REGISTRATION_FAILING,
+    BAILIFF_REGISTRATION_CLEARED,
+} BailiffRegistrationState;
+
+/*
+ * Properties that notify: state (int), step (int), failure-policy (pointer).
+ *
+ * Signals:
+ *   resources-changed ()
+ *   step-started (uint index, string action)
+ *   step-finished (uint index, string action, boolean worked, string detail)
+ *   cleared (string how)                          "exited" or "released"
+ */
+#define BAILIFF_TYPE_REGISTRATION (bailiff_registration_get_type())
+G_DECLARE_FINAL_TYPE(BailiffRegistration, bailiff_registration, BAILIFF, REGISTRATION, GObject)
+
+const char *bailiff_registration_state_name(BailiffRegistrationState state);
+
+guint64 bailiff_registration_get_id(BailiffRegistration *self); /* unique in this daemon's life */
+const char *bailiff_registration_get_kind(BailiffRegistration *self); /* "process" */
+const char *bailiff_registration_get_name(BailiffRegistration *self);
+pid_t bailiff_registration_get_pid(BailiffRegistration *self);
+uid_t bailiff_registration_get_uid(BailiffRegistration *self);
+BailiffRegistrationState bailiff_registration_get_state(BailiffRegistration *self);
+const FailurePolicy *bailiff_registration_get_failure_policy(BailiffRegistration *self);
+int bailiff_registration_get_step(BailiffRegistration *self); /* -1: none is walked */
+GPtrArray *bailiff_registration_list_resources(BailiffRegistration *self);
+
+/* One lease that is wanted; the strings are borrowed for the call. */
+typedef struct BailiffLeaseWish {
+    const char *lockspace;
+    const char *resource;
+    const char *path;
+    guint64 offset;
+    guint64 required_version; /* 0: any */
+    gboolean wait;            /* as long as it takes */
+} BailiffLeaseWish;
+
+/* All or none. The result is a GPtrArray of BailiffResource in the order of the wishes. Cancelled:
+ * nothing stays acquired (Busy once that is sure). Errors: Held (naming who),
+ * NotJoined, NotFound, Busy, Lost, Corrupt, Unsupported, IoTimeout, IoError, InvalidArgument. */
+void bailiff_registration_acquire_async(BailiffRegistration *self, const BailiffLeaseWish *wishes,
+                                        gsize n_wishes, GCancellable *cancellable,
+                                        GAsyncReadyCallback callback, gpointer user_data);
+GPtrArray *bailiff_registration_acquire_finish(BailiffRegistration *self, GAsyncResult *result,
+                                               GError **error);
+
+/* `resources`: of this registration; NULL or empty: all. Done when it is on disk. While storage
+ * does not answer it goes on trying in the background and the call fails with IoTimeout; the
+ * resources stay in state releasing until it worked or the lockspace is lost. */
+void bailiff_registration_release_async(BailiffRegistration *self, GPtrArray *resources,
+                                        GAsyncReadyCallback callback, gpointer user_data);
+gboolean bailiff_registration_release_finish(BailiffRegistration *self, GAsyncResult *result,
+                                             GError **error);
+
+/* Busy while the present one is walked; InvalidArgument or PolicyTooLong when it is no good. */
+gboolean bailiff_registration_set_failure_policy(BailiffRegistration *self,
+                                                 const FailurePolicy *policy, GError **error);
+
+/* Busy while it holds or acquires leases. */
+gboolean bailiff_registration_unregister(BailiffRegistration *self, GError **error);

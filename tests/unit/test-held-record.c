@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Held records: a process of an earlier daemon keeps a lockspace from being joined until it is
+ * gone.
+ */
+#include <glib.h>
+#include <glib/gstdio.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/bailiff-error.h"
+#include "engine/held-record.h"
+
+#define FIRST_OWN_ID 100
+
+typedef struct Fixture {
+    char *directory;
+    pid_t child;
+    ProcessIdentity process;
+} Fixture;
+
+static void set_up(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+
+    fixture->directory = g_dir_make_tmp("held-XXXXXX", &error);
+    g_assert_no_error(error);
+    fixture->child = fork();
+    if (fixture->child == 0) {
+        pause();
+        _exit(0);
+    }
+    g_assert_true(process_identity_from_pid(&fixture->process, fixture->child, 0, &error));
+    g_assert_no_error(error);
+}
+
+static void end_child(Fixture *fixture)
+{
+    if (fixture->child == 0)
+        return;
+    kill(fixture->child, SIGKILL);
+    g_assert_cmpint(waitpid(fixture->child, NULL, 0), ==, fixture->child);
+    fixture->child = 0;
+}
+
+static void tear_down(Fixture *fixture, gconstpointer data)
+{
+    g_autofree char *held = g_build_filename(fixture->directory, "held", NULL);
+    g_autoptr(GDir) dir = g_dir_open(held, 0, NULL);
+    const char *entry;
+
+    end_child(fixture);
+    while (dir != NULL && (entry = g_dir_read_name(dir)) != NULL) {
+        g_autofree char *path = g_build_filename(held, entry, NULL);
+        g_unlink(path);
+    }
+    g_rmdir(held);
+    g_rmdir(fixture->directory);
+    process_identity_clear(&fixture->process);
+    g_free(fixture->directory);
+}
+
+static void write_record(Fixture *fixture, guint64 id)
+{
+    static const char *const lockspaces[] = { "one", "two", NULL };
+    g_autoptr(GError) error = NULL;
+
+    g_assert_true(
+        held_record_write(fixture->directory, id, "writer", &fixture->process, lockspaces, &error));
+    g_assert_no_error(error);
+}
+
+static void assert_refused(Fixture *fixture, const char *lockspace, const char *words)
+{
+    g_autoptr(GError) error = NULL;
+
+    g_assert_false(held_records_check(fixture->directory, FIRST_OWN_ID, lockspace, &error));
+    g_assert_error(error, BAILIFF_ERROR, BAILIFF_ERROR_BUSY);
+    g_assert_nonnull(strstr(error->message, words));
+}
+
+static void assert_allowed(Fixture *fixture, const char *lockspace)
+{
+    g_autoptr(GError) error = NULL;
+
+    g_assert_true(held_records_check(fixture->directory, FIRST_OWN_ID, lockspace, &error));
+    g_assert_no_error(error);
+}
+
+static void overwrite(Fixture *fixture, const char *name, const char *text)
+{
+    g_autofree char *path = g_build_filename(fixture->directory, "held", name, NULL);
+    g_autoptr(GError) error = NULL;
+
+    g_file_set_contents(path, text, -1, &error);
+    g_assert_no_error(error);
+}
+
+static void test_nothing(Fixture *fixture, gconstpointer data)
+{
+    assert_allowed(fixture, "one");
+    g_assert_cmpuint(held_records_highest_id(fixture->directory), ==, 0);
+}
+
+static void test_living(Fixture *fixture, gconstpointer data)
+{
+    write_record(fixture, 7);
+    g_assert_cmpuint(held_records_highest_id(fixture->directory), ==, 7);
+    assert_refused(fixture, "one", "writer");
+    assert_refused(fixture, "two", "writer");
+    assert_allowed(fixture, "three");
+}
+
+static void test_ended(Fixture *fixture, gconstpointer data)
+{
+    write_record(fixture, 7);
+    end_child(fixture);
+    assert_allowed(fixture, "one");
+    g_assert_cmpuint(held_records_highest_id(fixture->directory), ==, 0);
+}
+
+static void test_own(Fixture *fixture, gconstpointer data)
+{
+    write_record(fixture, FIRST_OWN_ID);
+    assert_allowed(fixture, "one");
+}
+
+/* What a daemon that died in the middle of a write has left does not show in the next record. */
+static void test_interrupted_write(Fixture *fixture, gconstpointer data)
+{
+    GString *left = g_string_new(NULL);
+    g_autofree char *text = NULL;
+    g_autofree char *held = g_build_filename(fixture->directory, "held", NULL);
+
+    for (int i = 0; i < 40; i++)
+        g_string_append(left, "\n[registration]\nLockspaces=other;\n");
+    text = g_string_free(left, FALSE);
+    g_assert_cmpint(g_mkdir(held, 0700), ==, 0);
+    overwrite(fixture, "7.new", text);
+    write_record(fixture, 7);
+    assert_refused(fixture, "one", "writer");
+    assert_allowed(fixture, "other");
+}
+
+static void test_removed(Fixture *fixture, gconstpointer data)
+{
+    write_record(fixture, 7);
+    held_record_remove(fixture->directory, 7);
+    assert_allowed(fixture, "one");
+}
+
+static void test_other_process_with_the_pid(Fixture *fixture, gconstpointer data)
+{
+    fixture->process.start_time++;
+    write_record(fixture, 7);
+    fixture->process.start_time--;
+    assert_allowed(fixture, "one");
+}
+
+static void test_other_boot(Fixture *fixture, gconstpointer data)
+{
+    g_autofree char *text = NULL;
+
+    write_record(fixture, 7);
+    text = g_strdup_printf(
+        "[registration]\nFormat=1\nBootId=%s\nName=x\nPid=%d\nStartTime=%" G_GUINT64_FORMAT
+        "\nLockspaces=one;\n",
+        "00000000-0000-0000-0000-000000000000", (int)fixture->child, fixture->process.start_time);
+    overwrite(fixture, "7", text);
+    assert_allowed(fixture, "one");
+}
+
+/* What cannot be understood is held, for every lockspace. */
+static void test_unreadable(Fixture *fixture, gconstpointer data)
+{
+    static const char *const texts[] = {
+        "",
+        "\xff\xfe",
+        "[registration",
+        "[registration]\nFormat=1\n",
+    };
+    g_autofree char *boot_id = process_boot_id(NULL);
+    g_autofree char *newer = g_strdup_printf(
+        "[registration]\nFormat=2\nBootId=%s\nPid=99999999\nStartTime=1\n", boot_id);
+
+    write_record(fixture, 7);
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+        g_autoptr(GError) error = NULL;
+
+        overwrite(fixture, "7", texts[i]);
+        g_assert_false(held_records_check(fixture->directory, FIRST_OWN_ID, "three", &error));
+        g_assert_error(error, BAILIFF_ERROR, BAILIFF_ERROR_BUSY);
+    }
+    overwrite(fixture, "7", newer);
+    assert_refused(fixture, "three", "still runs");
+}
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+#define ADD(name) g_test_add("/held-record/" #name, Fixture, NULL, set_up, test_##name, tear_down)
+    ADD(nothing);
+    ADD(living);
+    ADD(ended);
+    ADD(own);
+    ADD(interrupted_write);
+    ADD(removed);
+    ADD(other_process_with_the_pid);
+    ADD(other_boot);
+    ADD(unreadable);
+    return g_test_run();
+}
