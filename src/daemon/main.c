@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * bailiffd: options, construction, signals, and what the service manager is told. No logic.
+ *
+ * It stays in the foreground, logs through GLib (the journal when it is there, else standard
+ * error), and once it is on the bus it ends on SIGTERM or SIGINT only, after everything is given
+ * back.
+ */
+#include <errno.h>
+#include <locale.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <glib-unix.h>
+#include <glib/gi18n.h>
+#include <gio/gio.h>
+#include <systemd/sd-daemon.h>
+
+#include "common/bailiff-error.h"
+#include "dbus/bus-service.h"
+#include "engine/engine.h"
+#include "engine/lockspace.h"
+#include "engine/registration.h"
+
+#define DEFAULT_RUNTIME_DIR "/run/bailiff"
+
+typedef struct Daemon {
+    GMainLoop *loop;
+    BailiffEngine *engine;
+    BailiffBusService *service;
+    gboolean on_bus;
+    gboolean stopping;
+    int exit_status;
+} Daemon;
+
+typedef struct Options {
+    char *host_name;
+    char *runtime_dir;
+    gboolean session;
+    gboolean system;
+    gboolean verbose;
+    gboolean version;
+} Options;
+
+static void options_clear(Options *options)
+{
+    g_free(options->host_name);
+    g_free(options->runtime_dir);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
+
+/* For a person at the other end: the cause and the cure, each on its own line. */
+static void print_error(const char *message)
+{
+    g_printerr("bailiffd: %s\n", message);
+}
+
+/* For the log: one line. */
+static void log_error(const char *message)
+{
+    g_autofree char *line = bailiff_error_in_one_line(message);
+    g_warning("%s", line);
+}
+
+/* Returns FALSE with the exit status when there is nothing more to do. */
+static gboolean parse_options(Options *options, int *argc, char ***argv, int *ret_status)
+{
+    const GOptionEntry entries[] = {
+        { "host-name", 0, 0, G_OPTION_ARG_STRING, &options->host_name,
+          N_("Name of this host in leases; unique among all hosts that share storage"),
+          N_("NAME") },
+        { "runtime-dir", 0, 0, G_OPTION_ARG_FILENAME, &options->runtime_dir,
+          N_("Where held leases are written down"), N_("DIRECTORY") },
+        { "system", 0, 0, G_OPTION_ARG_NONE, &options->system, N_("Use the system bus (default)"),
+          NULL },
+        { "session", 0, 0, G_OPTION_ARG_NONE, &options->session, N_("Use the session bus"), NULL },
+        { "verbose", 0, 0, G_OPTION_ARG_NONE, &options->verbose, N_("Log more"), NULL },
+        { "version", 0, 0, G_OPTION_ARG_NONE, &options->version, N_("Show the version"), NULL },
+        G_OPTION_ENTRY_NULL
+    };
+    g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+    g_autoptr(GError) error = NULL;
+
+    g_option_context_add_main_entries(context, entries, GETTEXT_PACKAGE);
+    g_option_context_set_summary(context, _("Keeps leases on shared storage."));
+    *ret_status = 1;
+    if (!g_option_context_parse(context, argc, argv, &error)) {
+        print_error(error->message);
+        return FALSE;
+    }
+    if (*argc > 1) {
+        g_autofree char *text = g_strdup_printf(_("Unexpected argument: %s"), (*argv)[1]);
+        print_error(text);
+        return FALSE;
+    }
+    if (options->system && options->session) {
+        print_error(_("Only one of --system and --session can be given."));
+        return FALSE;
+    }
+    if (options->version) {
+        g_print("bailiffd %s\n", BAILIFF_VERSION);
+        *ret_status = 0;
+        return FALSE;
+    }
+    return TRUE;
+}
+
+/* $RUNTIME_DIRECTORY may be a list; ours is the first. */
+static char *choose_runtime_dir(const Options *options)
+{
+    const char *given = g_getenv("RUNTIME_DIRECTORY");
+
+    if (options->runtime_dir != NULL)
+        return g_canonicalize_filename(options->runtime_dir, NULL);
+    if (given != NULL && *given != '\0')
+        return g_strndup(given, strcspn(given, ":"));
+    if (geteuid() == 0)
+        return g_strdup(DEFAULT_RUNTIME_DIR);
+    return NULL;
+}
+
+static BailiffEngine *make_engine(const Options *options, GError **error)
+{
+    g_autofree char *runtime_dir = choose_runtime_dir(options);
+
+    if (runtime_dir == NULL) {
+        bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT,
+                          "Give one with --runtime-dir, or run bailiffd as root.",
+                          "There is no directory to write held leases down in.");
+        return NULL;
+    }
+    if (mkdir(runtime_dir, 0755) < 0 && errno != EEXIST) {
+        bailiff_set_error(error, BAILIFF_ERROR_IO_ERROR,
+                          "Make it, or name another one with --runtime-dir.",
+                          "The directory %s cannot be made: %s.", runtime_dir, g_strerror(errno));
+        return NULL;
+    }
+    BailiffEngineConfig config = { .host_name = options->host_name, .runtime_dir = runtime_dir };
+    return bailiff_engine_new(&config, error);
+}
+
+/* The end. */
+
+static void off_the_bus(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    Daemon *daemon = user_data;
+    bailiff_bus_service_stop_finish(BAILIFF_BUS_SERVICE(source), result);
+    g_main_loop_quit(daemon->loop);
+}
+
+static void shut_down_done(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    Daemon *daemon = user_data;
+    g_autoptr(GError) error = NULL;
+
+    if (!bailiff_engine_shut_down_finish(BAILIFF_ENGINE(source), result, &error))
+        log_error(error->message);
+    else
+        g_message("Shut down");
+    bailiff_bus_service_stop_async(daemon->service, off_the_bus, daemon);
+}
+
+/* "lockspace a (failing), registration 3 (pid 812)" */
+static char *describe_remaining(BailiffEngine *engine)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    g_autoptr(GPtrArray) registrations = bailiff_engine_list_registrations(engine);
+    for (guint i = 0; i < registrations->len; i++) {
+        BailiffRegistration *registration = g_ptr_array_index(registrations, i);
+        g_autoptr(GPtrArray) resources = bailiff_registration_list_resources(registration);
+        if (resources->len > 0)
+            g_string_append_printf(
+                text, "registration %s (process %d, %s, %u leases), ",
+                bailiff_registration_get_name(registration),
+                (int)bailiff_registration_get_pid(registration),
+                bailiff_registration_state_name(bailiff_registration_get_state(registration)),
+                resources->len);
+    }
+    g_autoptr(GPtrArray) lockspaces = bailiff_engine_list_lockspaces(engine);
+    for (guint i = 0; i < lockspaces->len; i++) {
+        BailiffLockspace *lockspace = g_ptr_array_index(lockspaces, i);
+        g_string_append_printf(
+            text, "lockspace %s (%s), ", bailiff_lockspace_get_name(lockspace),
+            bailiff_lockspace_state_name(bailiff_lockspace_get_state(lockspace)));
+    }
+    if (text->len == 0)
+        return g_strdup("the end of the last step");
+    g_string_truncate(text, text->len - 2);
+    return g_strdup(text->str);
+}
+
+static gboolean asked_to_stop(gpointer user_data)
+{
+    Daemon *daemon = user_data;
+
+    if (daemon->stopping) {
+        /* Ending now would leave processes running whose leases end: never on anybody's wish. */
+        g_autofree char *remaining = describe_remaining(daemon->engine);
+        g_message("Shutting down already, waiting for: %s", remaining);
+        sd_notifyf(0, "STATUS=Shutting down, waiting for: %s", remaining);
+        return G_SOURCE_CONTINUE;
+    }
+    daemon->stopping = TRUE;
+    g_message("Shutting down: leases are given back");
+    sd_notify(0, "STOPPING=1\nSTATUS=Shutting down");
+    bailiff_engine_shut_down_async(daemon->engine, shut_down_done, daemon);
+    return G_SOURCE_CONTINUE;
+}
+
+/* The beginning. */
+
+static void on_the_bus(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    Daemon *daemon = user_data;
+    g_autoptr(GError) error = NULL;
+
+    if (bailiff_bus_service_start_finish(BAILIFF_BUS_SERVICE(source), result, &error)) {
+        g_message("Ready as host %s", bailiff_engine_get_host_name(daemon->engine));
+        if (!daemon->stopping)
+            sd_notify(0, "READY=1\nSTATUS=Ready");
+        return;
+    }
+    daemon->exit_status = 1;
+    log_error(error->message);
+    /* When a signal came first the shut-down ends the loop. */
+    if (!daemon->stopping)
+        g_main_loop_quit(daemon->loop);
+}
+
+static void watch_signals(Daemon *daemon)
+{
+    /* Clients and log readers come and go; so does the terminal that it was started from. None of
+     * them may take the leases with them. */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    g_unix_signal_add(SIGTERM, asked_to_stop, daemon);
+    g_unix_signal_add(SIGINT, asked_to_stop, daemon);
+}
+
+int main(int argc, char **argv)
+{
+    g_auto(Options) options = { 0 };
+    g_autoptr(GError) error = NULL;
+    int status;
+
+    setlocale(LC_ALL, "");
+    bindtextdomain(GETTEXT_PACKAGE, BAILIFF_LOCALEDIR);
+    bind_textdomain_codeset(GETTEXT_PACKAGE, "UTF-8");
+    textdomain(GETTEXT_PACKAGE);
+    if (!parse_options(&options, &argc, &argv, &status))
+        return status;
+    g_log_writer_default_set_use_stderr(TRUE);
+    if (options.verbose)
+        g_log_set_debug_enabled(TRUE);
+
+    Daemon daemon = { .loop = g_main_loop_new(NULL, FALSE) };
+    watch_signals(&daemon);
+    daemon.engine = make_engine(&options, &error);
+    if (daemon.engine == NULL) {
+        log_error(error->message);
+        g_main_loop_unref(daemon.loop);
+        return 1;
+    }
+    daemon.service = bailiff_bus_service_new(daemon.engine, BAILIFF_VERSION);
+    bailiff_bus_service_start_async(daemon.service,
+                                    options.session ? G_BUS_TYPE_SESSION : G_BUS_TYPE_SYSTEM,
+                                    on_the_bus, &daemon);
+    g_main_loop_run(daemon.loop);
+
+    g_clear_object(&daemon.service);
+    g_clear_object(&daemon.engine);
+    g_main_loop_unref(daemon.loop);
+    return daemon.exit_status;
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The engine on D-Bus: one object for everything that the engine has, from when it appears there
+ * until it goes.
+ *
+ * The engine knows nothing of this layer. Objects here watch engine objects by their signals and
+ * properties, hold references to them, and act on them by their public functions.
+ */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "engine/engine.h"
+
+#define BAILIFF_BUS_NAME "org.bailiff.Bailiff1"
+
+#define BAILIFF_TYPE_BUS_SERVICE (bailiff_bus_service_get_type())
+G_DECLARE_FINAL_TYPE(BailiffBusService, bailiff_bus_service, BAILIFF, BUS_SERVICE, GObject)
+
+BailiffBusService *bailiff_bus_service_new(BailiffEngine *engine, const char *version);
+
+/* Connects to the bus and takes the name, with everything already in its place. Errors as those of
+ * bailiff_bus_presence_start_async(); after success a lost bus is searched for without end. */
+void bailiff_bus_service_start_async(BailiffBusService *self, GBusType bus,
+                                     GAsyncReadyCallback callback, gpointer user_data);
+gboolean bailiff_bus_service_start_finish(BailiffBusService *self, GAsyncResult *result,
+                                          GError **error);
+
+/* Leaves the bus once the last messages are out, or after a second. */
+void bailiff_bus_service_stop_async(BailiffBusService *self, GAsyncReadyCallback callback,
+                                    gpointer user_data);
+void bailiff_bus_service_stop_finish(BailiffBusService *self, GAsyncResult *result);
+
+/* What follows is for the objects of this layer. */
+
+BailiffEngine *bailiff_bus_service_get_engine(BailiffBusService *self);
+
+/* Borrowed: the interface of this type (a GDBusInterfaceSkeleton) of the object at `path`; NULL
+ * when there is none, and when the object there is of another kind. */
+gpointer bailiff_bus_service_find(BailiffBusService *self, const char *path, GType type);
+
+/* Shows `interface` as an object at `path`, instead of what is there. */
+void bailiff_bus_service_show(BailiffBusService *self, const char *path,
+                              GDBusInterfaceSkeleton *interface);
+void bailiff_bus_service_hide(BailiffBusService *self, const char *path);
+
+/* `interface` has changes that have not been announced. They will be before the next reply of any
+ * method, so that a caller who got a reply has seen everything that led to it. */
+void bailiff_bus_service_changed(BailiffBusService *self, GDBusInterfaceSkeleton *interface);
+void bailiff_bus_service_flush(BailiffBusService *self);

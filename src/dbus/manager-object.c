@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The one object that is always there. Registering is in register-methods.c.
+ */
+#include "dbus/manager-object.h"
+
+#include "bailiff-bus-generated.h"
+#include "common/bailiff-error.h"
+#include "dbus/lockspace-object.h"
+#include "dbus/method-call.h"
+#include "dbus/object-path.h"
+#include "dbus/register-methods.h"
+#include "dbus/variant-options.h"
+#include "engine/lockspace.h"
+
+G_DECLARE_FINAL_TYPE(BailiffManagerObject, bailiff_manager_object, BAILIFF, MANAGER_OBJECT,
+                     BailiffBusManagerSkeleton)
+
+struct _BailiffManagerObject {
+    BailiffBusManagerSkeleton parent_instance;
+    BailiffBusService *service; /* owns us */
+};
+
+static void manager_iface_init(BailiffBusManagerIface *iface);
+
+G_DEFINE_TYPE_WITH_CODE(BailiffManagerObject, bailiff_manager_object,
+                        BAILIFF_BUS_TYPE_MANAGER_SKELETON,
+                        G_IMPLEMENT_INTERFACE(BAILIFF_BUS_TYPE_MANAGER, manager_iface_init))
+
+/* Formatting. */
+
+typedef struct FormatArgs {
+    BailiffFormat format;
+    char *path;
+    char *lockspace_name;
+    char *resource_name;
+} FormatArgs;
+
+static void format_args_free(FormatArgs *args)
+{
+    g_free(args->path);
+    g_free(args->lockspace_name);
+    g_free(args->resource_name);
+    g_free(args);
+}
+
+static void format_done(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    MethodCall *call = user_data;
+    GError *error = NULL;
+
+    if (bailiff_engine_format_finish(BAILIFF_ENGINE(source), result, &error))
+        method_call_reply(call, NULL);
+    else
+        method_call_fail(call, error);
+}
+
+static void format_act(MethodCall *call)
+{
+    FormatArgs *args = call->args;
+    args->format.path = args->path;
+    args->format.lockspace_name = args->lockspace_name;
+    args->format.resource_name = args->resource_name;
+    bailiff_engine_format_async(bailiff_bus_service_get_engine(call->service), &args->format,
+                                format_done, call);
+}
+
+static FormatArgs *format_args_new(const char *path, guint64 offset, const char *lockspace_name,
+                                   const char *resource_name)
+{
+    FormatArgs *args = g_new0(FormatArgs, 1);
+    args->path = g_strdup(path);
+    args->lockspace_name = g_strdup(lockspace_name);
+    args->resource_name = g_strdup(resource_name);
+    args->format.offset = offset;
+    return args;
+}
+
+static gboolean handle_format_lockspace(BailiffBusManager *object,
+                                        GDBusMethodInvocation *invocation, const char *path,
+                                        guint64 offset, const char *name, GVariant *options)
+{
+    BailiffManagerObject *self = BAILIFF_MANAGER_OBJECT(object);
+    FormatArgs *args = format_args_new(path, offset, name, NULL);
+    GError *error = NULL;
+
+    const VariantOption known[] = {
+        { "sector-size", "u", &args->format.sector_size, 1 },
+        { "align-size", "u", &args->format.align_size, 1 },
+        { "io-timeout", "u", &args->format.io_timeout, 1, 255 },
+        { "overwrite", "b", &args->format.overwrite },
+    };
+    if (!variant_options_parse(options, known, G_N_ELEMENTS(known), &error)) {
+        format_args_free(args);
+        return method_call_refuse(invocation, error);
+    }
+    return method_call_start(self->service, self, invocation, format_act, args,
+                             (GDestroyNotify)format_args_free);
+}
+
+static gboolean handle_format_resource(BailiffBusManager *object, GDBusMethodInvocation *invocation,
+                                       const char *path, guint64 offset, const char *lockspace,
+                                       const char *name, GVariant *options)
+{
+    BailiffManagerObject *self = BAILIFF_MANAGER_OBJECT(object);
+    FormatArgs *args = format_args_new(path, offset, lockspace, name);
+    GError *error = NULL;
+
+    const VariantOption known[] = {
+        { "sector-size", "u", &args->format.sector_size, 1 },
+        { "align-size", "u", &args->format.align_size, 1 },
+        { "max-hosts", "u", &args->format.max_hosts, 1 },
+        { "overwrite", "b", &args->format.overwrite },
+    };
+    if (!variant_options_parse(options, known, G_N_ELEMENTS(known), &error)) {
+        format_args_free(args);
+        return method_call_refuse(invocation, error);
+    }
+    return method_call_start(self->service, self, invocation, format_act, args,
+                             (GDestroyNotify)format_args_free);
+}
+
+/* Inspecting. */
+
+typedef struct InspectArgs {
+    char *path;
+    guint64 offset;
+    gboolean resource;
+} InspectArgs;
+
+static void inspect_args_free(InspectArgs *args)
+{
+    g_free(args->path);
+    g_free(args);
+}
+
+static void inspect_done(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    MethodCall *call = user_data;
+    GError *error = NULL;
+    g_autoptr(GVariant) info =
+        bailiff_engine_inspect_finish(BAILIFF_ENGINE(source), result, &error);
+
+    if (info != NULL)
+        method_call_reply(call, g_variant_new("(@a{sv})", info));
+    else
+        method_call_fail(call, error);
+}
+
+static void inspect_act(MethodCall *call)
+{
+    const InspectArgs *args = call->args;
+    bailiff_engine_inspect_async(bailiff_bus_service_get_engine(call->service), args->path,
+                                 args->offset, args->resource, inspect_done, call);
+}
+
+static gboolean inspect(BailiffBusManager *object, GDBusMethodInvocation *invocation,
+                        const char *path, guint64 offset, GVariant *options, gboolean resource)
+{
+    BailiffManagerObject *self = BAILIFF_MANAGER_OBJECT(object);
+    GError *error = NULL;
+
+    if (!variant_options_parse(options, NULL, 0, &error))
+        return method_call_refuse(invocation, error);
+
+    InspectArgs *args = g_new0(InspectArgs, 1);
+    args->path = g_strdup(path);
+    args->offset = offset;
+    args->resource = resource;
+    return method_call_start(self->service, self, invocation, inspect_act, args,
+                             (GDestroyNotify)inspect_args_free);
+}
+
+static gboolean handle_inspect_lockspace(BailiffBusManager *object,
+                                         GDBusMethodInvocation *invocation, const char *path,
+                                         guint64 offset, GVariant *options)
+{
+    return inspect(object, invocation, path, offset, options, FALSE);
+}
+
+static gboolean handle_inspect_resource(BailiffBusManager *object,
+                                        GDBusMethodInvocation *invocation, const char *path,
+                                        guint64 offset, GVariant *options)
+{
+    return inspect(object, invocation, path, offset, options, TRUE);
+}
+
+/* Joining. */
+
+typedef struct JoinArgs {
+    char *name;
+    char *path;
+    guint64 offset;
+    guint64 host_id;
+    guint32 io_timeout;
+} JoinArgs;
+
+static void join_args_free(JoinArgs *args)
+{
+    g_free(args->name);
+    g_free(args->path);
+    g_free(args);
+}
+
+static void join_act(MethodCall *call)
+{
+    const JoinArgs *args = call->args;
+    GError *error = NULL;
+    BailiffLockspace *lockspace =
+        bailiff_engine_join(bailiff_bus_service_get_engine(call->service), args->name, args->path,
+                            args->offset, args->host_id, args->io_timeout, &error);
+    if (lockspace == NULL) {
+        method_call_fail(call, error);
+        return;
+    }
+    g_autofree char *object_path = object_path_lockspace(bailiff_lockspace_get_name(lockspace));
+    method_call_reply(call, g_variant_new("(o)", object_path));
+}
+
+static gboolean handle_join_lockspace(BailiffBusManager *object, GDBusMethodInvocation *invocation,
+                                      const char *name, const char *path, guint64 offset,
+                                      guint64 host_id, GVariant *options)
+{
+    BailiffManagerObject *self = BAILIFF_MANAGER_OBJECT(object);
+    guint32 io_timeout = 0;
+    GError *error = NULL;
+
+    const VariantOption known[] = { { "io-timeout", "u", &io_timeout, 1, 255 } };
+    if (!variant_options_parse(options, known, G_N_ELEMENTS(known), &error))
+        return method_call_refuse(invocation, error);
+
+    JoinArgs *args = g_new0(JoinArgs, 1);
+    args->name = g_strdup(name);
+    args->path = g_strdup(path);
+    args->offset = offset;
+    args->host_id = host_id;
+    args->io_timeout = io_timeout;
+    return method_call_start(self->service, self, invocation, join_act, args,
+                             (GDestroyNotify)join_args_free);
+}
+
+/* Registering. */
+
+static gboolean handle_register_process(BailiffBusManager *object,
+                                        GDBusMethodInvocation *invocation, GUnixFDList *fd_list,
+                                        GVariant *pidfd, const char *name, GVariant *options)
+{
+    BailiffManagerObject *self = BAILIFF_MANAGER_OBJECT(object);
+    return register_process_method(self->service, self, invocation, fd_list,
+                                   g_variant_get_handle(pidfd), name, options);
+}
+
+static gboolean handle_register_pid(BailiffBusManager *object, GDBusMethodInvocation *invocation,
+                                    guint pid, const char *name, GVariant *options)
+{
+    BailiffManagerObject *self = BAILIFF_MANAGER_OBJECT(object);
+    return register_pid_method(self->service, self, invocation, pid, name, options);
+}
+
+static void manager_iface_init(BailiffBusManagerIface *iface)
+{
+    iface->handle_format_lockspace = handle_format_lockspace;
+    iface->handle_format_resource = handle_format_resource;
+    iface->handle_inspect_lockspace = handle_inspect_lockspace;
+    iface->handle_inspect_resource = handle_inspect_resource;
+    iface->handle_join_lockspace = handle_join_lockspace;
+    iface->handle_register_process = handle_register_process;
+    iface->handle_register_pid = handle_register_pid;
+}
+
+static void bailiff_manager_object_class_init(BailiffManagerObjectClass *class)
+{
+}
+
+static void bailiff_manager_object_init(BailiffManagerObject *self)
+{
+}
+
+void bailiff_manager_object_show(BailiffBusService *service, const char *version)
+{
+    BailiffEngine *engine = bailiff_bus_service_get_engine(service);
+    g_autoptr(BailiffManagerObject) self = g_object_new(bailiff_manager_object_get_type(), NULL);
+    BailiffBusManager *manager = BAILIFF_BUS_MANAGER(self);
+
+    self->service = service;
+    bailiff_bus_manager_set_version(manager, version);
+    bailiff_bus_manager_set_host_name(manager, bailiff_engine_get_host_name(engine));
+    bailiff_bus_manager_set_watchdog_state(manager, bailiff_engine_get_watchdog_state(engine));
+    bailiff_bus_service_show(service, OBJECT_PATH_MANAGER, G_DBUS_INTERFACE_SKELETON(self));
+}

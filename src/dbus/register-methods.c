@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A process comes as a pidfd, as a number, or as "the caller". A pidfd is the one sure name of a
+ * process, so it is used wherever there is one: also for the caller, if the bus hands it out.
+ */
+#include "dbus/register-methods.h"
+
+#include <glib/gstdio.h>
+#include <unistd.h>
+
+#include "common/bailiff-error.h"
+#include "dbus/method-call.h"
+#include "dbus/object-path.h"
+#include "dbus/variant-options.h"
+#include "dbus/variant-policy.h"
+#include "engine/policy-error.h"
+#include "engine/registration.h"
+
+#define BUS_DRIVER_TIMEOUT_MS 10000
+
+typedef struct RegisterArgs {
+    int pidfd; /* -1: `pid` says who */
+    guint32 pid;
+    guint64 start_time;
+    char *name;
+    gboolean descendants;
+    gboolean has_policy;
+    FailurePolicy policy;
+} RegisterArgs;
+
+static void register_args_free(RegisterArgs *args)
+{
+    if (args->pidfd >= 0)
+        (void)g_close(args->pidfd, NULL);
+    g_free(args->name);
+    g_free(args);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(RegisterArgs, register_args_free)
+
+static RegisterArgs *parse_args(const char *name, GVariant *options, gboolean by_number,
+                                GError **error)
+{
+    g_autoptr(RegisterArgs) args = g_new0(RegisterArgs, 1);
+    g_autoptr(GVariant) policy = NULL;
+    const VariantOption known[] = {
+        { "failure-policy", "a(sua{sv})", &policy },
+        { "descendants", "b", &args->descendants },
+        { "start-time", "t", &args->start_time, 1 },
+    };
+    gsize n_known = by_number ? G_N_ELEMENTS(known) : G_N_ELEMENTS(known) - 1;
+
+    args->pidfd = -1;
+    args->name = g_strdup(name);
+    if (!variant_options_parse(options, known, n_known, error))
+        return NULL;
+    if (policy != NULL) {
+        if (!variant_policy_parse(policy, &args->policy, error) ||
+            !bailiff_failure_policy_check(&args->policy, error))
+            return NULL;
+        args->has_policy = TRUE;
+    }
+    return g_steal_pointer(&args);
+}
+
+static void register_now(MethodCall *call)
+{
+    RegisterArgs *args = call->args;
+    BailiffEngine *engine = bailiff_bus_service_get_engine(call->service);
+    const FailurePolicy *policy = args->has_policy ? &args->policy : NULL;
+    BailiffRegistration *registration;
+    GError *error = NULL;
+
+    if (args->pidfd >= 0) {
+        registration = bailiff_engine_register_process(engine, args->pidfd, args->name,
+                                                       args->descendants, policy, &error);
+        if (registration != NULL)
+            args->pidfd = -1;
+    } else {
+        registration = bailiff_engine_register_pid(engine, (pid_t)args->pid, args->start_time,
+                                                   args->name, args->descendants, policy, &error);
+    }
+    if (registration == NULL) {
+        method_call_fail(call, error);
+        return;
+    }
+    g_autofree char *path = object_path_registration(bailiff_registration_get_id(registration));
+    method_call_reply(call, g_variant_new("(o)", path));
+}
+
+/* The caller as the bus knows it. Newer buses hand out a pidfd, taken when the caller connected;
+ * it is used unless the caller also named a start time, which only a look at /proc can check. */
+static void credentials_known(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    MethodCall *call = user_data;
+    RegisterArgs *args = call->args;
+    g_autoptr(GUnixFDList) fd_list = NULL;
+    g_autoptr(GVariant) credentials = NULL;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GVariant) reply = g_dbus_connection_call_with_unix_fd_list_finish(
+        G_DBUS_CONNECTION(source), &fd_list, result, &error);
+
+    if (reply != NULL)
+        g_variant_get(reply, "(@a{sv})", &credentials);
+    if (reply == NULL || !g_variant_lookup(credentials, "ProcessID", "u", &args->pid) ||
+        args->pid == 0) {
+        method_call_fail(call, bailiff_error_make(BAILIFF_ERROR_NOT_FOUND,
+                                                  "Name the process: by its number, or by a pidfd "
+                                                  "with RegisterProcess().",
+                                                  "The bus does not say which process the caller "
+                                                  "is."));
+        return;
+    }
+
+    gint32 handle;
+    if (args->start_time == 0 && fd_list != NULL &&
+        g_variant_lookup(credentials, "ProcessFD", "h", &handle) && handle >= 0 &&
+        handle < g_unix_fd_list_get_length(fd_list))
+        args->pidfd = g_unix_fd_list_get(fd_list, handle, NULL);
+    register_now(call);
+}
+
+static void register_caller(MethodCall *call)
+{
+    g_dbus_connection_call_with_unix_fd_list(
+        g_dbus_method_invocation_get_connection(call->invocation), "org.freedesktop.DBus",
+        "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetConnectionCredentials",
+        g_variant_new("(s)", g_dbus_method_invocation_get_sender(call->invocation)),
+        G_VARIANT_TYPE("(a{sv})"), G_DBUS_CALL_FLAGS_NONE, BUS_DRIVER_TIMEOUT_MS, NULL, NULL,
+        credentials_known, call);
+}
+
+static void register_act(MethodCall *call)
+{
+    const RegisterArgs *args = call->args;
+
+    if (args->pidfd < 0 && args->pid == 0)
+        register_caller(call);
+    else
+        register_now(call);
+}
+
+gboolean register_process_method(BailiffBusService *service, gpointer target,
+                                 GDBusMethodInvocation *invocation, GUnixFDList *fd_list,
+                                 gint32 handle, const char *name, GVariant *options)
+{
+    GError *error = NULL;
+    g_autoptr(RegisterArgs) args = parse_args(name, options, FALSE, &error);
+
+    if (args == NULL)
+        return method_call_refuse(invocation, error);
+    if (fd_list == NULL || handle < 0 || handle >= g_unix_fd_list_get_length(fd_list)) {
+        return method_call_refuse(
+            invocation,
+            bailiff_error_make(BAILIFF_ERROR_INVALID_ARGUMENT,
+                               "Send a pidfd with the message, and its index in it.",
+                               "There is no file descriptor number %d in the message.", handle));
+    }
+    args->pidfd = g_unix_fd_list_get(fd_list, handle, &error);
+    if (args->pidfd < 0) {
+        g_autoptr(GError) cause = error;
+        return method_call_refuse(
+            invocation, bailiff_error_make(BAILIFF_ERROR_BUSY, "Try again later.",
+                                           "The pidfd cannot be kept: %s.", cause->message));
+    }
+    return method_call_start(service, target, invocation, register_act, g_steal_pointer(&args),
+                             (GDestroyNotify)register_args_free);
+}
+
+gboolean register_pid_method(BailiffBusService *service, gpointer target,
+                             GDBusMethodInvocation *invocation, guint32 pid, const char *name,
+                             GVariant *options)
+{
+    GError *error = NULL;
+    g_autoptr(RegisterArgs) args = parse_args(name, options, TRUE, &error);
+
+    if (args == NULL)
+        return method_call_refuse(invocation, error);
+    if (pid > G_MAXINT32) {
+        return method_call_refuse(invocation,
+                                  bailiff_error_make(BAILIFF_ERROR_INVALID_ARGUMENT,
+                                                     "Give the number of a running process, or 0 "
+                                                     "for the caller.",
+                                                     "%u is not the number of a process.", pid));
+    }
+    args->pid = pid;
+    return method_call_start(service, target, invocation, register_act, g_steal_pointer(&args),
+                             (GDestroyNotify)register_args_free);
+}

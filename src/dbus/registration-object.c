@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A registration. Acquire() and Release() are in lease-methods.c.
+ */
+#include "dbus/registration-object.h"
+
+#include "dbus/lease-methods.h"
+#include "dbus/live-properties.h"
+#include "dbus/method-call.h"
+#include "dbus/object-path.h"
+#include "dbus/path-list.h"
+#include "dbus/resource-object.h"
+#include "dbus/variant-options.h"
+#include "dbus/variant-policy.h"
+#include "engine/policy-error.h"
+
+struct _BailiffRegistrationObject {
+    BailiffBusRegistrationSkeleton parent_instance;
+    BailiffBusService *service; /* owns us */
+    BailiffRegistration *registration;
+    PathList resources;
+};
+
+static void registration_iface_init(BailiffBusRegistrationIface *iface);
+
+G_DEFINE_TYPE_WITH_CODE(BailiffRegistrationObject, bailiff_registration_object,
+                        BAILIFF_BUS_TYPE_REGISTRATION_SKELETON,
+                        G_IMPLEMENT_INTERFACE(BAILIFF_BUS_TYPE_REGISTRATION,
+                                              registration_iface_init))
+
+BailiffRegistration *bailiff_registration_object_get_registration(BailiffRegistrationObject *self)
+{
+    return self->registration;
+}
+
+/* Methods. */
+
+static gboolean handle_acquire(BailiffBusRegistration *object, GDBusMethodInvocation *invocation,
+                               GVariant *leases, GVariant *options)
+{
+    BailiffRegistrationObject *self = BAILIFF_REGISTRATION_OBJECT(object);
+    return acquire_method(self->service, self, invocation, leases, options);
+}
+
+static gboolean handle_release(BailiffBusRegistration *object, GDBusMethodInvocation *invocation,
+                               const char *const *resources, GVariant *options)
+{
+    BailiffRegistrationObject *self = BAILIFF_REGISTRATION_OBJECT(object);
+    return release_method(self->service, self, invocation, resources, options);
+}
+
+static void set_failure_policy_act(MethodCall *call)
+{
+    BailiffRegistrationObject *self = BAILIFF_REGISTRATION_OBJECT(call->target);
+    GError *error = NULL;
+
+    if (bailiff_registration_set_failure_policy(self->registration, call->args, &error))
+        method_call_reply(call, NULL);
+    else
+        method_call_fail(call, error);
+}
+
+static gboolean handle_set_failure_policy(BailiffBusRegistration *object,
+                                          GDBusMethodInvocation *invocation, GVariant *variant,
+                                          GVariant *options)
+{
+    BailiffRegistrationObject *self = BAILIFF_REGISTRATION_OBJECT(object);
+    g_autofree FailurePolicy *policy = g_new0(FailurePolicy, 1);
+    GError *error = NULL;
+
+    if (!variant_policy_parse(variant, policy, &error) ||
+        !bailiff_failure_policy_check(policy, &error) ||
+        !variant_options_parse(options, NULL, 0, &error))
+        return method_call_refuse(invocation, error);
+    return method_call_start(self->service, self, invocation, set_failure_policy_act,
+                             g_steal_pointer(&policy), g_free);
+}
+
+static void unregister_act(MethodCall *call)
+{
+    BailiffRegistrationObject *self = BAILIFF_REGISTRATION_OBJECT(call->target);
+    GError *error = NULL;
+
+    if (bailiff_registration_unregister(self->registration, &error))
+        method_call_reply(call, NULL);
+    else
+        method_call_fail(call, error);
+}
+
+static gboolean handle_unregister(BailiffBusRegistration *object, GDBusMethodInvocation *invocation,
+                                  GVariant *options)
+{
+    BailiffRegistrationObject *self = BAILIFF_REGISTRATION_OBJECT(object);
+    GError *error = NULL;
+
+    if (!variant_options_parse(options, NULL, 0, &error))
+        return method_call_refuse(invocation, error);
+    return method_call_start(self->service, self, invocation, unregister_act, NULL, NULL);
+}
+
+/* Properties. */
+
+static void sync_properties(BailiffRegistrationObject *self)
+{
+    BailiffBusRegistration *bus = BAILIFF_BUS_REGISTRATION(self);
+    BailiffRegistration *registration = self->registration;
+
+    bailiff_bus_registration_set_state(
+        bus, bailiff_registration_state_name(bailiff_registration_get_state(registration)));
+    bailiff_bus_registration_set_step(bus, bailiff_registration_get_step(registration));
+    bailiff_bus_registration_set_failure_policy(
+        bus, variant_policy_new(bailiff_registration_get_failure_policy(registration)));
+}
+
+static void set_resources(BailiffRegistrationObject *self)
+{
+    g_autoptr(GPtrArray) resources = bailiff_registration_list_resources(self->registration);
+    g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
+
+    for (guint i = 0; i < resources->len; i++) {
+        g_autofree char *path = bailiff_resource_object_path(g_ptr_array_index(resources, i));
+        g_strv_builder_add(builder, path);
+    }
+    g_auto(GStrv) paths = g_strv_builder_end(builder);
+    bailiff_bus_registration_set_resources(BAILIFF_BUS_REGISTRATION(self),
+                                           (const char *const *)paths);
+    path_list_set(&self->resources, resources->len);
+}
+
+/* What has not been announced yet. */
+static void refresh(gpointer interface)
+{
+    BailiffRegistrationObject *self = interface;
+    if (self->resources.stale)
+        set_resources(self);
+}
+
+static gboolean announce_resources(gpointer user_data)
+{
+    BailiffRegistrationObject *self = user_data;
+    path_list_clear(&self->resources);
+    refresh(self);
+    g_dbus_interface_skeleton_flush(G_DBUS_INTERFACE_SKELETON(self));
+    return G_SOURCE_REMOVE;
+}
+
+static void flush(GDBusInterfaceSkeleton *interface)
+{
+    BailiffRegistrationObject *self = BAILIFF_REGISTRATION_OBJECT(interface);
+    if (path_list_due(&self->resources, announce_resources, self))
+        set_resources(self);
+    G_DBUS_INTERFACE_SKELETON_CLASS(bailiff_registration_object_parent_class)->flush(interface);
+}
+
+/* The engine's signals. */
+
+static void announce_now(BailiffRegistrationObject *self)
+{
+    sync_properties(self);
+    g_dbus_interface_skeleton_flush(G_DBUS_INTERFACE_SKELETON(self));
+}
+
+static void registration_changed(BailiffRegistration *registration, GParamSpec *pspec,
+                                 BailiffRegistrationObject *self)
+{
+    sync_properties(self);
+    bailiff_bus_service_changed(self->service, G_DBUS_INTERFACE_SKELETON(self));
+}
+
+static void resources_changed(BailiffRegistration *registration, BailiffRegistrationObject *self)
+{
+    self->resources.stale = TRUE;
+    bailiff_bus_service_changed(self->service, G_DBUS_INTERFACE_SKELETON(self));
+}
+
+static void step_started(BailiffRegistration *registration, guint index, const char *action,
+                         BailiffRegistrationObject *self)
+{
+    announce_now(self);
+    bailiff_bus_registration_emit_step_started(BAILIFF_BUS_REGISTRATION(self), index, action);
+}
+
+static void step_finished(BailiffRegistration *registration, guint index, const char *action,
+                          gboolean worked, const char *detail, BailiffRegistrationObject *self)
+{
+    announce_now(self);
+    bailiff_bus_registration_emit_step_finished(BAILIFF_BUS_REGISTRATION(self), index, action,
+                                                worked, detail);
+}
+
+static void cleared(BailiffRegistration *registration, const char *how,
+                    BailiffRegistrationObject *self)
+{
+    announce_now(self);
+    bailiff_bus_registration_emit_cleared(BAILIFF_BUS_REGISTRATION(self), how);
+}
+
+static void watch_registration(BailiffRegistrationObject *self)
+{
+    const struct {
+        const char *name;
+        GCallback handler;
+    } handlers[] = {
+        { "notify", G_CALLBACK(registration_changed) },
+        { "resources-changed", G_CALLBACK(resources_changed) },
+        { "step-started", G_CALLBACK(step_started) },
+        { "step-finished", G_CALLBACK(step_finished) },
+        { "cleared", G_CALLBACK(cleared) },
+    };
+    for (gsize i = 0; i < G_N_ELEMENTS(handlers); i++)
+        g_signal_connect_object(self->registration, handlers[i].name, handlers[i].handler, self, 0);
+}
+
+/* Object. */
+
+static void bailiff_registration_object_finalize(GObject *object)
+{
+    BailiffRegistrationObject *self = BAILIFF_REGISTRATION_OBJECT(object);
+    path_list_clear(&self->resources);
+    g_clear_object(&self->registration);
+    G_OBJECT_CLASS(bailiff_registration_object_parent_class)->finalize(object);
+}
+
+static void registration_iface_init(BailiffBusRegistrationIface *iface)
+{
+    iface->handle_acquire = handle_acquire;
+    iface->handle_release = handle_release;
+    iface->handle_set_failure_policy = handle_set_failure_policy;
+    iface->handle_unregister = handle_unregister;
+}
+
+static void bailiff_registration_object_class_init(BailiffRegistrationObjectClass *class)
+{
+    G_OBJECT_CLASS(class)->finalize = bailiff_registration_object_finalize;
+    G_DBUS_INTERFACE_SKELETON_CLASS(class)->flush = flush;
+    live_properties_install(G_DBUS_INTERFACE_SKELETON_CLASS(class), refresh);
+}
+
+static void bailiff_registration_object_init(BailiffRegistrationObject *self)
+{
+}
+
+void bailiff_registration_object_show(BailiffBusService *service, BailiffRegistration *registration)
+{
+    g_autofree char *path = object_path_registration(bailiff_registration_get_id(registration));
+    g_autoptr(BailiffRegistrationObject) self =
+        g_object_new(BAILIFF_TYPE_REGISTRATION_OBJECT, NULL);
+    BailiffBusRegistration *bus = BAILIFF_BUS_REGISTRATION(self);
+
+    self->service = service;
+    self->registration = g_object_ref(registration);
+    bailiff_bus_registration_set_kind(bus, bailiff_registration_get_kind(registration));
+    bailiff_bus_registration_set_name(bus, bailiff_registration_get_name(registration));
+    bailiff_bus_registration_set_pid(bus, (guint)bailiff_registration_get_pid(registration));
+    bailiff_bus_registration_set_uid(bus, bailiff_registration_get_uid(registration));
+    sync_properties(self);
+    set_resources(self);
+    watch_registration(self);
+    bailiff_bus_service_show(service, path, G_DBUS_INTERFACE_SKELETON(self));
+}
+
+void bailiff_registration_object_hide(BailiffBusService *service, BailiffRegistration *registration)
+{
+    g_autofree char *path = object_path_registration(bailiff_registration_get_id(registration));
+    BailiffRegistrationObject *self =
+        bailiff_bus_service_find(service, path, BAILIFF_TYPE_REGISTRATION_OBJECT);
+
+    if (self == NULL || self->registration != registration)
+        return;
+    g_signal_handlers_disconnect_by_data(registration, self);
+    path_list_clear(&self->resources);
+    bailiff_bus_service_hide(service, path);
+}
