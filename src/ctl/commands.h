@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The verbs. Each returns the exit status.
+ */
+#pragma once
+
+#include "ctl/command-line.h"
+
+int command_acquire(CommandLine *line);
+int command_format_lockspace(CommandLine *line);
+int command_format_resource(CommandLine *line);
+int command_history(CommandLine *line);
+int command_hosts(CommandLine *line);
+int command_inspect(CommandLine *line);
+int command_join(CommandLine *line);
+int command_leave(CommandLine *line);
+int command_monitor(CommandLine *line);
+int command_register(CommandLine *line);
+int command_release(CommandLine *line);
+int command_run(CommandLine *line);
+int command_status(CommandLine *line);
+int command_unregister(CommandLine *line);

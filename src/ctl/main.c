@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * bailiffctl: the daemon's D-Bus interface for people and scripts. Here: the verbs, and which one
+ * was meant.
+ */
+#include <glib.h>
+#include <glib/gi18n.h>
+#include <locale.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ctl/commands.h"
+#include "ctl/nearest-word.h"
+#include "ctl/run-signals.h"
+
+static const Command commands[] = {
+    { "status", "", N_("Show lockspaces, hosts, leases and registrations"), "bailiffctl status",
+      NULL, command_status },
+    { "format-lockspace", "PATH[:OFFSET] NAME", N_("Write an empty lockspace"),
+      "bailiffctl format-lockspace /dev/vg0/leases vg0",
+      N_("Offsets are bytes, or KiB, MiB and GiB with K, M and G."), command_format_lockspace },
+    { "format-resource", "PATH[:OFFSET] LOCKSPACE NAME", N_("Write a free resource"),
+      "bailiffctl format-resource /dev/vg0/leases:1M vg0 disk1",
+      N_("Offsets are bytes, or KiB, MiB and GiB with K, M and G."), command_format_resource },
+    { "inspect", "PATH[:OFFSET]", N_("Show what lies at a place on storage"),
+      "bailiffctl inspect /dev/vg0/leases:1M", NULL, command_inspect },
+    { "join", "NAME PATH[:OFFSET] HOST_ID", N_("Join a lockspace and wait until it is held"),
+      "bailiffctl join vg0 /dev/vg0/leases 1",
+      N_("No two hosts may have the same HOST_ID. Interrupting this does not end the join."),
+      command_join },
+    { "leave", "NAME", N_("Leave a lockspace"), "bailiffctl leave vg0", NULL, command_leave },
+    { "hosts", "[LOCKSPACE]", N_("Show the hosts of a lockspace, or of all"),
+      "bailiffctl hosts vg0", NULL, command_hosts },
+    { "history", "LOCKSPACE", N_("Show how the latest renewals went"),
+      "bailiffctl history vg0 --max 20", NULL, command_history },
+    { "register", "PID NAME", N_("Register a process, and print the registration's number"),
+      "bailiffctl register 4711 guest1 --failure-policy 'signal TERM 10s, kill'",
+      N_("Who may be registered, and what its failure policy is, is in bailiffctl(1)."),
+      command_register },
+    { "acquire", "REGISTRATION LOCKSPACE RESOURCE@PATH[:OFFSET]…",
+      N_("Acquire leases for a registration: all of them or none"),
+      "bailiffctl acquire 7 vg0 disk1@/dev/vg0/leases:1M --wait",
+      N_("REGISTRATION is its number, or its name if no other has the same."), command_acquire },
+    { "release", "REGISTRATION [LOCKSPACE/RESOURCE…]",
+      N_("Give leases of a registration back: those named, or all"),
+      "bailiffctl release 7 vg0/disk1",
+      N_("Do it only when the resources are not in use any more."), command_release },
+    { "unregister", "REGISTRATION", N_("Remove a registration that holds no leases"),
+      "bailiffctl unregister 7", NULL, command_unregister },
+    { "monitor", "", N_("Show the state and then every event, until interrupted"),
+      "bailiffctl monitor --json",
+      N_("The second column is how long ago the lockspace's last good renewal began."),
+      command_monitor },
+    { "run", "LOCKSPACE RESOURCE@PATH[:OFFSET]… -- COMMAND…",
+      N_("Hold leases while a command runs"),
+      "bailiffctl run vg0 disk1@/dev/vg0/leases:1M -- fsck /dev/vg0/disk1",
+      N_("The exit status is the command's, 128 and the signal's number if one killed it, 125 if "
+         "bailiffctl failed, 126 if the command cannot be executed and 127 if it is not found.\n"
+         "The command finds the lease's version, a fencing token, in BAILIFF_VERSION."),
+      command_run, TRUE },
+};
+
+static const Command *find_command(const char *name)
+{
+    for (gsize i = 0; i < G_N_ELEMENTS(commands); i++)
+        if (strcmp(commands[i].name, name) == 0)
+            return &commands[i];
+    return NULL;
+}
+
+static int print_help(void)
+{
+    printf("%s\n  bailiffctl %s\n\n%s\n", _("Usage:"), _("VERB [OPTION…] [ARGUMENT…]"),
+           _("Verbs:"));
+    for (gsize i = 0; i < G_N_ELEMENTS(commands); i++)
+        printf("  %-17s %s\n", commands[i].name, _(commands[i].summary));
+    printf("\n%s\n"
+           "  --json            %s\n"
+           "  --no-color        %s\n"
+           "  --help            %s\n"
+           "  --version         %s\n",
+           _("Options:"), _("Print JSON"), _("Print no colours"),
+           _("Show this help; behind a verb, the verb's"), _("Show the version"));
+    printf("\n%s\n%s\n",
+           _("Exit status: 0 done, 1 error, 2 wrong usage, 3 held or busy, 4 no bailiffd, 5 not "
+             "authorized;\nof 'run': the command's, or 125, 126 and 127 as of env(1)."),
+           _("bailiffctl(1) tells more."));
+    return CTL_EXIT_OK;
+}
+
+static int report_unknown_verb(const char *typed)
+{
+    const char *names[G_N_ELEMENTS(commands) + 1] = { NULL };
+    for (gsize i = 0; i < G_N_ELEMENTS(commands); i++)
+        names[i] = commands[i].name;
+    const char *near = nearest_word(typed, names);
+    g_autofree char *cure =
+        near ? g_strdup_printf(_("Did you mean '%s'? All verbs are in 'bailiffctl --help'."), near)
+             : g_strdup(_("All verbs are in 'bailiffctl --help'."));
+    GError *error = NULL;
+    ctl_set_error(&error, CTL_EXIT_USAGE, cure, _("There is no verb '%s'."), typed);
+    return command_line_fail(error);
+}
+
+static int run_command(const Command *command, GPtrArray *before, char **after)
+{
+    CommandLine line = { .command = command };
+    g_autoptr(GPtrArray) words = g_ptr_array_new();
+    for (guint i = 0; i < before->len; i++)
+        g_ptr_array_add(words, g_strdup(before->pdata[i]));
+    for (; *after && strcmp(*after, "--") != 0; after++)
+        g_ptr_array_add(words, g_strdup(*after));
+    g_ptr_array_add(words, NULL);
+    if (*after)
+        line.rest = after + 1;
+    line.words = (char **)g_ptr_array_free(g_steal_pointer(&words), FALSE);
+    int status = command->run(&line);
+    g_strfreev(line.words);
+    return status;
+}
+
+/* What stands before the verb are options that every verb has: the verb's own parser reads them. */
+static int dispatch(int argc, char **argv)
+{
+    g_autoptr(GPtrArray) before = g_ptr_array_new();
+    int i = 1;
+    for (; i < argc && argv[i][0] == '-'; i++) {
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return print_help();
+        if (strcmp(argv[i], "--version") == 0) {
+            puts("bailiffctl " PROJECT_VERSION);
+            return CTL_EXIT_OK;
+        }
+        g_ptr_array_add(before, argv[i]);
+    }
+    if (i == argc) {
+        GError *error = NULL;
+        ctl_set_error(&error, CTL_EXIT_USAGE,
+                      _("Try 'bailiffctl status'; all verbs are in 'bailiffctl --help'."),
+                      _("There is no verb."));
+        return command_line_fail(error);
+    }
+    const Command *command = find_command(argv[i]);
+    if (!command)
+        return report_unknown_verb(argv[i]);
+    return run_command(command, before, argv + i + 1);
+}
+
+int main(int argc, char **argv)
+{
+    /* Before GIO changes how this process takes signals, which commands would inherit. */
+    run_signals_note();
+    setlocale(LC_ALL, "");
+    bindtextdomain(GETTEXT_PACKAGE, LOCALEDIR);
+    bind_textdomain_codeset(GETTEXT_PACKAGE, "UTF-8");
+    textdomain(GETTEXT_PACKAGE);
+    g_set_prgname("bailiffctl");
+
+    int status = dispatch(argc, argv);
+    if (!output_finish() && status == CTL_EXIT_OK) {
+        GError *error = NULL;
+        ctl_set_error(&error, CTL_EXIT_ERROR, _("Is the disk full, or the reader gone?"),
+                      _("The output could not be written."));
+        status = command_line_fail(error);
+    }
+    return status;
+}

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * RegisterProcess() and Acquire(), as `register`, `acquire` and `run` call them.
+ */
+#pragma once
+
+#include "ctl/bus-client.h"
+
+/* Registers by pidfd, so that what is registered is the process that has this pid now.
+ * `policy`: a(sua{sv}), or NULL for the daemon's default. */
+BailiffBusRegistration *register_process(BusClient *client, pid_t pid, const char *name,
+                                         GVariant *policy, gboolean descendants, GError **error);
+
+/* The first argument of Acquire() from "RESOURCE@PATH[:OFFSET]" words; floating. `version` 0: any.
+ */
+GVariant *acquire_wishes(const char *lockspace, char **words, gboolean wait, guint64 version,
+                         GError **error);
