@@ -25,6 +25,9 @@ static void check_users(SimGrip *grip)
 {
     SimHost *host = grip->lockspace->host;
     Sim *sim = host->sim;
+    /* sanlock goes on in a ballot as if a host with a corrupt record had never spoken. */
+    if (sim->corrupted && host->is_sanlock)
+        return;
     for (unsigned i = 0; i < sim->n_hosts; i++) {
         for (unsigned j = 0; j < sim->hosts[i].lockspaces->len; j++) {
             const SimLockspace *lockspace = sim->hosts[i].lockspaces->pdata[j];

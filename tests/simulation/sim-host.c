@@ -96,6 +96,7 @@ static void on_boot(Sim *sim, void *object, uint64_t serial)
             : 0;
     self->stopped_until_us = 0;
     self->suspended = false;
+    self->ambush_us = 0;
     self->lockspace = NULL;
     sim_tell(sim, self, "is up, host id %u, io timeout %u s", (unsigned)self->host_id,
              self->io_timeout);

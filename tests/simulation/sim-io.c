@@ -352,6 +352,7 @@ static void hand_over(SimHost *host, SimIo *io)
             sample(&sim->disk, io, 0, io->length / sim->disk.layout.sector_size);
     }
     sim_at(sim, time_add(sim->now_us, io->fate.end_after_us), on_end, io, io->id);
+    weather_moment(host);
 }
 
 static bool is_too_late(const SimHost *host, const SimIo *io)
@@ -449,4 +450,5 @@ void io_ask(SimRun *run)
     }
     sim_at_local(host, io->deadline_local_us, on_due, io, io->id);
     sim_soon(host, weather_thread_delay(host), on_pump, host, 0);
+    weather_moment(host);
 }

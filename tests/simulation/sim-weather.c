@@ -190,6 +190,32 @@ static void corrupt(Sim *sim)
     sim_tell(sim, NULL, "sector %u of area %u becomes garbage", (unsigned)sector, (unsigned)area);
 }
 
+/* At once, or in the middle of something; and often for just as long as others need to take over.
+ */
+static void standstill(SimHost *host, bool suspend)
+{
+    Chance *chance = &host->sim->chance;
+    uint64_t free_us = timing_free(host->io_timeout);
+    uint64_t duration_us = chance_magnitude(chance, 1000, 300 * USEC_PER_SECOND);
+    if (chance_hits(chance, 0.4))
+        duration_us = chance_between(chance, free_us, 3 * free_us);
+    if (chance_hits(chance, 0.5)) {
+        host_stop(host, duration_us, suspend);
+        return;
+    }
+    host->ambush_us = duration_us;
+    host->ambush_suspends = suspend;
+}
+
+void weather_moment(SimHost *host)
+{
+    Sim *sim = host->sim;
+    if (host->ambush_us == 0 || sim->calm || !chance_hits(&sim->chance, 0.2))
+        return;
+    host_stop(host, host->ambush_us, host->ambush_suspends);
+    host->ambush_us = 0;
+}
+
 static void befall(Sim *sim, SimHost *host, SimTrouble trouble)
 {
     Chance *chance = &sim->chance;
@@ -202,10 +228,8 @@ static void befall(Sim *sim, SimHost *host, SimTrouble trouble)
         corrupt(sim);
     if (host->is_sanlock)
         return;
-    if (trouble == TROUBLE_PAUSE)
-        host_stop(host, chance_magnitude(chance, 1000, 200 * USEC_PER_SECOND), false);
-    else if (trouble == TROUBLE_SUSPEND)
-        host_stop(host, chance_magnitude(chance, 100000, 300 * USEC_PER_SECOND), true);
+    if (trouble == TROUBLE_PAUSE || trouble == TROUBLE_SUSPEND)
+        standstill(host, trouble == TROUBLE_SUSPEND);
     else if (trouble == TROUBLE_OUTAGE)
         outage(sim, host);
 }

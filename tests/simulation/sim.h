@@ -216,6 +216,8 @@ struct SimHost {
     uint64_t stopped_until_us; /* 0: it runs */
     GArray *deferred;          /* events of its software, for when it goes on */
     bool suspended;
+    uint64_t ambush_us; /* it will stand still for so long from one of its next I/Os on; 0: no */
+    bool ambush_suspends;
     uint64_t outage_until_us;
 
     GPtrArray *ios; /* pending or not ended, in the order of their calls */
@@ -297,6 +299,8 @@ void sim_print_told(const Sim *self);
 
 void weather_init(Sim *sim);
 SimFate weather_fate(SimHost *host, const SimIo *io);
+/* Called where a standstill would hurt most: an I/O is asked for, or was just handed over. */
+void weather_moment(SimHost *host);
 /* Between two steps of the same thread. */
 uint64_t weather_thread_delay(SimHost *host);
 void weather_start(Sim *sim);
