@@ -32,8 +32,10 @@ static bool is_gone(const OwnerEvidence *self, const LeaderRecord *record, uint6
      * deadline, by when that host has noticed. Owner 0: never used. */
     if (record->owner_id != self->host_id && record->owner_id != 0)
         return false;
+    /* Free, by its own incarnation or a later one. A free record of an *older* one is a write that
+     * landed late over the owner's: the owner may run on until its next renewal shows it. */
     if (record->timestamp == 0)
-        return true;
+        return record->owner_id == 0 || record->owner_generation >= generation;
     /* A host id gets a new incarnation only after a clean release, after its free deadline, or by
      * the same host; so the older one's holds are void. */
     return record->owner_id == self->host_id && record->owner_generation > generation;
