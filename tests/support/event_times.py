@@ -4,8 +4,6 @@
 import collections
 import time
 
-from gi.repository import Gio
-
 from private_service import PROPERTIES, ROOT_PATH
 
 Event = collections.namedtuple("Event", "at_us path member arguments")
@@ -17,21 +15,22 @@ def boottime_us():
 
 class EventTimes:
     """All signals of a service from now on, with the time of their arrival on CLOCK_BOOTTIME. A state that was
-    announced is an event ("State", (value,)) too, in its place among the signals."""
+    announced is an event ("State", (value,)) too, in its place among the signals.
+
+    It listens to the service's one subscription: what a wait on the service has seen is an event here already. (A
+    subscription of its own would be served a moment later.)
+    """
 
     def __init__(self, service):
         self.events = []
-        service.connection.signal_subscribe(None, None, None, None, None, Gio.DBusSignalFlags.NONE, self.on_signal)
+        service.listeners.append(self.on_signal)
         self.started_us = boottime_us()
 
-    def on_signal(self, _connection, _sender, path, interface, member, parameters):
-        if not path.startswith(ROOT_PATH):
-            return
-        arguments = parameters.unpack()
-        if interface != PROPERTIES:
-            self.events.append(Event(boottime_us(), path, member, arguments))
-        elif "State" in arguments[1]:
-            self.events.append(Event(boottime_us(), path, "State", (arguments[1]["State"],)))
+    def on_signal(self, news):
+        if news.interface != PROPERTIES:
+            self.events.append(Event(boottime_us(), news.path, news.member, news.arguments))
+        elif "State" in news.arguments[1]:
+            self.events.append(Event(boottime_us(), news.path, "State", (news.arguments[1]["State"],)))
 
     def of(self, path, *members):
         path = path if path.startswith("/") else f"{ROOT_PATH}/{path}"

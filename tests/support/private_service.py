@@ -91,6 +91,7 @@ class PrivateService:
         self.environment = dict(os.environ, BAILIFF_BUILD_DIR=str(BUILD), BAILIFFD_ARGS=arguments,
                                 **(environment or {}))
         self.signals = []
+        self.listeners = []
         self.connection = None
         self.later_daemons = []
         self.last_log = ""
@@ -120,7 +121,10 @@ class PrivateService:
 
     def on_signal(self, _connection, _sender, path, interface, member, parameters):
         if path == ROOT_PATH or path.startswith(ROOT_PATH + "/"):
-            self.signals.append(Signal(path, interface, member, parameters.unpack()))
+            signal_seen = Signal(path, interface, member, parameters.unpack())
+            self.signals.append(signal_seen)
+            for listener in self.listeners:
+                listener(signal_seen)
 
     # Calls and properties
 
@@ -169,6 +173,10 @@ class PrivateService:
         fits = wanted if callable(wanted) else lambda value: value == wanted
         seen = len(self.signals)
         value = self.property(path, interface, name)
+        if fits(value):
+            # The daemon announces a change at the end of its main loop's round, so perhaps behind this reply; a
+            # second one comes from a later round. Who goes on to look at the signals finds the announcement.
+            self.property(path, interface, name)
 
         def reached():
             nonlocal seen, value
