@@ -142,6 +142,23 @@ static MachineStep join_propose(HostLeaseJoin *self, const MachineInput *input)
                                    time_add(self->read_us, join_write_window(self)));
 }
 
+static bool join_is_free_to_us(const HostLeaseJoin *self, const LeaderRecord *record)
+{
+    return record->timestamp == 0 || fixed_name_equal(record->name, self->lease->host_name);
+}
+
+/* A stranger: dead when nothing changes for its host-dead time, counted from the end of the read
+ * that showed the record to the start of the one that shows it unchanged. */
+static MachineStep join_watch(HostLeaseJoin *self, const MachineInput *input)
+{
+    uint32_t io_timeout = self->old_io_timeout;
+    if (self->in_doubt && self->lease->io_timeout > io_timeout)
+        io_timeout = self->lease->io_timeout;
+    self->watch_until_us = time_add(input->now_us, timing_free(io_timeout));
+    self->state = JOIN_WATCH;
+    return step_wait(self->watch_until_us);
+}
+
 static MachineStep join_take_sector(HostLeaseJoin *self, const MachineInput *input)
 {
     HostLease *lease = self->lease;
@@ -153,15 +170,12 @@ static MachineStep join_take_sector(HostLeaseJoin *self, const MachineInput *inp
     self->old_io_timeout = io_timeout_sane(self->watched.io_timeout, lease->io_timeout);
 
     /* Our own name: an earlier incarnation of this very host, which is gone since we are here. Its
-     * holds become void with the new generation. */
-    if (self->watched.timestamp == 0 || fixed_name_equal(self->watched.name, lease->host_name))
+     * holds become void with the new generation. Unless a write of ours may have landed on a
+     * stranger's record (host-lease-past.h): that one may be at work, whatever is on disk. */
+    self->in_doubt = lease->doubt_from_us != 0 && input->now_us >= lease->doubt_from_us;
+    if (!self->in_doubt && join_is_free_to_us(self, &self->watched))
         return join_propose(self, input);
-
-    /* A stranger: dead when nothing changes for its host-dead time, counted from the end of the
-     * read that showed the record to the start of the one that shows it unchanged. */
-    self->watch_until_us = time_add(input->now_us, timing_free(self->old_io_timeout));
-    self->state = JOIN_WATCH;
-    return step_wait(self->watch_until_us);
+    return join_watch(self, input);
 }
 
 static MachineStep join_second_look(HostLeaseJoin *self, const MachineInput *input)
@@ -172,6 +186,13 @@ static MachineStep join_second_look(HostLeaseJoin *self, const MachineInput *inp
     RecordFault fault = join_check_sector(self, input, &now);
     if (fault != RECORD_OK)
         return join_fail(self, host_lease_bad_record(lease, fault));
+    /* One more write of ours from before, which may have landed on a stranger's record just now. */
+    if (self->in_doubt && !leader_record_equal(&now, &self->watched) &&
+        join_is_free_to_us(self, &now)) {
+        self->watched = now;
+        self->old_io_timeout = io_timeout_sane(now.io_timeout, lease->io_timeout);
+        return join_watch(self, input);
+    }
     /* Any change at all, be it one byte of an event, is a sign of life; only a release is none. */
     if (now.timestamp != 0 && !leader_record_equal(&now, &self->watched))
         return join_fail(self, host_lease_named_fault(LEASE_HOST_ID_BUSY, &now));
@@ -201,6 +222,8 @@ static MachineStep join_return_write(HostLeaseJoin *self, const MachineInput *in
 
     released.timestamp = 0;
     leader_record_seal(&released);
+    lease->write_uncertain = true;
+    self->read_us = input->io_started_us;
     self->state = JOIN_RETURN_WRITE;
     /* The same window as for the first write: whoever wrote the sector after our look still has its
      * own second look before it. */
@@ -219,9 +242,23 @@ static bool join_is_ours(const HostLeaseJoin *self, const MachineInput *input)
 static MachineStep join_take_return_look(HostLeaseJoin *self, const MachineInput *input)
 {
     /* Not read, or not what we wrote: not ours to free. */
-    if (input->io != IO_OK || !join_is_ours(self, input))
+    if (input->io != IO_OK)
+        return join_fail(self, self->fault);
+    self->lease->write_uncertain = false;
+    if (!join_is_ours(self, input))
         return join_fail(self, self->fault);
     return join_return_write(self, input);
+}
+
+static MachineStep join_take_return_write(HostLeaseJoin *self, const MachineInput *input)
+{
+    HostLease *lease = self->lease;
+
+    lease->write_uncertain = input->io != IO_OK && input->io != IO_TOO_LATE;
+    /* As for the first write: it may have freed the sector of one that is sure of it by now. */
+    if (input->io == IO_OK && time_since(input->now_us, self->read_us) > join_shortest_settle(self))
+        lease->write_overdue = true;
+    return join_fail(self, self->fault);
 }
 
 static MachineStep join_take_write(HostLeaseJoin *self, const MachineInput *input)
@@ -230,12 +267,14 @@ static MachineStep join_take_write(HostLeaseJoin *self, const MachineInput *inpu
 
     if (input->io == IO_TOO_LATE)
         return join_fail(self, fault);
+    self->lease->write_uncertain = input->io != IO_OK;
     /* Still in flight: the sector is fenced, and what lands later can only be waited for. */
     if (input->io == IO_TIMED_OUT)
         return join_fail(self, fault);
     if (time_since(input->now_us, self->read_us) > join_shortest_settle(self)) {
         if (input->io == IO_OK)
             fault = (LeaseFault){ .kind = LEASE_IO_TIMEOUT, .wrote = true };
+        self->lease->write_overdue = true;
         return join_fail(self, fault);
     }
     if (input->io != IO_OK)
@@ -315,7 +354,7 @@ MachineStep host_lease_join_resume(HostLeaseJoin *self, const MachineInput *inpu
     case JOIN_RETURN_LOOK:
         return join_take_return_look(self, input);
     case JOIN_RETURN_WRITE:
-        return join_fail(self, self->fault);
+        return join_take_return_write(self, input);
     case JOIN_ENDED:
         return join_stopped(self);
     default:

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Joining: acquire this host's lease. Reads the area's head (sizes), our sector, then
- *   free, or ours from before (same host name): write our name at once;
+ *   free, or ours from before (same host name): write our name at once, unless an earlier write of
+ *   ours leaves a doubt about whose it is (host-lease-past.h): then as
  *   somebody else's: watch it for its host-dead time (8 No + 60 s, interruptible), take it only if
  *   all 200 bytes stayed the same or it was released meanwhile, else LEASE_HOST_ID_BUSY;
  * wait 2 No, read again: exactly what we wrote, or LEASE_HOST_ID_LOST.
@@ -21,6 +22,7 @@ typedef struct HostLeaseJoin {
     LeaderRecord proposed;   /* what we wrote */
     uint32_t old_io_timeout; /* No, seconds */
     uint64_t read_us;        /* start of the read that our next write is based on */
+    bool in_doubt;           /* a write of ours may have destroyed the record of one that lives */
     uint64_t watch_until_us;
     uint64_t settle_until_us;
     uint64_t proposed_us;

@@ -58,6 +58,7 @@ static MachineStep leave_take_write(HostLeaseLeave *self, const MachineInput *in
     }
     if (input->io != IO_OK)
         return leave_fail(self, host_lease_io_fault(input, true));
+    host_lease_note_write_end(lease, input->now_us);
     /* Nothing is ours any more: no deadline to count from, nothing to renew or to give back. */
     lease->last.timestamp = 0;
     leader_record_seal(&lease->last);

@@ -170,6 +170,7 @@ static MachineStep renew_take_write(HostLeaseRenew *self, const MachineInput *in
         lease->write_uncertain = self->was_uncertain;
     if (input->io != IO_OK)
         return renew_fail(self, host_lease_io_fault(input, true));
+    host_lease_note_write_end(lease, input->now_us);
     lease->last = self->proposed;
     lease->write_uncertain = false;
     lease->last_renewal_us = self->proposed_us;

@@ -24,6 +24,10 @@ RecordFault host_lease_check_sector(const HostLease *lease, const uint8_t *secto
 /* What to write as time stamp at `now_us`. */
 uint64_t host_lease_timestamp(uint64_t now_us);
 
+/* A write of ours into our sector, or of our giving it back, has ended well at `now_us`: notes
+ * whether that was too late to be sure whose record it has replaced. */
+void host_lease_note_write_end(HostLease *lease, uint64_t now_us);
+
 MachineStep host_lease_read_sector(const HostLease *lease);
 
 /* Fills `sector` (SECTOR_SIZE_MAX bytes) with the sealed `record` and the bitmap (NULL: none), and

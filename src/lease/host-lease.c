@@ -21,6 +21,7 @@ void host_lease_init(HostLease *self, const HostLeaseWish *wish)
         .lockspace_offset = wish->lockspace_offset,
         .host_id = wish->host_id,
         .io_timeout = wish->io_timeout,
+        .doubt_from_us = wish->doubt_from_us,
     };
     copy_name(self->lockspace_name, wish->lockspace_name);
     copy_name(self->host_name, wish->host_name);
@@ -76,6 +77,13 @@ uint64_t host_lease_timestamp(uint64_t now_us)
     /* 0 means free: a host in its first second writes 1. */
     uint64_t seconds = now_us / USEC_PER_SECOND;
     return seconds > 0 ? seconds : 1;
+}
+
+void host_lease_note_write_end(HostLease *lease, uint64_t now_us)
+{
+    uint64_t free_at = time_add(lease->last_renewal_us, timing_free(lease->io_timeout));
+    if (now_us >= free_at)
+        lease->write_overdue = true;
 }
 
 MachineStep host_lease_read_sector(const HostLease *lease)

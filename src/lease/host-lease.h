@@ -20,6 +20,8 @@ typedef struct HostLeaseWish {
     uint64_t lockspace_offset;
     uint64_t host_id;
     uint32_t io_timeout; /* seconds */
+    /* From host-lease-past.h; 0: nothing is in doubt. */
+    uint64_t doubt_from_us;
 } HostLeaseWish;
 
 typedef struct HostLease {
@@ -27,12 +29,16 @@ typedef struct HostLease {
     char host_name[FIXED_NAME_SIZE + 1];
     uint64_t lockspace_offset;
     uint64_t host_id;
-    uint32_t io_timeout; /* seconds */
-    Layout layout;       /* known once join has read the area's head */
+    uint32_t io_timeout;    /* seconds */
+    uint64_t doubt_from_us; /* see the wish */
+    Layout layout;          /* known once join has read the area's head */
 
     LeaderRecord last; /* the record that we last knew to be on disk as ours */
     /* A write was issued after `last` and its effect is not known: the disk may hold either. */
     bool write_uncertain;
+    /* A write ended only when others could have taken our sector, and it may have landed on their
+     * record; for good. */
+    bool write_overdue;
     /* The start of the last good renewal (or of the join's write): every deadline counts from it.
      * CLOCK_BOOTTIME microseconds; 0 before the join. */
     uint64_t last_renewal_us;

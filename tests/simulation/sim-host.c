@@ -98,6 +98,7 @@ static void on_boot(Sim *sim, void *object, uint64_t serial)
     self->suspended = false;
     self->ambush_us = 0;
     self->lockspace = NULL;
+    self->past = (HostLeasePast){ 0 };
     sim_tell(sim, self, "is up, host id %u, io timeout %u s", (unsigned)self->host_id,
              self->io_timeout);
     host_plan_join(self, chance_magnitude(&sim->chance, 1000, 5 * USEC_PER_SECOND));

@@ -55,6 +55,17 @@ bool lockspace_is_used(const SimLockspace *self)
     return false;
 }
 
+/* What later joins have to know, kept as engine/lockspace-past.c keeps it. The machine must not be
+ * running. */
+static void note_past(SimLockspace *self, bool held)
+{
+    SimHost *host = self->host;
+    if (self->abandoned || self->run.active || host->lockspace != self)
+        return;
+    host->past = held ? host_lease_past_held(&self->lease)
+                      : host_lease_past_ended(&self->lease, &host->past, &self->past_before);
+}
+
 /* One operation at a time. */
 static void operate(SimLockspace *self, MachineResume resume, SimRunEnded ended, const char *what)
 {
@@ -104,6 +115,7 @@ static void become_lost(SimLockspace *self)
     self->deadline_serial++;
     self->renewal_serial++;
     self->valid_until_local_us = 0;
+    note_past(self, false);
     set_state(self, LOCKSPACE_LOST);
     if (self->leave_wanted)
         go_on_leaving(self);
@@ -199,6 +211,7 @@ static void accept_renewal(SimLockspace *self)
         fail_now(self);
         return;
     }
+    note_past(self, true);
     feed_watchdog(self);
     if (self->state != LOCKSPACE_LEAVING)
         self->valid_until_local_us = lockspace_fail_at(self);
@@ -245,6 +258,7 @@ static void on_renewed(SimRun *run)
     if (self->abandoned)
         return;
     if (self->state == LOCKSPACE_LOST) {
+        note_past(self, false);
         /* Perhaps it is being given back already: this renewal came too late, and nothing was in
          * use. */
         if (worked && !self->run.active)
@@ -279,6 +293,7 @@ static void join_failed(SimLockspace *self, const LeaseFault *fault)
     if (by_others && !is_explained(self))
         check_violated(sim, "%s cannot join: %s, and nobody else has its host id", self->host->name,
                        lease_fault_name(fault->kind));
+    note_past(self, false);
     if (self->state == LOCKSPACE_JOINING)
         become_lost(self);
     else if (self->state == LOCKSPACE_LEAVING)
@@ -327,8 +342,11 @@ void lockspace_join(SimHost *host)
     const HostLeaseWish wish = { .lockspace_name = SIM_LOCKSPACE,
                                  .host_name = host->name,
                                  .host_id = host->host_id,
-                                 .io_timeout = host->io_timeout };
+                                 .io_timeout = host->io_timeout,
+                                 .doubt_from_us = host->past.doubt_from_us };
     SimLockspace *self = g_new0(SimLockspace, 1);
+    self->past_before = host->past;
+    host->past = host_lease_past_joining(&host->past, host_local(host));
     g_ptr_array_add(host->lockspaces, self);
     host->lockspace = self;
     self->host = host;
@@ -358,6 +376,7 @@ static void on_gave_back(SimRun *run)
     SimLockspace *self = run->lockspace;
     self->last_renewal_worked = false;
     self->gave_back = run->step.kind == STEP_DONE;
+    note_past(self, false);
     if (self->leave_wanted && !self->abandoned)
         finish_leaving(self);
 }

@@ -21,6 +21,7 @@
 
 #include "lease/host-lease-join.h"
 #include "lease/host-lease-leave.h"
+#include "lease/host-lease-past.h"
 #include "lease/host-lease-renew.h"
 #include "lease/resource-acquire.h"
 #include "lease/resource-release.h"
@@ -182,6 +183,7 @@ struct SimLockspace {
     SimHost *host;
     LockspaceState state;
     HostLease lease;
+    HostLeasePast past_before; /* what was known before the join */
     union {
         HostLeaseJoin join;
         HostLeaseRenew renew;
@@ -223,6 +225,7 @@ struct SimHost {
     GPtrArray *ios; /* pending or not ended, in the order of their calls */
     SimLockspace *lockspace;
     GPtrArray *lockspaces;
+    HostLeasePast past; /* memory: gone with a reset */
     uint64_t boot_serial, join_serial;
 };
 
