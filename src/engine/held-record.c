@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "common/bailiff-error.h"
+#include "engine/runtime-file.h"
 
 #define GROUP "registration"
 
@@ -30,12 +31,8 @@ gboolean held_record_write(const char *runtime_dir, guint64 id, const char *name
 {
     g_autoptr(GKeyFile) file = g_key_file_new();
     g_autofree char *directory = held_directory(runtime_dir);
-    g_autofree char *path = record_path(runtime_dir, id);
+    g_autofree char *entry = g_strdup_printf("%" G_GUINT64_FORMAT, id);
     g_autofree char *boot_id = process_boot_id(error);
-    g_autofree char *text = NULL;
-    g_autofree char *temporary = NULL;
-    g_autoptr(GError) local = NULL;
-    gsize length;
 
     if (boot_id == NULL)
         return FALSE;
@@ -46,23 +43,10 @@ gboolean held_record_write(const char *runtime_dir, guint64 id, const char *name
     g_key_file_set_uint64(file, GROUP, "StartTime", process->start_time);
     g_key_file_set_string_list(file, GROUP, "Lockspaces", lockspaces,
                                g_strv_length((char **)lockspaces));
-    text = g_key_file_to_data(file, &length, NULL);
-    /* Whole or not at all, but no fsync: it has to outlive the daemon, not the host. */
-    temporary = g_strconcat(path, ".new", NULL);
-    /* What a daemon that died has left there would not be truncated: its tail would be read as
-     * ours. */
-    g_unlink(temporary);
-    if (g_mkdir_with_parents(directory, 0700) == 0 &&
-        g_file_set_contents_full(temporary, text, (gssize)length, G_FILE_SET_CONTENTS_NONE, 0600,
-                                 &local) &&
-        g_rename(temporary, path) == 0)
-        return TRUE;
-    bailiff_set_error(error, BAILIFF_ERROR_IO_ERROR,
-                      "Make room, or mend the runtime directory; no lease is given before it is "
-                      "written down who holds it.",
-                      "%s could not be written: %s.", path,
-                      local != NULL ? local->message : g_strerror(errno));
-    return FALSE;
+    return runtime_file_write(directory, entry, file,
+                              "Make room, or mend the runtime directory; no lease is given before "
+                              "it is written down who holds it.",
+                              error);
 }
 
 void held_record_remove(const char *runtime_dir, guint64 id)

@@ -15,6 +15,7 @@
 #include "common/boottime.h"
 #include "engine/device-opener.h"
 #include "engine/engine-private.h"
+#include "engine/lockspace-past.h"
 #include "engine/machine-driver.h"
 #include "engine/registration-private.h"
 #include "engine/resource-private.h"
@@ -107,6 +108,30 @@ static GError *describe_fault(BailiffLockspace *self, const LeaseFault *fault)
     return lease_error_new(fault, &context);
 }
 
+/* --- what later joins have to know ------------------------------------------------------------ */
+
+static gboolean write_past(BailiffLockspace *self, HostLeasePast past, GError **error)
+{
+    self->past = past;
+    return lockspace_past_store(bailiff_engine_get_runtime_dir(self->engine), self->name,
+                                self->host_id, &past, error);
+}
+
+static void note_past(BailiffLockspace *self, gboolean held)
+{
+    g_autoptr(GError) error = NULL;
+
+    /* Replaced or removed: the place belongs to a later join. */
+    if (self->abandoned || self->operating || self->engine == NULL)
+        return;
+    /* The older one, which stays then, is the more careful one. */
+    if (!write_past(self,
+                    held ? host_lease_past_held(&self->lease)
+                         : host_lease_past_ended(&self->lease, &self->past, &self->past_before),
+                    &error))
+        g_warning("%s", error->message);
+}
+
 /* --- losing it ------------------------------------------------------------------------------- */
 
 static void become_lost(BailiffLockspace *self, const char *reason)
@@ -118,6 +143,8 @@ static void become_lost(BailiffLockspace *self, const char *reason)
     disarm(&self->renewal_timer);
     if (self->sight != NULL)
         lease_sight_set_valid_until(self->sight, 0);
+    if (self->renewal_worker != NULL)
+        note_past(self, FALSE);
     g_message("Lockspace %s is lost. %s", self->name, line);
     bailiff_lockspace_set_state(self, BAILIFF_LOCKSPACE_LOST, reason);
     if (self->leave_tasks->len > 0)
@@ -291,6 +318,7 @@ static void accept_renewal(BailiffLockspace *self)
                  "Find out what stopped this host or its storage for so long; join again.");
         return;
     }
+    note_past(self, TRUE);
     lease_sight_set_valid_until(self->sight, bailiff_lockspace_get_fail_at(self));
     arm_deadlines(self);
     bailiff_lockspace_set_join_ends(self, 0);
@@ -338,6 +366,7 @@ static void on_renewed(GObject *source, GAsyncResult *result, gpointer user_data
     if (self->abandoned)
         return;
     if (self->state == BAILIFF_LOCKSPACE_LOST) {
+        note_past(self, FALSE);
         if (worked && !self->operating)
             give_back(self);
         return;
@@ -428,6 +457,7 @@ static void on_joined(GObject *source, GAsyncResult *result, gpointer user_data)
     if (!worked) {
         g_autoptr(GError) error = describe_fault(self, &fault);
 
+        note_past(self, FALSE);
         join_failed(self, error->message);
         return;
     }
@@ -448,17 +478,24 @@ static void on_joined(GObject *source, GAsyncResult *result, gpointer user_data)
 
 static void start_join_machine(BailiffLockspace *self)
 {
+    const char *runtime_dir = bailiff_engine_get_runtime_dir(self->engine);
+    g_autoptr(GError) error = NULL;
+    JoinProgress *progress;
+    MachineJob job = { .resume = resume_join };
+
+    self->past_before = lockspace_past_load(runtime_dir, self->name, self->host_id);
+    if (!write_past(self, host_lease_past_joining(&self->past_before, boottime_now()), &error)) {
+        join_failed(self, error->message);
+        return;
+    }
     const HostLeaseWish wish = {
         .lockspace_name = self->name,
         .host_name = bailiff_engine_get_host_name(self->engine),
         .lockspace_offset = self->offset,
         .host_id = self->host_id,
         .io_timeout = self->io_timeout,
+        .doubt_from_us = self->past_before.doubt_from_us,
     };
-    g_autoptr(GError) error = NULL;
-    JoinProgress *progress;
-    MachineJob job = { .resume = resume_join };
-
     self->renewal_worker = lease_worker_new("bailiff-renew", RENEWAL_QUEUE_DEPTH, &error);
     if (self->renewal_worker == NULL) {
         join_failed(self, error->message);
@@ -539,6 +576,7 @@ static void on_gave_back(GObject *source, GAsyncResult *result, gpointer user_da
     self->operating = FALSE;
     self->last_renewal_worked = FALSE; /* nothing to give back a second time */
     self->gave_back = machine_run_finish(result, &fault);
+    note_past(self, FALSE);
     if (self->leave_tasks->len > 0)
         finish_leaving(self);
 }

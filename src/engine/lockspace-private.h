@@ -13,6 +13,7 @@
 #include "engine/renewal-history.h"
 #include "lease/host-lease-join.h"
 #include "lease/host-lease-leave.h"
+#include "lease/host-lease-past.h"
 #include "lease/host-lease-renew.h"
 
 struct _BailiffLockspace {
@@ -35,6 +36,8 @@ struct _BailiffLockspace {
     /* The host lease and its machine belong to the worker while `operating`, to us otherwise. One
      * operation at a time: its machine must not be touched before the last one's is done. */
     HostLease lease;
+    HostLeasePast past;        /* of this lease, as written down */
+    HostLeasePast past_before; /* what was known before the join */
     union {
         HostLeaseJoin join;
         HostLeaseRenew renew;
