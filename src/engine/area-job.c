@@ -137,7 +137,7 @@ static MachineStep write_area(AreaJob *job)
                            job->max_hosts);
     } else {
         lockspace_area_fill(job->area, &job->layout, job->lockspace_name, job->io_timeout);
-        lockspace_area_hide_magic(job->area);
+        area_hide_magic(job->area);
     }
     step.data = job->area;
     job->state = AREA_WRITTEN;

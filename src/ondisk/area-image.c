@@ -22,7 +22,7 @@ void lockspace_area_fill(uint8_t *area, const Layout *layout, const char *locksp
         leader_record_encode(&record, area + layout_host_lease(layout, 0, host_id));
 }
 
-void lockspace_area_hide_magic(uint8_t *area)
+void area_hide_magic(uint8_t *area)
 {
     memset(area, 0, sizeof(uint32_t));
 }
@@ -38,4 +38,26 @@ void resource_area_fill(uint8_t *area, const Layout *layout, const char *lockspa
     leader_record_encode(&leader, area);
     request_record_init(&request);
     request_record_encode(&request, area + layout_request(layout, 0));
+}
+
+void resource_area_fill_cleared(uint8_t *area, const Layout *layout, const char *lockspace_name,
+                                const char *resource_name, uint64_t now_seconds)
+{
+    LeaderRecord leader;
+
+    resource_area_fill(area, layout, lockspace_name, resource_name, 0);
+    leader_record_decode(&leader, area);
+    leader.magic = RESOURCE_CLEARED_MAGIC;
+    leader.write_timestamp = now_seconds;
+    leader_record_seal(&leader);
+    leader_record_encode(&leader, area);
+}
+
+void index_area_fill(uint8_t *area, const IndexPlace *place, const char *lockspace_name)
+{
+    IndexHeader header;
+
+    memset(area, 0, place->layout.align_size);
+    index_header_init(&header, place, lockspace_name);
+    index_header_encode(&header, area);
 }

@@ -88,6 +88,32 @@ def records():
           all_bits=u64(1) + b"\xff" * 256)
 
 
+def indexes():
+    def index(kind, offset, number=0, entry=b"", **changes):
+        header = bytearray(vector(f"index-header-fresh-{kind}", 80))
+        for at, value in changes.items():
+            header[int(at[3:]):int(at[3:]) + len(value)] = value
+        return u64(offset) + u32(number) + bytes(header) + entry
+
+    def entry(offset, text, flags=0):
+        return u64(offset) + u32(flags) + u32(0) + name(text)
+
+    mib = 1 << 20
+    write("index-record",
+          fresh=index("512-1M", mib),
+          fresh_4096_8M=index("4096-8M", 8 * mib),
+          entry=index("512-1M", mib, 1, entry(4 * mib, "two")),
+          entry_elsewhere=index("512-1M", mib, 1, entry(5 * mib, "two")),
+          entry_with_flag=index("512-1M", mib, 1, entry(4 * mib, "two", 1)),
+          entry_without_name=index("512-1M", mib, 1, entry(4 * mib, "")),
+          read_elsewhere=index("512-1M", 2 * mib),
+          flags_of_a_leader=index("512-1M", mib, at_8=u32(0x10)),
+          no_flags=index("512-1M", mib, at_8=u32(0)),
+          too_many=index("512-1M", mib, at_16=u32(16001)),
+          as_many_as_fit=index("4096-8M", 8 * mib, 127999, entry(128009 * 8 * mib, "last"), at_16=u32(0)),
+          end_of_all_offsets=index("512-1M", 2**64 - mib, at_24=u64(2**64 - mib)))
+
+
 def join():
     def start(sizes=0, host_id=2, io_timeout=10, stop=0, trouble=b"\0"):
         return bytes([sizes, host_id, io_timeout, stop]) + trouble
@@ -229,6 +255,7 @@ def variants():
 
 if __name__ == "__main__":
     records()
+    indexes()
     join()
     areas()
     acquire()

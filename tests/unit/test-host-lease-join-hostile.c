@@ -192,7 +192,7 @@ static void test_no_lockspace(void)
 {
     World world;
     memory_lockspace_init(&world.space, 512, 0, 10);
-    lockspace_area_hide_magic(world.space.disk.bytes + world.space.offset);
+    area_hide_magic(world.space.disk.bytes + world.space.offset);
     MachineStep step = join_over(&world, HOST);
     g_assert_cmpint(step.fault.record, ==, RECORD_BAD_MAGIC);
     memory_lockspace_clear(&world.space);

@@ -51,6 +51,16 @@ fresh_areas()
         printf '\0\0\0\0' | dd of=resource bs=1 seek=$((sector + 20)) conv=notrunc status=none
         echo "resource $sizes $(sha256sum <resource)"
         rm host-lease resource
+
+        # A resource index at the second area, so that its offset is not 0.
+        local mib=${align%M}
+        truncate -s $((mib * 5))M index
+        sanlock direct format -x "LS:$work/index:$((mib << 20))" -Z "$sector" -A "$align" >/dev/null
+        cut_sector index "$sector" $(((mib << 20) / sector)) "index-header-fresh-$sizes.sector"
+        printf '\0\0\0\0' |
+            dd of=index bs=1 seek=$(((mib << 21) + sector + 20)) conv=notrunc status=none
+        echo "index $sizes $(dd if=index bs="${mib}M" skip=1 count=2 status=none | sha256sum)"
+        rm index
     done
 
     truncate -s 1M resource
@@ -58,6 +68,15 @@ fresh_areas()
     cut_sector resource 512 0 resource-five-hosts.sector
     sanlock direct init -r "LS:res1:$work/resource:0" -z 1 >/dev/null
     cut_sector resource 512 0 resource-cleared.sector
+
+    truncate -s 8M index
+    sanlock direct format -x "LS:$work/index:1048576" >/dev/null
+    local entry
+    for entry in one:$((3 << 20)) two:$((4 << 20)) "$(printf 'n%.0s' {1..48}):$((5 << 20))"; do
+        sanlock direct update -x "LS:$work/index:1048576" -e "$entry" >/dev/null
+    done
+    sanlock direct update -x "LS:$work/index:1048576" -e two:$((4 << 20)) -z 1 >/dev/null
+    cut_sector index 512 2049 index-entries.sector
 }
 
 resource_held()
