@@ -335,6 +335,8 @@ void aio_queue_write(AioQueue *self, const AioWrite *write, AioCallback callback
                                    .offset = write->fence_offset,
                                    .length = write->fence_length,
                                    .wake_fd = self->event_fd };
+    if (write->permit != NULL)
+        request->fence.permit = write_permit_ref(write->permit);
     file_request(self, request);
 }
 

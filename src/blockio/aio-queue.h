@@ -24,6 +24,7 @@
 
 #include "base/checked-time.h"
 #include "blockio/block-device.h"
+#include "blockio/write-permit.h"
 
 typedef struct AioQueue AioQueue;
 
@@ -35,7 +36,8 @@ typedef enum AioStatus {
     AIO_TIMED_OUT, /* effect unknown, unless `submitted` is FALSE: then it did not happen */
     AIO_FAILED,    /* error_number: positive errno */
     AIO_SHORT,     /* fewer bytes than asked */
-    AIO_TOO_LATE,  /* a write whose start_by_us had passed: did not happen */
+    AIO_TOO_LATE,  /* a write whose start_by_us had passed, or whose permit was revoked: did not
+                      happen */
 } AioStatus;
 
 typedef struct AioResult {
@@ -69,6 +71,7 @@ typedef struct AioWrite {
     guint64 start_by_us;  /* a point in time; TIME_NEVER = none */
     guint64 fence_offset; /* range in which only one write may be in flight; contains the write */
     guint64 fence_length;
+    WritePermit *permit; /* NULL: none. A reference is taken */
 } AioWrite;
 
 /* `context`: NULL for the default one. `depth`: I/Os handed to the kernel at the same

@@ -43,6 +43,7 @@ void aio_request_free(AioRequest *self)
 {
     write_register_leave(&self->fence);
     aligned_buffer_give(self->buffer, self->length);
+    g_clear_pointer(&self->fence.permit, write_permit_unref);
     block_device_unref(self->device);
     if (self->counted)
         (void)g_atomic_int_add(&total_in_flight, -1);

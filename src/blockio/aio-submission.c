@@ -177,9 +177,15 @@ static gboolean collect_from_lane(AioQueue *self, AioLane *lane)
             return FALSE;
         if (!aio_lane_has_room(lane))
             return TRUE;
-        if (request->is_write &&
-            (aio_lane_would_overtake(lane, request) || !write_register_enter(&request->fence)))
+        if (request->is_write && aio_lane_would_overtake(lane, request))
             continue;
+        if (request->is_write && !write_register_enter(&request->fence)) {
+            if (request->fence.state == WRITE_FENCE_REVOKED) {
+                g_queue_unlink(&lane->pending, link);
+                aio_queue_finish_unstarted(self, request, AIO_TOO_LATE, 0, boottime_now());
+            }
+            continue;
+        }
         g_queue_unlink(&lane->pending, link);
         if (!aio_request_prepare(request, self->event_fd)) {
             aio_queue_finish_unstarted(self, request, AIO_FAILED, ENOMEM, boottime_now());

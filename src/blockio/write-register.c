@@ -11,6 +11,11 @@
 
 #include "blockio/storage-key.h"
 
+struct WritePermit {
+    gatomicrefcount references;
+    gboolean revoked; /* guarded by register_lock */
+};
+
 typedef struct RegisterEntry {
     StorageKey key;
     WriteFence *in_flight;
@@ -93,18 +98,27 @@ static void wake_waiters(const RegisterEntry *entry, guint64 offset, guint64 len
     }
 }
 
+static gboolean is_revoked(const WriteFence *fence)
+{
+    return fence->permit != NULL && fence->permit->revoked;
+}
+
 gboolean write_register_enter(WriteFence *fence)
 {
     RegisterEntry *entry;
-    gboolean entered;
+    gboolean revoked, entered;
 
     pthread_mutex_lock(&register_lock);
     entry = find_or_add_entry(fence->key_major, fence->key_minor);
-    entered = fence->state != WRITE_FENCE_IN &&
+    revoked = is_revoked(fence) && fence->state != WRITE_FENCE_IN;
+    entered = !revoked && fence->state != WRITE_FENCE_IN &&
               !any_overlaps(entry->in_flight, fence->offset, fence->length);
-    if (entered) {
-        if (fence->state == WRITE_FENCE_WAITING)
-            list_remove(&entry->waiting, fence);
+    if ((revoked || entered) && fence->state == WRITE_FENCE_WAITING)
+        list_remove(&entry->waiting, fence);
+    if (revoked) {
+        fence->state = WRITE_FENCE_REVOKED;
+        drop_entry_if_empty(entry);
+    } else if (entered) {
         list_push(&entry->in_flight, fence);
         fence->state = WRITE_FENCE_IN;
     } else if (fence->state == WRITE_FENCE_OUT) {
@@ -119,7 +133,7 @@ void write_register_leave(WriteFence *fence)
 {
     RegisterEntry *entry;
 
-    if (fence->state == WRITE_FENCE_OUT)
+    if (fence->state == WRITE_FENCE_OUT || fence->state == WRITE_FENCE_REVOKED)
         return;
 
     pthread_mutex_lock(&register_lock);
@@ -146,4 +160,47 @@ gboolean write_register_overlaps(guint64 key_major, guint64 key_minor, guint64 o
     found = entry != NULL && any_overlaps(entry->in_flight, offset, length);
     pthread_mutex_unlock(&register_lock);
     return found;
+}
+
+WritePermit *write_permit_new(void)
+{
+    WritePermit *self = g_new0(WritePermit, 1);
+
+    g_atomic_ref_count_init(&self->references);
+    return self;
+}
+
+WritePermit *write_permit_ref(WritePermit *self)
+{
+    g_atomic_ref_count_inc(&self->references);
+    return self;
+}
+
+void write_permit_unref(WritePermit *self)
+{
+    if (g_atomic_ref_count_dec(&self->references))
+        g_free(self);
+}
+
+/* Who waits for a fence is in no queue's list of things that are due before its deadline: it is
+ * woken, to find that it may not. */
+void write_permit_revoke(WritePermit *self)
+{
+    const guint64 one = 1;
+    GHashTableIter iterator;
+    gpointer value;
+
+    pthread_mutex_lock(&register_lock);
+    self->revoked = TRUE;
+    if (entries != NULL) {
+        g_hash_table_iter_init(&iterator, entries);
+        while (g_hash_table_iter_next(&iterator, NULL, &value)) {
+            for (const WriteFence *fence = ((RegisterEntry *)value)->waiting; fence != NULL;
+                 fence = fence->next) {
+                if (fence->permit == self && write(fence->wake_fd, &one, sizeof(one)) < 0)
+                    continue;
+            }
+        }
+    }
+    pthread_mutex_unlock(&register_lock);
 }

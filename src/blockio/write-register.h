@@ -14,16 +14,17 @@
  *
  * Who is refused is remembered and woken through its eventfd when an overlapping write leaves; it
  * then tries again. Nothing is promised to it before it has entered: a waiter that is stuck holds
- * up nobody.
+ * up nobody. A write whose permit was revoked does not get in any more (write-permit.h).
  */
 #pragma once
 
-#include <glib.h>
+#include "blockio/write-permit.h"
 
 typedef enum WriteFenceState {
     WRITE_FENCE_OUT,
     WRITE_FENCE_WAITING,
     WRITE_FENCE_IN,
+    WRITE_FENCE_REVOKED, /* its permit was: it never gets in */
 } WriteFenceState;
 
 /* Owned and kept in place by the caller from the first enter to the leave. */
@@ -32,8 +33,9 @@ struct WriteFence {
     guint64 key_major; /* the storage, as BlockDevice has it */
     guint64 key_minor;
     guint64 offset;
-    guint64 length; /* offset + length must not wrap */
-    int wake_fd;    /* eventfd of the owner; used only while the fence waits */
+    guint64 length;      /* offset + length must not wrap */
+    int wake_fd;         /* eventfd of the owner; used only while the fence waits */
+    WritePermit *permit; /* borrowed; NULL: none that could be revoked */
 
     /* Private to the register. */
     WriteFenceState state;
@@ -41,11 +43,11 @@ struct WriteFence {
     WriteFence *next;
 };
 
-/* FALSE: an overlapping write is in flight; the fence waits. Again for a fence that waits: tries
- * again. */
+/* FALSE: an overlapping write is in flight, and the fence waits; or its permit was revoked, which
+ * the state says. Again for a fence that waits: tries again. */
 gboolean write_register_enter(WriteFence *fence);
 
-/* Ends flight or waiting; nothing for a fence that is out. */
+/* Ends flight or waiting; nothing for a fence that has neither. */
 void write_register_leave(WriteFence *fence);
 
 gboolean write_register_overlaps(guint64 key_major, guint64 key_minor, guint64 offset,

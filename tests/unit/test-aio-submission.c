@@ -150,6 +150,45 @@ static void test_fence_across_queues(Fixture *fixture, gconstpointer data)
     g_remove(alias);
 }
 
+/* Of three writes with one permit, the first is in the kernel when it is revoked: that one goes on,
+ * the others never begin, and who writes there next comes after it. */
+static void test_revoked_permit(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(WritePermit) permit = write_permit_new();
+    AioWrite write = write_of(fixture->device, 0, 'a', LONG_US);
+    Answer out = { 0 };
+    Answer waiting = { 0 };
+    Answer behind = { 0 };
+    Answer next = { 0 };
+
+    double_shut();
+    write.permit = permit;
+    request_write(fixture->queue, &write, &out);
+    write = write_of(fixture->device, 0, 'b', LONG_US);
+    write.permit = permit;
+    request_write(fixture->queue, &write, &waiting);
+    request_write(fixture->queue, &write, &behind);
+    run_idle();
+    g_assert_cmpuint(double_count_held(), ==, 1);
+
+    write_permit_revoke(permit);
+    write = write_of(fixture->device, 0, 'n', LONG_US);
+    request_write(fixture->queue, &write, &next);
+    wait_for(&waiting);
+    wait_for(&behind);
+    g_assert_cmpint(waiting.result.status, ==, AIO_TOO_LATE);
+    g_assert_cmpint(behind.result.status, ==, AIO_TOO_LATE);
+    g_assert_false(behind.result.submitted);
+    g_assert_cmpuint(out.calls, ==, 0);
+    g_assert_cmpuint(next.calls, ==, 0);
+
+    double_open();
+    wait_for(&out);
+    wait_for(&next);
+    g_assert_cmpint(out.result.status, ==, AIO_OK);
+    g_assert_cmpint(letter_on_disk(fixture, 0), ==, 'n');
+}
+
 static void test_too_late(Fixture *fixture, gconstpointer data)
 {
     AioWrite write = write_of(fixture->device, 0, 'a', LONG_US);
@@ -444,6 +483,7 @@ int main(int argc, char **argv)
         { "/aio-submission/fence-order", test_fence_order, NULL },
         { "/aio-submission/no-overtaking", test_no_overtaking, NULL },
         { "/aio-submission/fence-across-queues", test_fence_across_queues, NULL },
+        { "/aio-submission/revoked-permit", test_revoked_permit, NULL },
         { "/aio-submission/too-late", test_too_late, NULL },
         { "/aio-submission/too-late-at-submission", test_too_late_at_submission, NULL },
         { "/aio-submission/too-late-in-run", test_too_late_in_run, NULL },

@@ -106,11 +106,45 @@ static void test_waiter_does_not_block(void)
     write_register_leave(&first);
 }
 
+/* Taken away: who waits is woken and finds that it may not, who has entered stays until its end. */
+static void test_revoked(void)
+{
+    g_autoptr(WritePermit) permit = write_permit_new();
+    WriteFence first = fence_of(1, 0, 512);
+    WriteFence waiter = fence_of(1, 0, 1024);
+    WriteFence other = fence_of(1, 0, 512);
+    WriteFence late = fence_of(1, 4096, 512);
+
+    first.permit = waiter.permit = late.permit = permit;
+    g_assert_true(write_register_enter(&first));
+    g_assert_false(write_register_enter(&waiter));
+    g_assert_false(write_register_enter(&other));
+    write_permit_revoke(permit);
+    g_assert_true(was_woken(&waiter));
+    g_assert_false(was_woken(&other));
+    g_assert_false(write_register_enter(&waiter));
+    g_assert_cmpint(waiter.state, ==, WRITE_FENCE_REVOKED);
+    g_assert_true(write_register_overlaps(1, 1, 0, 512));
+    g_assert_false(write_register_enter(&late));
+    g_assert_cmpint(late.state, ==, WRITE_FENCE_REVOKED);
+
+    write_register_leave(&first);
+    g_assert_false(was_woken(&waiter));
+    g_assert_false(write_register_enter(&waiter));
+    g_assert_true(write_register_enter(&other));
+    done_with(&waiter);
+    done_with(&late);
+    done_with(&other);
+    done_with(&first);
+    g_assert_false(write_register_overlaps(1, 1, 0, G_MAXUINT64));
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/write-register/ranges", test_ranges);
     g_test_add_func("/write-register/wakes", test_wakes);
     g_test_add_func("/write-register/waiter-does-not-block", test_waiter_does_not_block);
+    g_test_add_func("/write-register/revoked", test_revoked);
     return g_test_run();
 }
