@@ -22,6 +22,11 @@ const char *bailiff_engine_get_runtime_dir(BailiffEngine *self);
 gboolean bailiff_engine_check_unused(BailiffEngine *self, const BlockDevice *device, guint64 offset,
                                      guint64 length, GError **error);
 
+/* Somebody is about to write there: lost lockspaces of that place, whatever their names, write
+ * nothing any more. */
+void bailiff_engine_end_lost(BailiffEngine *self, const BlockDevice *device, guint64 offset,
+                             guint64 length);
+
 /* Busy while that range is being formatted: half of the check only. */
 gboolean bailiff_engine_check_unclaimed(BailiffEngine *self, const BlockDevice *device,
                                         guint64 offset, guint64 length, GError **error);

@@ -241,6 +241,25 @@ gboolean bailiff_engine_check_unclaimed(BailiffEngine *self, const BlockDevice *
     return TRUE;
 }
 
+/* A lost lockspace may be about to give its host lease back. That would say "free" over whatever is
+ * joined or formatted there from now on. */
+void bailiff_engine_end_lost(BailiffEngine *self, const BlockDevice *device, guint64 offset,
+                             guint64 length)
+{
+    GHashTableIter iter;
+    gpointer value;
+
+    g_hash_table_iter_init(&iter, self->lockspaces);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        BailiffLockspace *other = value;
+
+        if (other->state == BAILIFF_LOCKSPACE_LOST &&
+            overlaps(device, offset, length, other->device, other->offset,
+                     MAX(other->layout.align_size, SECTOR_SIZE_MIN)))
+            bailiff_lockspace_abandon(other);
+    }
+}
+
 guint64 bailiff_engine_claim(BailiffEngine *self, BlockDevice *device, guint64 offset,
                              guint64 length, GError **error)
 {
@@ -250,6 +269,7 @@ guint64 bailiff_engine_claim(BailiffEngine *self, BlockDevice *device, guint64 o
         block_device_unref(device);
         return 0;
     }
+    bailiff_engine_end_lost(self, device, offset, length);
     self->next_claim++;
     g_array_append_val(self->claims, claim);
     return claim.id;
@@ -434,7 +454,7 @@ BailiffLockspace *bailiff_engine_join(BailiffEngine *self, const char *name, con
         return NULL;
     lost = bailiff_engine_find_lockspace(self, name);
     if (lost != NULL) {
-        /* Its writes that may still land are fenced: ours wait for them. */
+        /* Its writes that may still land are fenced, ours wait for them; and no other begins. */
         bailiff_lockspace_abandon(lost);
         bailiff_engine_remove_lockspace(self, lost);
     }
@@ -454,6 +474,7 @@ void bailiff_engine_remove_lockspace(BailiffEngine *self, BailiffLockspace *lock
         return;
     g_hash_table_remove(self->lockspaces, bailiff_lockspace_get_name(lockspace));
     g_signal_emit(self, signals[SIGNAL_LOCKSPACE_REMOVED], 0, lockspace);
+    lockspace->engine = NULL;
 }
 
 /* --- registering ----------------------------------------------------------------------------- */

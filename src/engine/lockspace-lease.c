@@ -86,6 +86,7 @@ static void operate(BailiffLockspace *self, MachineJob *job, GAsyncReadyCallback
     self->attempt_started_us = boottime_now();
     job->machine = &self->machine;
     job->lockspace_device = self->device;
+    job->permit = self->permit;
     /* The reference keeps the machine's memory for as long as the worker may use it. */
     machine_run_async(self->renewal_worker, job, self->cancellable, callback, g_object_ref(self));
 }
@@ -93,6 +94,7 @@ static void operate(BailiffLockspace *self, MachineJob *job, GAsyncReadyCallback
 void bailiff_lockspace_abandon(BailiffLockspace *self)
 {
     self->abandoned = TRUE;
+    write_permit_revoke(self->permit);
     bailiff_lockspace_stop_timers(self);
     if (self->sight != NULL)
         lease_sight_set_valid_until(self->sight, 0);
@@ -528,6 +530,8 @@ static void on_device_opened(GObject *source, GAsyncResult *result, gpointer use
     if (device != NULL && self->state == BAILIFF_LOCKSPACE_JOINING &&
         bailiff_engine_check_unused(self->engine, device, self->offset, SECTOR_SIZE_MIN, &error))
         self->device = g_steal_pointer(&device);
+    if (self->device != NULL)
+        bailiff_engine_end_lost(self->engine, self->device, self->offset, SECTOR_SIZE_MIN);
     if (self->device == NULL)
         join_failed(self, error != NULL ? error->message : "");
     else
@@ -562,7 +566,6 @@ static void finish_leaving(BailiffLockspace *self)
         g_message("Lockspace %s is left%s.", self->name,
                   self->gave_back ? "" : "; its host lease could not be given back");
         bailiff_engine_remove_lockspace(self->engine, self);
-        self->engine = NULL;
     }
     for (guint i = 0; i < tasks->len; i++)
         g_task_return_boolean(tasks->pdata[i], TRUE);

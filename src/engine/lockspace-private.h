@@ -52,6 +52,7 @@ struct _BailiffLockspace {
     LeaseWorker *renewal_worker;
     LeaseWorker *resource_worker; /* made with the first resource lease */
     LeaseSight *sight;            /* NULL until joined */
+    WritePermit *permit;          /* of everything that is written for it, resources too */
 
     GSource *renewal_timer;
     GSource *deadline_timer;
@@ -96,6 +97,8 @@ void bailiff_lockspace_start_join(BailiffLockspace *self);
 /* Somebody or something may have become harmless: go on with failing or leaving. */
 void bailiff_lockspace_check_cleared(BailiffLockspace *self);
 void bailiff_lockspace_start_leave(BailiffLockspace *self);
-/* No operation is started any more and the one under way is told to stop. */
+/* No operation is started any more, the one under way is told to stop, and no write for this
+ * lockspace or a resource of it begins any more: from the return on whoever comes after it may
+ * write there (what is in flight stays fenced). */
 void bailiff_lockspace_abandon(BailiffLockspace *self);
 void bailiff_lockspace_stop_timers(BailiffLockspace *self);

@@ -101,6 +101,7 @@ static void bailiff_lockspace_finalize(GObject *object)
     g_clear_object(&self->cancellable);
     g_clear_pointer(&self->device, block_device_unref);
     g_clear_pointer(&self->sight, lease_sight_unref);
+    write_permit_unref(self->permit);
     g_hash_table_unref(self->hosts);
     g_hash_table_unref(self->resources);
     g_ptr_array_unref(self->leave_tasks);
@@ -157,6 +158,7 @@ static void bailiff_lockspace_init(BailiffLockspace *self)
     self->hosts = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_object_unref);
     self->resources = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_object_unref);
     self->leave_tasks = g_ptr_array_new_with_free_func(g_object_unref);
+    self->permit = write_permit_new();
 }
 
 BailiffLockspace *bailiff_lockspace_new(BailiffEngine *engine, const char *name, const char *path,
@@ -322,13 +324,6 @@ gboolean bailiff_lockspace_can_release(BailiffLockspace *self)
             (self->state == BAILIFF_LOCKSPACE_LEAVING && !self->gave_back));
 }
 
-static void remove_self(BailiffLockspace *self)
-{
-    if (self->engine != NULL)
-        bailiff_engine_remove_lockspace(self->engine, self);
-    self->engine = NULL;
-}
-
 void bailiff_lockspace_leave_async(BailiffLockspace *self, gboolean force,
                                    GAsyncReadyCallback callback, gpointer user_data)
 {
@@ -354,7 +349,7 @@ void bailiff_lockspace_leave_async(BailiffLockspace *self, gboolean force,
     }
     if (self->state == BAILIFF_LOCKSPACE_LOST) {
         bailiff_lockspace_abandon(self);
-        remove_self(self);
+        bailiff_engine_remove_lockspace(self->engine, self);
         g_task_return_boolean(task, TRUE);
         return;
     }

@@ -31,6 +31,7 @@ static void machine_run_free(gpointer data)
     g_clear_pointer(&run->job.lockspace_device, block_device_unref);
     g_clear_pointer(&run->job.resource_device, block_device_unref);
     g_clear_pointer(&run->job.sight, lease_sight_unref);
+    g_clear_pointer(&run->job.permit, write_permit_unref);
     lease_worker_unref(run->worker);
     g_free(run);
 }
@@ -140,6 +141,7 @@ static void start_write(MachineRun *run)
         .start_by_us = run->step.start_by_us,
         .fence_offset = run->step.fence_offset,
         .fence_length = run->step.fence_length,
+        .permit = run->job.permit,
     };
 
     aio_queue_write(lease_worker_get_queue(run->worker), &write, on_io, run);
@@ -221,6 +223,8 @@ void machine_run_async(LeaseWorker *worker, const MachineJob *job, GCancellable 
         block_device_ref(job->resource_device);
     if (job->sight != NULL)
         lease_sight_ref(job->sight);
+    if (job->permit != NULL)
+        write_permit_ref(job->permit);
     run->worker = lease_worker_ref(worker);
     run->task = g_task_new(NULL, cancellable, callback, user_data);
     /* The machine decides what a cancellation leads to; its outcome must never be thrown away. */

@@ -24,7 +24,8 @@ typedef struct MachineJob {
     guint32 observe_length;
     /* Obey the lockspace's fail deadline (resource machines). */
     gboolean bounded;
-    gboolean acquiring; /* stop once the sight is closed */
+    gboolean acquiring;  /* stop once the sight is closed */
+    WritePermit *permit; /* of all its writes; NULL: none */
     /* May be NULL. Called in the worker's thread after each step, to publish progress. */
     void (*stepped)(gpointer machine, gpointer stepped_data);
     gpointer stepped_data;

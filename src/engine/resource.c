@@ -152,6 +152,7 @@ static void operate(BailiffResource *self, MachineResume resume, GCancellable *c
         .lockspace_device = self->lockspace->device,
         .resource_device = self->device,
         .sight = self->lockspace->sight,
+        .permit = self->lockspace->permit,
         .bounded = TRUE,
         .acquiring = self->phase == RESOURCE_ACQUIRING,
     };
