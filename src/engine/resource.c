@@ -252,11 +252,23 @@ static MachineStep resume_release(void *machine, const MachineInput *input)
     return resource_release_resume(machine, input);
 }
 
-/* A damaged record is not: nobody can acquire it, and nothing is written into it. */
+/* An attempt that the fail deadline of its time has ended is, while the lockspace holds its lease:
+ * that was renewed meanwhile, or it fails at any moment and ends all attempts. A damaged record is
+ * not: nobody can acquire it, and nothing is written into it. */
 static gboolean is_worth_a_retry(const LeaseFault *fault)
 {
     return fault->kind == LEASE_IO_TIMEOUT || fault->kind == LEASE_IO_ERROR ||
-           fault->kind == LEASE_IO_SHORT;
+           fault->kind == LEASE_IO_SHORT || fault->kind == LEASE_EXPIRED;
+}
+
+static GError *describe_release_fault(BailiffResource *self, const LeaseFault *fault)
+{
+    if (fault->kind != LEASE_EXPIRED)
+        return describe_fault(self, fault);
+    return bailiff_error_make(BAILIFF_ERROR_IO_TIMEOUT,
+                              "Check the storage and the way to it; it is tried again by itself.",
+                              "Lockspace %s was too late with its renewal to release resource %s.",
+                              self->lockspace->name, self->name);
 }
 
 static void on_released(GObject *source, GAsyncResult *result, gpointer user_data)
@@ -271,7 +283,7 @@ static void on_released(GObject *source, GAsyncResult *result, gpointer user_dat
         try_to_go(self);
         return;
     }
-    g_autoptr(GError) error = describe_fault(self, &fault);
+    g_autoptr(GError) error = describe_release_fault(self, &fault);
     g_autofree char *line = bailiff_error_in_one_line(error->message);
 
     answer_releases(self, error);

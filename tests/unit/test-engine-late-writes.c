@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the engine does about writes that come late: what a lost lockspace would still have written
- * is not.
+ * What the engine does about writes that come late: a release that was too late is tried again, and
+ * what a lost lockspace would still have written is not.
  *
  * An old write that hangs is played by a fence that the test itself has entered into the register
  * of writes in flight: to everybody else it looks the same, and it ends when the test wants it to.
@@ -42,6 +42,46 @@ static guint64 read_timestamp(Fixture *fixture, guint64 offset)
 
     read_record(fixture, offset, &record);
     return record.timestamp;
+}
+
+static gboolean holds_nothing(BailiffRegistration *registration)
+{
+    g_autoptr(GPtrArray) held = bailiff_registration_list_resources(registration);
+
+    return held->len == 0;
+}
+
+static void test_release_after_the_deadline(Fixture *fixture, gconstpointer data)
+{
+    if (skip_without_pidfds())
+        return;
+
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) held = NULL;
+    BailiffLockspace *lockspace;
+    BailiffRegistration *registration;
+
+    format(fixture, NULL, 0);
+    format(fixture, "disk", MEBIBYTE);
+    lockspace = join(fixture);
+    registration = register_child(fixture, start_child(fixture), "one");
+    held = acquire(fixture, registration, "disk", MEBIBYTE, &error);
+    g_assert_no_error(error);
+
+    /* As if the fail deadline had passed while the release was on its way; the next renewal sets a
+     * new one. */
+    lease_sight_set_valid_until(lockspace->sight, 1);
+    bailiff_registration_release_async(registration, NULL, on_result, fixture);
+    {
+        g_autoptr(GAsyncResult) result = wait_for_result(fixture);
+
+        if (!bailiff_registration_release_finish(registration, result, &error))
+            g_assert_error(error, BAILIFF_ERROR, BAILIFF_ERROR_IO_TIMEOUT);
+        else
+            g_test_message("a renewal was faster");
+    }
+    WAIT_FOR(holds_nothing(registration));
+    g_assert_cmpuint(read_timestamp(fixture, MEBIBYTE), ==, 0);
 }
 
 static void on_lease_lost(BailiffLockspace *lockspace, const char *reason, gpointer user_data)
@@ -131,6 +171,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
 #define ADD(name)                                                                                  \
     g_test_add("/engine-late-writes/" #name, Fixture, NULL, set_up, test_##name, tear_down)
+    ADD(release_after_the_deadline);
     ADD(joined_again_before_it_was_given_back);
     ADD(left_before_it_was_given_back);
     ADD(place_taken_before_it_was_given_back);
