@@ -220,6 +220,19 @@ GError *lease_error_new(const LeaseFault *fault, const LeaseErrorContext *contex
                                   "Resource %s of lockspace %s is on disk no longer as this host "
                                   "wrote it.",
                                   context->resource, context->lockspace);
+    case LEASE_NOT_RENAMED:
+        return bailiff_error_make(BAILIFF_ERROR_BUSY,
+                                  "Acquire it again, then release it with the new name.",
+                                  "Resource %s of lockspace %s is released, but keeps its name: "
+                                  "host id %" G_GUINT64_FORMAT " had written its record meanwhile.",
+                                  context->resource, context->lockspace, fault->host_id);
+    case LEASE_SHARE_LOST:
+        return bailiff_error_make(
+            BAILIFF_ERROR_LOST,
+            "Find out why this host stood still, or what else writes to that storage.",
+            "The shared lease on resource %s of lockspace %s is no longer on disk: another host "
+            "took this one for dead.",
+            context->resource, context->lockspace);
     case LEASE_OK:
     case LEASE_STOPPED:
     case LEASE_EXPIRED:

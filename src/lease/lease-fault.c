@@ -44,6 +44,10 @@ const char *lease_fault_name(LeaseFaultKind kind)
         return "version-differs";
     case LEASE_NOT_OURS:
         return "not-ours";
+    case LEASE_NOT_RENAMED:
+        return "not-renamed";
+    case LEASE_SHARE_LOST:
+        return "share-lost";
     }
     return "unknown";
 }

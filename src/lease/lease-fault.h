@@ -38,6 +38,10 @@ typedef enum LeaseFaultKind {
     LEASE_BALLOT_LOST,     /* another host won this ballot (-244, -245) */
     LEASE_VERSION_DIFFERS, /* a version was demanded and `version` is another (-240) */
     LEASE_NOT_OURS,        /* release: the leader record is not what we hold (-250, -251) */
+    LEASE_NOT_RENAMED,     /* released, but under the old name: host `host_id` had written the
+                              leader record last */
+    LEASE_SHARE_LOST,      /* our sector does not say any more that we share: to some host we were
+                              dead, and others may hold the resource by now */
 } LeaseFaultKind;
 
 typedef struct LeaseFault {

@@ -45,14 +45,9 @@ static MachineStep write_ballot(ResourceAcquire *self, const MachineInput *input
     self->ballot_written_before = lease->ballot_written;
     lease->ballot = *record;
     ballot_record_seal(&lease->ballot);
-    lease->ballot_written = true;
-    /* The rest of the sector, with the mode record, becomes zero: this host does not hold the
-     * resource shared (its caller's promise), whatever an earlier incarnation did. */
-    memset(self->sector, 0, sizeof self->sector);
-    ballot_record_encode(&lease->ballot, self->sector);
-    return resource_step_write(
-        lease, input, layout_host_sector(&lease->layout, lease->resource_offset, lease->host_id),
-        self->sector);
+    /* What this host holds shared it goes on holding, and says so. Where it holds nothing so, the
+     * mode record becomes zero, whatever an earlier incarnation did. */
+    return resource_step_write_own(lease, input, lease->mode, self->sector);
 }
 
 void acquire_ballot_write_undone(ResourceAcquire *self)
@@ -135,6 +130,10 @@ static bool ballot_stands(ResourceAcquire *self, const MachineInput *input, Ball
         return false;
     }
     bool own_gone = ballot_record_is_empty(&scan->own);
+    if (!acquire_share_stands(self, input)) {
+        *ret = acquire_fail(self, resource_fault(LEASE_SHARE_LOST));
+        return false;
+    }
     if (!own_gone && memcmp(&scan->own, &lease->ballot, sizeof scan->own) != 0) {
         *ret = acquire_fail(self, resource_bad_record(RECORD_BAD_FIELD, lease->host_id));
         return false;
@@ -235,7 +234,8 @@ static MachineStep on_phase2_read(ResourceAcquire *self, const MachineInput *inp
     self->committing.owner_generation = self->inp2;
     self->committing.timestamp = self->inp3;
     if (self->inp == lease->host_id)
-        self->committing.flags &= ~LEADER_FLAG_SHORT_HOLD;
+        self->committing.flags = (self->committing.flags & ~LEADER_FLAG_SHORT_HOLD) |
+                                 (self->wanted == RESOURCE_SHARED ? LEADER_FLAG_SHORT_HOLD : 0);
     resource_leader_sign(lease, &self->committing, input->now_us);
     memset(self->sector, 0, sizeof self->sector);
     leader_record_encode(&self->committing, self->sector);

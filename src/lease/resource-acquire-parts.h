@@ -41,8 +41,10 @@ MachineStep acquire_read_area_afresh(ResourceAcquire *self);
 MachineStep acquire_pause(ResourceAcquire *self, const MachineInput *input, uint64_t window_us);
 
 MachineStep acquire_fail(ResourceAcquire *self, LeaseFault fault);
-/* Fails with `kind`, about the owner of `found`. When that owner is only passing through (its
- * leader says SHORT_HOLD) the attempt starts anew instead, a few times. */
+/* Fails with `fault`, about the owner of `found`. When that owner is only passing through (its
+ * leader says SHORT_HOLD) the attempt starts anew instead, a few times; and when we want to pass
+ * through ourselves it does so, too, after a ballot that was lost: the winner may be on its way to
+ * share, though the host that committed it could not know. */
 MachineStep acquire_fail_held(ResourceAcquire *self, const MachineInput *input, LeaseFault fault);
 MachineStep acquire_done(ResourceAcquire *self);
 
@@ -64,6 +66,10 @@ MachineStep acquire_ballot_resume(ResourceAcquire *self, const MachineInput *inp
 void acquire_ballot_write_undone(ResourceAcquire *self);
 /* H: pause, then E. */
 MachineStep acquire_ballot_lost(ResourceAcquire *self, const MachineInput *input);
+
+/* Whether our own sector, in a read that has it, still says what we hold shared: true when we hold
+ * nothing so. */
+bool acquire_share_stands(const ResourceAcquire *self, const MachineInput *input);
 
 /* J: starts, and goes on in ACQUIRE_SHARED_*. */
 MachineStep acquire_shared_begin(ResourceAcquire *self);

@@ -25,7 +25,7 @@ static MachineStep next_holder(ResourceAcquire *self)
     const ResourceLease *lease = self->lease;
     while (self->shared_cursor < lease->layout.max_hosts) {
         uint64_t host_id = ++self->shared_cursor;
-        /* Our own mode record went with our first ballot write. */
+        /* Our own mode record says what we hold ourselves, or went with our first ballot write. */
         if (host_id == lease->host_id || !host_set_has(self->shared, host_id))
             continue;
         self->state = ACQUIRE_SHARED_SECTOR;
@@ -36,8 +36,18 @@ static MachineStep next_holder(ResourceAcquire *self)
     return acquire_done(self);
 }
 
+bool acquire_share_stands(const ResourceAcquire *self, const MachineInput *input)
+{
+    const ResourceLease *lease = self->lease;
+    return lease->mode != RESOURCE_SHARED ||
+           resource_own_says_shared(lease,
+                                    ballot_sector(input->data, &lease->layout, lease->host_id));
+}
+
 MachineStep acquire_shared_begin(ResourceAcquire *self)
 {
+    if (self->wanted == RESOURCE_SHARED)
+        return acquire_done(self);
     self->shared_cursor = 0;
     return next_holder(self);
 }

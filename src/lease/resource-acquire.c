@@ -142,8 +142,9 @@ MachineStep acquire_fail(ResourceAcquire *self, LeaseFault fault)
 
 MachineStep acquire_fail_held(ResourceAcquire *self, const MachineInput *input, LeaseFault fault)
 {
-    if ((self->found.flags & LEADER_FLAG_SHORT_HOLD) != 0 &&
-        self->short_hold_tries < SHORT_HOLD_TRIES) {
+    bool passing = (self->found.flags & LEADER_FLAG_SHORT_HOLD) != 0 ||
+                   (self->wanted == RESOURCE_SHARED && fault.kind == LEASE_BALLOT_LOST);
+    if (passing && self->short_hold_tries < SHORT_HOLD_TRIES) {
         self->short_hold_tries++;
         /* What we proposed before was decided against with this leader, or is still open: in either
          * case the new basis says so. */
@@ -295,6 +296,8 @@ static MachineStep on_area(ResourceAcquire *self, const MachineInput *input)
     LeaseFault fault = resource_leader_load(lease, input->data, &leader);
     if (fault.kind != LEASE_OK)
         return acquire_fail(self, fault);
+    if (!acquire_share_stands(self, input))
+        return acquire_fail(self, resource_fault(LEASE_SHARE_LOST));
 
     bool same = self->based && leader_record_equal(&leader, &self->found);
     /* The next version is looked at as we knew it when that has just been decided. */

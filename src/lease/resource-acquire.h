@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Acquire a resource exclusively: Disk Paxos on one disk, as sanlock plays it. Source:
- * lease-algorithms facts, section 5 (the letters in the .c file are that section's).
+ * lease-algorithms facts, section 5 (the letters in the .c file are that section's). Also the first
+ * half of sharing (resource-share.h), and of making a shared lease exclusive (resource-convert.h).
  *
  * Ends with STEP_DONE (lease->held; lease->leader.version_of_lease is the version, the fencing
  * token), or STEP_FAILED; then lease->may_be_owner says whether a release has to follow.
@@ -21,6 +22,9 @@ typedef struct ResourceAcquire {
     ResourceLease *lease; /* not owned */
     bool patient;
     uint64_t required_version; /* 0: any. Compared with the version before the acquisition */
+    /* Shared: the leader is wanted only to pass through, and says so (SHORT_HOLD); hosts that share
+     * the resource are no obstacle. Set after init. */
+    ResourceMode wanted;
 
     int state;
     LeaderRecord found;    /* "cur": the leader that this attempt is based on */

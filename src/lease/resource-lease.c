@@ -8,6 +8,7 @@
 
 #include "lease/lease-timing.h"
 #include "lease/resource-step.h"
+#include "ondisk/mode-record.h"
 
 static void copy_name(char ret[FIXED_NAME_SIZE + 1], const char *name)
 {
@@ -45,6 +46,31 @@ MachineStep resource_step_write(const ResourceLease *lease, const MachineInput *
                           .start_by_us = input->valid_until_us,
                           .fence_offset = lease->resource_offset,
                           .fence_length = lease->layout.align_size };
+}
+
+MachineStep resource_step_write_own(ResourceLease *lease, const MachineInput *input,
+                                    ResourceMode mode, uint8_t *sector)
+{
+    memset(sector, 0, lease->layout.sector_size);
+    ballot_record_encode(&lease->ballot, sector);
+    if (mode == RESOURCE_SHARED)
+        mode_record_encode(&(ModeRecord){ MODE_FLAG_SHARED, lease->generation },
+                           sector + MODE_RECORD_OFFSET);
+    lease->ballot_written = true;
+    return resource_step_write(
+        lease, input, layout_host_sector(&lease->layout, lease->resource_offset, lease->host_id),
+        sector);
+}
+
+MachineStep resource_step_free_leader(const ResourceLease *lease, const MachineInput *input,
+                                      LeaderRecord *leader, uint8_t *sector)
+{
+    leader->timestamp = 0;
+    leader->flags &= ~LEADER_FLAG_SHORT_HOLD;
+    resource_leader_sign(lease, leader, input->now_us);
+    memset(sector, 0, lease->layout.sector_size);
+    leader_record_encode(leader, sector);
+    return resource_step_write(lease, input, lease->resource_offset, sector);
 }
 
 LeaseFault resource_io_fault(const MachineInput *input, bool wrote)
@@ -97,6 +123,19 @@ LeaseFault resource_leader_load(const ResourceLease *lease, const uint8_t *area,
 bool resource_leader_is_ours(const ResourceLease *lease, const LeaderRecord *leader)
 {
     return leader->owner_id == lease->host_id && leader->owner_generation == lease->generation;
+}
+
+bool resource_leader_is_owed(const ResourceLease *lease, const LeaderRecord *leader)
+{
+    return leader->write_id == lease->host_id && leader->timestamp != 0 &&
+           resource_leader_is_ours(lease, leader);
+}
+
+bool resource_own_says_shared(const ResourceLease *lease, const uint8_t *sector)
+{
+    ModeRecord mode;
+    mode_record_decode(&mode, sector + MODE_RECORD_OFFSET);
+    return (mode.flags & MODE_FLAG_SHARED) != 0 && mode.generation == lease->generation;
 }
 
 void resource_leader_sign(const ResourceLease *lease, LeaderRecord *leader, uint64_t now_us)

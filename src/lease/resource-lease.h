@@ -25,6 +25,11 @@ typedef struct ResourceWish {
     uint32_t io_timeout; /* seconds */
 } ResourceWish;
 
+typedef enum ResourceMode {
+    RESOURCE_EXCLUSIVE,
+    RESOURCE_SHARED,
+} ResourceMode;
+
 typedef struct ResourceLease {
     char lockspace_name[FIXED_NAME_SIZE + 1];
     char resource_name[FIXED_NAME_SIZE + 1];
@@ -40,10 +45,13 @@ typedef struct ResourceLease {
     LeaderRecord leader; /* as committed; with LEASE_HELD and its like: as found */
     BallotRecord ballot; /* our own, as last written */
     bool ballot_written; /* something of ours may be in our host sector */
+    /* Shared: our host sector says so, and every write of it repeats that. */
+    ResourceMode mode;
     /* Other hosts may commit our proposal, or our own commit may have landed: the lease must be
-     * released (resource-release.h) before this attempt can be called ended. */
+     * released (resource-release.h), or the leader given back from a shared lease
+     * (resource-share.h), before this attempt can be called ended. */
     bool may_be_owner;
-    bool held; /* the acquire ended with STEP_DONE */
+    bool held; /* in `mode`: an acquire or a conversion ended so */
 } ResourceLease;
 
 void resource_lease_init(ResourceLease *self, const ResourceWish *wish);

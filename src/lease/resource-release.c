@@ -19,6 +19,15 @@
  *
  * A release that is repeated finds what its first attempt may have done: time stamp 0 by our own
  * hand is done.
+ *
+ * A shared lease is only in our sector (resource-share.c): one write, RELEASED as it was and SHARED
+ * taken out. The leader is looked at where a conversion has left something there; it is judged as
+ * one of an acquisition that is taken back.
+ *
+ * A new name goes into the leader with the write that releases it, so that nobody sees the one
+ * without the other. Where that write is not ours to make, because another host wrote the leader
+ * last, the name cannot be changed: the lease is released all the same, and LEASE_NOT_RENAMED says
+ * so. (sanlock says nothing.) A repeated release takes the new name on disk for its own work.
  */
 #include "lease/resource-release.h"
 
@@ -35,14 +44,22 @@ typedef enum ReleaseState {
 } ReleaseState;
 
 typedef enum LeaderVerdict {
-    LEADER_DONE,   /* it does not hold anybody up */
+    LEADER_DONE,   /* it does not hold anybody up, and we write nothing */
     LEADER_OURS,   /* to be released */
     LEADER_ALTERED /* not what we held, and yet by our own hand */
 } LeaderVerdict;
 
 void resource_release_init(ResourceRelease *self, ResourceLease *lease)
 {
-    *self = (ResourceRelease){ .lease = lease, .state = RELEASE_START };
+    *self = (ResourceRelease){ .lease = lease,
+                               .state = RELEASE_START,
+                               .exclusive = lease->held && lease->mode == RESOURCE_EXCLUSIVE };
+}
+
+void resource_release_rename(ResourceRelease *self, const char *new_name)
+{
+    self->renames = true;
+    fixed_name_store(self->new_name, new_name);
 }
 
 static MachineStep release_fail(ResourceRelease *self, LeaseFault fault)
@@ -54,6 +71,7 @@ static MachineStep release_fail(ResourceRelease *self, LeaseFault fault)
 static void let_go(ResourceRelease *self)
 {
     self->lease->held = false;
+    self->lease->mode = RESOURCE_EXCLUSIVE;
     self->lease->may_be_owner = false;
     self->state = RELEASE_ENDED;
 }
@@ -68,12 +86,8 @@ static MachineStep write_flag(ResourceRelease *self, const MachineInput *input)
 {
     ResourceLease *lease = self->lease;
     lease->ballot.flags |= BALLOT_FLAG_RELEASED;
-    memset(self->sector, 0, sizeof self->sector);
-    ballot_record_encode(&lease->ballot, self->sector);
     self->state = RELEASE_FLAG;
-    return resource_step_write(
-        lease, input, layout_host_sector(&lease->layout, lease->resource_offset, lease->host_id),
-        self->sector);
+    return resource_step_write_own(lease, input, RESOURCE_EXCLUSIVE, self->sector);
 }
 
 /* What we held: the leader must be just that. */
@@ -90,15 +104,30 @@ static LeaderVerdict judge_held(const ResourceLease *lease, const LeaderRecord *
     return LEADER_ALTERED;
 }
 
-/* What we may have become: of which version, and by which of our writes, does not matter. Nothing
- * on this host holds the resource, so a leader that we wrote and that names us is a hold of nobody.
- */
-static LeaderVerdict judge_taken_back(const ResourceLease *lease, const LeaderRecord *leader)
+static LeaderVerdict judge(const ResourceRelease *self, const LeaderRecord *leader)
 {
-    if (leader->write_id != lease->host_id || leader->timestamp == 0 ||
-        !resource_leader_is_ours(lease, leader))
-        return LEADER_DONE;
-    return LEADER_OURS;
+    if (self->exclusive)
+        return judge_held(self->lease, leader);
+    return resource_leader_is_owed(self->lease, leader) ? LEADER_OURS : LEADER_DONE;
+}
+
+/* An earlier attempt of this release has written the leader with its new name. */
+static bool was_renamed(const ResourceRelease *self, const uint8_t *sector)
+{
+    ResourceLease renamed = *self->lease;
+    LeaderRecord leader;
+    memset(renamed.resource_name, 0, sizeof renamed.resource_name);
+    memcpy(renamed.resource_name, self->new_name, FIXED_NAME_SIZE);
+    return resource_leader_load(&renamed, sector, &leader).kind == LEASE_OK &&
+           leader.write_id == renamed.host_id && leader.timestamp == 0 &&
+           resource_leader_is_ours(&renamed, &leader) &&
+           leader.version_of_lease == renamed.leader.version_of_lease;
+}
+
+static MachineStep not_renamed(ResourceRelease *self, const LeaderRecord *leader)
+{
+    let_go(self);
+    return step_failed((LeaseFault){ .kind = LEASE_NOT_RENAMED, .host_id = leader->write_id });
 }
 
 static MachineStep on_leader(ResourceRelease *self, const MachineInput *input)
@@ -106,13 +135,14 @@ static MachineStep on_leader(ResourceRelease *self, const MachineInput *input)
     ResourceLease *lease = self->lease;
     LeaderRecord leader;
     LeaseFault fault = resource_leader_load(lease, input->data, &leader);
+    if (self->renames && fault.record == RECORD_OTHER_RESOURCE && was_renamed(self, input->data))
+        return release_done(self);
     if (fault.kind != LEASE_OK)
         return release_fail(self, fault);
 
-    LeaderVerdict verdict =
-        lease->held ? judge_held(lease, &leader) : judge_taken_back(lease, &leader);
+    LeaderVerdict verdict = judge(self, &leader);
     if (verdict == LEADER_DONE)
-        return release_done(self);
+        return self->renames ? not_renamed(self, &leader) : release_done(self);
     if (verdict == LEADER_ALTERED) {
         let_go(self);
         return step_failed((LeaseFault){ .kind = LEASE_NOT_OURS,
@@ -120,13 +150,10 @@ static MachineStep on_leader(ResourceRelease *self, const MachineInput *input)
                                          .generation = leader.owner_generation,
                                          .version = leader.version_of_lease });
     }
-    leader.timestamp = 0;
-    leader.flags &= ~LEADER_FLAG_SHORT_HOLD;
-    resource_leader_sign(lease, &leader, input->now_us);
-    memset(self->sector, 0, sizeof self->sector);
-    leader_record_encode(&leader, self->sector);
+    if (self->renames)
+        memcpy(leader.name, self->new_name, sizeof leader.name);
     self->state = RELEASE_LEADER;
-    return resource_step_write(lease, input, lease->resource_offset, self->sector);
+    return resource_step_free_leader(lease, input, &leader, self->sector);
 }
 
 /* `stop` is not looked at: there is no wait in here, and a release half done helps nobody. */
@@ -138,7 +165,9 @@ MachineStep resource_release_resume(ResourceRelease *self, const MachineInput *i
     if (state == RELEASE_START && !self->lease->held && !self->lease->may_be_owner)
         return release_done(self);
     /* What was written in time counts however late it is seen. */
-    if (state == RELEASE_LEADER && input->io == IO_OK)
+    bool last = state == RELEASE_LEADER ||
+                (state == RELEASE_FLAG && !self->exclusive && !self->lease->may_be_owner);
+    if (last && input->io == IO_OK)
         return release_done(self);
     if (input->now_us >= input->valid_until_us)
         return release_fail(self, resource_fault(LEASE_EXPIRED));

@@ -16,6 +16,16 @@ MachineStep resource_step_read(const ResourceLease *lease, uint64_t offset, uint
 MachineStep resource_step_write(const ResourceLease *lease, const MachineInput *input,
                                 uint64_t offset, const uint8_t *sector);
 
+/* Writes our own host sector: lease->ballot as it is, and the mode record of a shared holder, or
+ * none. They share the sector, so whoever writes one says with it what becomes of the other.
+ * `sector` is the machine's, SECTOR_SIZE_MAX bytes. */
+MachineStep resource_step_write_own(ResourceLease *lease, const MachineInput *input,
+                                    ResourceMode mode, uint8_t *sector);
+
+/* Gives the leader back: time stamp 0, by our hand. `leader`: as it is on disk. */
+MachineStep resource_step_free_leader(const ResourceLease *lease, const MachineInput *input,
+                                      LeaderRecord *leader, uint8_t *sector);
+
 /* The fault of an I/O that did not end with IO_OK. */
 LeaseFault resource_io_fault(const MachineInput *input, bool wrote);
 
@@ -33,6 +43,14 @@ LeaseFault resource_leader_load(const ResourceLease *lease, const uint8_t *area,
 
 /* The leader names this very incarnation of this host as owner. */
 bool resource_leader_is_ours(const ResourceLease *lease, const LeaderRecord *leader);
+
+/* The leader is a write of ours that names us as owner. To a host that holds nothing by any leader
+ * record (an attempt was taken back, or its hold is a shared one) this is a hold of nobody: of
+ * which version, and by which of our writes, does not matter. */
+bool resource_leader_is_owed(const ResourceLease *lease, const LeaderRecord *leader);
+
+/* Whether `sector`, our own as read, says that this incarnation holds the resource shared. */
+bool resource_own_says_shared(const ResourceLease *lease, const uint8_t *sector);
 
 /* Marks who writes a leader record, and seals it. */
 void resource_leader_sign(const ResourceLease *lease, LeaderRecord *leader, uint64_t now_us);

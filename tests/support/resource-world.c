@@ -4,9 +4,12 @@
  */
 #include "support/resource-world.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "ondisk/area-image.h"
+
+#define S USEC_PER_SECOND
 
 void world_init(ResourceWorld *self, uint32_t sector_size, uint32_t align_size, uint32_t num_hosts)
 {
@@ -59,6 +62,14 @@ void world_set_ballot(ResourceWorld *self, uint64_t host_id, BallotRecord ballot
 {
     ballot_record_seal(&ballot);
     ballot_record_encode(&ballot, world_host_sector(self, host_id));
+}
+
+ModeRecord world_mode(const ResourceWorld *self, uint64_t host_id)
+{
+    ModeRecord mode;
+    mode_record_decode(&mode, self->resource.bytes + layout_host_sector(&self->layout, 0, host_id) +
+                                  MODE_RECORD_OFFSET);
+    return mode;
 }
 
 void world_set_mode(ResourceWorld *self, uint64_t host_id, ModeRecord mode)
@@ -160,18 +171,24 @@ void member_clear(WorldMember *self)
     memory_host_clear(&self->host);
 }
 
-MachineStep member_acquire_meddled(WorldMember *self, bool patient, Meddle meddle, void *user_data)
+MachineStep member_run_meddled(WorldMember *self, void *machine, MachineResume resume,
+                               Meddle meddle, void *user_data)
 {
     MemoryRun run;
-    resource_acquire_init(&self->acquire, &self->lease, patient, 0);
-    memory_run_start(&run, &self->host, &self->acquire, (MachineResume)resource_acquire_resume,
-                     TIME_NEVER);
+    memory_run_start(&run, &self->host, machine, resume, TIME_NEVER);
     while (!run.ended) {
         if (meddle != NULL)
             meddle(self, self->host.io_count, user_data);
         memory_run_step(&run);
     }
     return run.step;
+}
+
+MachineStep member_acquire_meddled(WorldMember *self, bool patient, Meddle meddle, void *user_data)
+{
+    resource_acquire_init(&self->acquire, &self->lease, patient, 0);
+    return member_run_meddled(self, &self->acquire, (MachineResume)resource_acquire_resume, meddle,
+                              user_data);
 }
 
 MachineStep member_acquire(WorldMember *self)
@@ -190,6 +207,24 @@ MachineStep member_release(WorldMember *self)
     return memory_host_run(&self->host, &self->release, (MachineResume)resource_release_resume);
 }
 
+MachineStep member_share(WorldMember *self)
+{
+    resource_share_init(&self->share, &self->lease, false, 0);
+    return memory_host_run(&self->host, &self->share, (MachineResume)resource_share_resume);
+}
+
+MachineStep member_share_held(WorldMember *self)
+{
+    resource_share_of_held_init(&self->share, &self->lease);
+    return memory_host_run(&self->host, &self->share, (MachineResume)resource_share_resume);
+}
+
+MachineStep member_convert(WorldMember *self)
+{
+    resource_convert_init(&self->convert, &self->lease);
+    return memory_host_run(&self->host, &self->convert, (MachineResume)resource_convert_resume);
+}
+
 char *member_trace(const WorldMember *self)
 {
     GString *text = g_string_new(NULL);
@@ -203,6 +238,21 @@ char *member_trace(const WorldMember *self)
             g_string_append_printf(text, "+%u", entry->length / sector_size);
     }
     return g_string_free(text, FALSE);
+}
+
+const WorldTrouble *world_troubles(unsigned *ret_n)
+{
+    static WorldTrouble list[8];
+    list[0] = (WorldTrouble){ "timeout, landed before", memory_io_late(500000, 5 * S) };
+    list[1] = (WorldTrouble){ "timeout, lands later", memory_io_late(4 * S, 5 * S) };
+    list[2] = (WorldTrouble){ "timeout, never lands", memory_io_late(TIME_NEVER, 5 * S) };
+    list[3] = (WorldTrouble){ "error, but written", memory_io_error(EIO, true) };
+    list[4] = (WorldTrouble){ "error, not written", memory_io_error(EIO, false) };
+    list[5] = (WorldTrouble){ "beyond the device", memory_io_short() };
+    list[6] = (WorldTrouble){ "slow, but in time", memory_io_slow(999000) };
+    list[7] = (WorldTrouble){ "held up", memory_io_held_up(3 * S) };
+    *ret_n = G_N_ELEMENTS(list);
+    return list;
 }
 
 void assert_failed(const MachineStep *step, LeaseFaultKind kind)

@@ -7,7 +7,9 @@
 #pragma once
 
 #include "lease/resource-acquire.h"
+#include "lease/resource-convert.h"
 #include "lease/resource-release.h"
+#include "lease/resource-share.h"
 #include "ondisk/mode-record.h"
 #include "support/memory-disk.h"
 
@@ -30,6 +32,8 @@ typedef struct WorldMember {
     ResourceLease lease;
     ResourceAcquire acquire;
     ResourceRelease release;
+    ResourceShare share;
+    ResourceConvert convert;
 } WorldMember;
 
 /* num_hosts 0: as many as the layout has. */
@@ -40,6 +44,7 @@ LeaderRecord world_leader(const ResourceWorld *self);
 void world_set_leader(ResourceWorld *self, LeaderRecord leader); /* seals it */
 BallotRecord world_ballot(const ResourceWorld *self, uint64_t host_id);
 void world_set_ballot(ResourceWorld *self, uint64_t host_id, BallotRecord ballot); /* seals it */
+ModeRecord world_mode(const ResourceWorld *self, uint64_t host_id);
 void world_set_mode(ResourceWorld *self, uint64_t host_id, ModeRecord mode);
 uint8_t *world_host_sector(ResourceWorld *self, uint64_t host_id);
 LeaderRecord world_host_lease(const ResourceWorld *self, uint64_t host_id);
@@ -61,13 +66,27 @@ void member_clear(WorldMember *self);
 MachineStep member_acquire(WorldMember *self);
 MachineStep member_acquire_patient(WorldMember *self);
 MachineStep member_release(WorldMember *self);
+MachineStep member_share(WorldMember *self);
+/* Of what is held: exclusive -> shared, or what a conversion that failed has left. */
+MachineStep member_share_held(WorldMember *self);
+MachineStep member_convert(WorldMember *self); /* shared -> exclusive */
 
 /* Runs a machine and calls `meddle` after each step; n_io I/Os have been asked for, the last of
  * them may be out. */
 typedef void (*Meddle)(WorldMember *self, unsigned n_io, void *user_data);
+MachineStep member_run_meddled(WorldMember *self, void *machine, MachineResume resume,
+                               Meddle meddle, void *user_data);
 MachineStep member_acquire_meddled(WorldMember *self, bool patient, Meddle meddle, void *user_data);
 
 /* The I/Os of a host as text: "R0+2048 W3 L2 ...": reads and writes of the resource by first sector
  * (+ how many, when more than one), L: the host lease of a host. */
 char *member_trace(const WorldMember *self);
+
+/* What can become of one I/O: each is to be planned for every I/O of what is tested. */
+typedef struct WorldTrouble {
+    const char *name;
+    MemoryIo io;
+} WorldTrouble;
+
+const WorldTrouble *world_troubles(unsigned *ret_n);
 void assert_failed(const MachineStep *step, LeaseFaultKind kind);

@@ -4,7 +4,6 @@
  * release: whatever it is, repeating the release must end it, then another host gets the resource,
  * and nothing of ours that is still on its way may take it from that host again.
  */
-#include <errno.h>
 #include <string.h>
 
 #include "lease/lease-timing.h"
@@ -175,26 +174,6 @@ static void test_every_write_is_bounded(void)
 
 /* Trouble with one I/O */
 
-typedef struct Trouble {
-    const char *name;
-    MemoryIo io;
-} Trouble;
-
-static const Trouble *troubles(unsigned *ret_n)
-{
-    static Trouble list[8];
-    list[0] = (Trouble){ "timeout, landed before", memory_io_late(500000, 5 * S) };
-    list[1] = (Trouble){ "timeout, lands later", memory_io_late(4 * S, 5 * S) };
-    list[2] = (Trouble){ "timeout, never lands", memory_io_late(TIME_NEVER, 5 * S) };
-    list[3] = (Trouble){ "error, but written", memory_io_error(EIO, true) };
-    list[4] = (Trouble){ "error, not written", memory_io_error(EIO, false) };
-    list[5] = (Trouble){ "beyond the device", memory_io_short() };
-    list[6] = (Trouble){ "slow, but in time", memory_io_slow(999000) };
-    list[7] = (Trouble){ "held up", memory_io_held_up(3 * S) };
-    *ret_n = G_N_ELEMENTS(list);
-    return list;
-}
-
 /* Repeats the release until it is done; the time that passes lets late writes land. */
 static void release_until_done(WorldMember *member)
 {
@@ -239,7 +218,7 @@ static void prepare(Fixture *f, unsigned scene)
 static void test_trouble_in_acquire(void)
 {
     unsigned n_troubles, failed = 0;
-    const Trouble *list = troubles(&n_troubles);
+    const WorldTrouble *list = world_troubles(&n_troubles);
     for (unsigned scene = 0; scene < 4; scene++) {
         for (unsigned t = 0; t < n_troubles; t++) {
             for (unsigned n = 1; n <= (scene == 3 ? 8 : 6); n++) {
@@ -274,7 +253,7 @@ static void test_trouble_in_acquire(void)
 static void test_trouble_in_release(void)
 {
     unsigned n_troubles;
-    const Trouble *list = troubles(&n_troubles);
+    const WorldTrouble *list = world_troubles(&n_troubles);
     for (unsigned taken_back = 0; taken_back < 2; taken_back++) {
         for (unsigned t = 0; t < n_troubles; t++) {
             for (unsigned n = 1; n <= 3; n++) {
@@ -294,6 +273,75 @@ static void test_trouble_in_release(void)
                 assert_other_gets_it(&f);
                 teardown(&f, NULL);
             }
+        }
+    }
+}
+
+/* A new name */
+
+static MachineStep release_renamed(WorldMember *member)
+{
+    resource_release_init(&member->release, &member->lease);
+    resource_release_rename(&member->release, "other-name");
+    return memory_host_run(&member->host, &member->release, (MachineResume)resource_release_resume);
+}
+
+static void assert_renamed(Fixture *f, uint64_t version)
+{
+    memory_disk_advance(&f->world.resource, f->me.host.now_us + 1000 * S);
+    LeaderRecord leader = world_leader(&f->world);
+    g_assert_cmpint(resource_record_check(&leader, WORLD_LOCKSPACE, "other-name", 3, NULL), ==,
+                    RECORD_OK);
+    g_assert_cmpuint(leader.timestamp, ==, 0);
+    g_assert_cmpuint(leader.version_of_lease, ==, version);
+    /* Whoever knows it by its old name cannot get it, and whoever knows the new one can. */
+    MachineStep step = member_acquire(&f->other);
+    assert_failed(&step, LEASE_BAD_RECORD);
+    g_assert_cmpint(step.fault.record, ==, RECORD_OTHER_RESOURCE);
+    g_strlcpy(f->other.lease.resource_name, "other-name", sizeof f->other.lease.resource_name);
+    acquire_ok(&f->other);
+}
+
+static void test_rename(Fixture *f, gconstpointer data)
+{
+    acquire_ok(&f->me);
+    MachineStep step = release_renamed(&f->me);
+    assert_ended(f, &step, "W4 R0 W0");
+    assert_renamed(f, 1);
+}
+
+static void test_rename_not_ours_to_write(Fixture *f, gconstpointer data)
+{
+    acquire_ok(&f->me);
+    LeaderRecord leader = world_leader(&f->world);
+    leader.write_id = 7;
+    world_set_leader(&f->world, leader);
+    MachineStep step = release_renamed(&f->me);
+    assert_failed(&step, LEASE_NOT_RENAMED);
+    g_assert_cmpuint(step.fault.host_id, ==, 7);
+    g_assert_false(f->me.lease.held);
+    g_assert_false(f->me.lease.may_be_owner);
+    acquire_ok(&f->other); /* by the flag, and by the old name */
+}
+
+static void test_trouble_in_rename(void)
+{
+    unsigned n_troubles;
+    const WorldTrouble *list = world_troubles(&n_troubles);
+    for (unsigned t = 0; t < n_troubles; t++) {
+        for (unsigned n = 1; n <= 3; n++) {
+            Fixture f;
+            setup(&f, NULL);
+            acquire_ok(&f.me);
+            memory_host_plan(&f.me.host, n, list[t].io);
+            for (unsigned i = 0; f.me.lease.held; i++) {
+                g_assert_cmpuint(i, <, 20);
+                MachineStep step = release_renamed(&f.me);
+                g_assert_true(step.kind == STEP_DONE || step.fault.kind == LEASE_IO_TIMEOUT ||
+                              i == 0);
+            }
+            assert_renamed(&f, 1);
+            teardown(&f, NULL);
         }
     }
 }
@@ -505,6 +553,9 @@ int main(int argc, char *argv[])
     g_test_add_func("/resource-release/every-write-is-bounded", test_every_write_is_bounded);
     g_test_add_func("/resource-release/trouble-in-acquire", test_trouble_in_acquire);
     g_test_add_func("/resource-release/trouble-in-release", test_trouble_in_release);
+    PATH("rename", test_rename);
+    PATH("rename-not-ours-to-write", test_rename_not_ours_to_write);
+    g_test_add_func("/resource-release/trouble-in-rename", test_trouble_in_rename);
     PATH("write-that-never-ends", test_write_that_never_ends);
     g_test_add_func("/resource-release/expires-at-each-io", test_expires_at_each_io);
     g_test_add_func("/resource-release/stops-at-each-io", test_stops_at_each_io);
