@@ -7,6 +7,7 @@
 #include "common/bailiff-error.h"
 #include "common/boottime.h"
 #include "base/checked-time.h"
+#include "engine/index-error.h"
 
 char *printable_from_disk(const char *text)
 {
@@ -233,6 +234,12 @@ GError *lease_error_new(const LeaseFault *fault, const LeaseErrorContext *contex
             "The shared lease on resource %s of lockspace %s is no longer on disk: another host "
             "took this one for dead.",
             context->resource, context->lockspace);
+    case LEASE_NAME_TAKEN:
+    case LEASE_NAME_MISSING:
+    case LEASE_NAME_AMBIGUOUS:
+    case LEASE_INDEX_FULL:
+    case LEASE_AREA_OCCUPIED:
+        return index_error_new(fault, context);
     case LEASE_OK:
     case LEASE_STOPPED:
     case LEASE_EXPIRED:

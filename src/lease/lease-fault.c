@@ -48,6 +48,16 @@ const char *lease_fault_name(LeaseFaultKind kind)
         return "not-renamed";
     case LEASE_SHARE_LOST:
         return "share-lost";
+    case LEASE_NAME_TAKEN:
+        return "name-taken";
+    case LEASE_NAME_MISSING:
+        return "name-missing";
+    case LEASE_NAME_AMBIGUOUS:
+        return "name-ambiguous";
+    case LEASE_INDEX_FULL:
+        return "index-full";
+    case LEASE_AREA_OCCUPIED:
+        return "area-occupied";
     }
     return "unknown";
 }

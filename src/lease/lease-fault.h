@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "base/fixed-name.h"
+#include "ondisk/area-content.h"
 #include "ondisk/record-fault.h"
 
 typedef enum LeaseFaultKind {
@@ -42,6 +43,15 @@ typedef enum LeaseFaultKind {
                               leader record last */
     LEASE_SHARE_LOST,      /* our sector does not say any more that we share: to some host we were
                               dead, and others may hold the resource by now */
+
+    /* Resource index. `offset`: of the resource or the area that it is about, where there is one.
+     */
+    LEASE_NAME_TAKEN,     /* there is an entry of that name */
+    LEASE_NAME_MISSING,   /* there is none (-2) */
+    LEASE_NAME_AMBIGUOUS, /* there are several */
+    LEASE_INDEX_FULL,     /* `limit` entries, all in use */
+    LEASE_AREA_OCCUPIED,  /* `content` is where something was about to be initialised; `name` of a
+                             resource or a lockspace */
 } LeaseFaultKind;
 
 typedef struct LeaseFault {
@@ -55,6 +65,9 @@ typedef struct LeaseFault {
     uint64_t limit;
     uint64_t free_at_us; /* a point in time; 0 = unknown */
     char host_name[FIXED_NAME_SIZE + 1];
+    uint64_t offset; /* bytes from the start of the device */
+    AreaContent content;
+    char name[FIXED_NAME_SIZE + 1];
 } LeaseFault;
 
 /* A short name for tests and logs, e.g. "held". Never NULL. */

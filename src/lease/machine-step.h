@@ -33,7 +33,7 @@
 
 typedef enum StepKind {
     STEP_READ,  /* read `length` bytes at `offset` of `target` */
-    STEP_WRITE, /* write `data` there; `length` is one sector */
+    STEP_WRITE, /* write `data` there; `length` is one sector, or an area that is initialised */
     STEP_WAIT,  /* nothing until `until_us` */
     STEP_LOOK,  /* resume with what is known of host `host_id` (MachineInput.host) */
     STEP_DONE,
@@ -55,7 +55,7 @@ typedef struct MachineStep {
     /* STEP_READ */
     bool adopt_overdue; /* see rule 4 */
 
-    /* STEP_WRITE. `data` points into the machine and is good until it is resumed. */
+    /* STEP_WRITE. `data` is the machine's and good until it is resumed. */
     const uint8_t *data;
     uint64_t start_by_us;  /* a point in time; TIME_NEVER = no limit; see rule 3 */
     uint64_t fence_offset; /* the range of the device that may have one write in flight; rule 2 */

@@ -335,7 +335,9 @@ static void run_check_io(const MachineStep *step)
     g_assert_cmpuint(step->timeout_us, >, 0);
     if (step->kind == STEP_READ)
         return;
-    g_assert_true(step->length == 512 || step->length == 4096);
+    /* One sector, or an area that is initialised. */
+    g_assert_true(step->length == 512 || step->length == 4096 ||
+                  step->length == step->fence_length);
     g_assert_nonnull(step->data);
     g_assert_cmpuint(step->fence_offset, <=, step->offset);
     g_assert_cmpuint(step->fence_offset + step->fence_length, >=, step->offset + step->length);
