@@ -240,6 +240,33 @@ char *member_trace(const WorldMember *self)
     return g_string_free(text, FALSE);
 }
 
+void member_tell_writes(WorldMember *self)
+{
+    unsigned id = (unsigned)self->lease.host_id;
+    for (unsigned i = 0; i < self->host.log->len; i++) {
+        MemoryLogEntry *io = &g_array_index(self->host.log, MemoryLogEntry, i);
+        if (io->kind != STEP_WRITE || io->data == NULL)
+            continue;
+        double at = (double)io->started_us / 1e6;
+        BallotRecord ballot;
+        LeaderRecord leader;
+        ModeRecord mode;
+        ballot_record_decode(&ballot, io->data);
+        leader_record_decode(&leader, io->data);
+        mode_record_decode(&mode, io->data + MODE_RECORD_OFFSET);
+        if (io->offset == 0)
+            g_test_message("%.6f   host %u leader v%u owner %u/%u %s", at, id,
+                           (unsigned)leader.version_of_lease, (unsigned)leader.owner_id,
+                           (unsigned)leader.owner_generation, leader.timestamp ? "" : "free");
+        else
+            g_test_message("%.6f   host %u sector %u v%u mbal %u bal %u inp %u/%u flags %u mode %u",
+                           at, id, (unsigned)(io->offset / 512) - 1, (unsigned)ballot.lver,
+                           (unsigned)ballot.mbal, (unsigned)ballot.bal, (unsigned)ballot.inp,
+                           (unsigned)ballot.inp2, ballot.flags, mode.flags);
+        g_clear_pointer(&io->data, g_free);
+    }
+}
+
 const WorldTrouble *world_troubles(unsigned *ret_n)
 {
     static WorldTrouble list[8];

@@ -81,6 +81,8 @@ MachineStep member_acquire_meddled(WorldMember *self, bool patient, Meddle meddl
 /* The I/Os of a host as text: "R0+2048 W3 L2 ...": reads and writes of the resource by first sector
  * (+ how many, when more than one), L: the host lease of a host. */
 char *member_trace(const WorldMember *self);
+/* What it has written since the last call, for a person who looks for what went wrong. */
+void member_tell_writes(WorldMember *self);
 
 /* What can become of one I/O: each is to be planned for every I/O of what is tested. */
 typedef struct WorldTrouble {

@@ -30,6 +30,7 @@ typedef enum ActorState {
     ACTOR_IDLE,
     ACTOR_ACQUIRING,
     ACTOR_HOLDING,
+    ACTOR_CONVERTING, /* to the other mode; or giving back what a conversion has left */
     ACTOR_RELEASING,
     ACTOR_RELEASE_PAUSE,
     ACTOR_RESET,
@@ -63,8 +64,8 @@ typedef struct Simulation {
     bool deaths;
     bool calm; /* the end: no trouble any more */
     unsigned seed;
-    unsigned holds, shared_holds, adopted, lost, fallen_back, among_sanlocks;
-    bool sanlocks;
+    unsigned holds, shared_holds, converted, adopted, lost, fallen_back, among_sanlocks;
+    bool sanlocks, shared;
     bool tell;
 } Simulation;
 
@@ -147,6 +148,7 @@ static void join(Simulation *sim, Actor *actor)
     actor->act_us = sim->now_us + between(sim, 0, 3 * USEC_PER_SECOND);
     actor->member.lease.generation = actor->generation;
     actor->member.lease.may_be_owner = actor->member.lease.held = false;
+    actor->member.lease.mode = RESOURCE_EXCLUSIVE;
     sanlock_host_init(&actor->sanlock, WORLD_LOCKSPACE, WORLD_RESOURCE, &sim->world.layout,
                       actor->id, actor->generation, WORLD_IO_TIMEOUT);
     renew(sim, actor);
@@ -160,9 +162,15 @@ static void fall_silent(Simulation *sim, Actor *actor)
     actor->reset_us = MIN(actor->reset_us, last);
 }
 
+static bool is_running(const Actor *actor)
+{
+    return actor->state == ACTOR_ACQUIRING || actor->state == ACTOR_CONVERTING ||
+           actor->state == ACTOR_RELEASING;
+}
+
 static void reset(Simulation *sim, Actor *actor)
 {
-    if (actor->state == ACTOR_ACQUIRING || actor->state == ACTOR_RELEASING)
+    if (is_running(actor))
         memory_run_abandon(&actor->run);
     memory_host_reset(&actor->member.host,
                       sim->now_us + (chance(sim, 0.5) ? 3 * USEC_PER_SECOND : 0));
@@ -179,6 +187,33 @@ static void reset(Simulation *sim, Actor *actor)
 
 /* Acting */
 
+static void *start_ours(Simulation *sim, Actor *actor, MachineResume *ret_resume)
+{
+    WorldMember *me = &actor->member;
+    if (actor->state == ACTOR_ACQUIRING && !actor->shared) {
+        resource_acquire_init(&me->acquire, &me->lease, chance(sim, 0.1), 0);
+        *ret_resume = (MachineResume)resource_acquire_resume;
+        return &me->acquire;
+    }
+    if (actor->state == ACTOR_CONVERTING && actor->shared && !me->lease.may_be_owner) {
+        resource_convert_init(&me->convert, &me->lease);
+        *ret_resume = (MachineResume)resource_convert_resume;
+        return &me->convert;
+    }
+    if (actor->state == ACTOR_RELEASING) {
+        resource_release_init(&me->release, &me->lease);
+        *ret_resume = (MachineResume)resource_release_resume;
+        return &me->release;
+    }
+    if (actor->state == ACTOR_CONVERTING)
+        resource_share_of_held_init(&me->share, &me->lease);
+    else
+        resource_share_init(&me->share, &me->lease, chance(sim, 0.1), 0);
+    actor->shared = true; /* from now on, whatever is on disk */
+    *ret_resume = (MachineResume)resource_share_resume;
+    return &me->share;
+}
+
 static void start(Simulation *sim, Actor *actor, ActorState state)
 {
     WorldMember *me = &actor->member;
@@ -193,19 +228,13 @@ static void start(Simulation *sim, Actor *actor, ActorState state)
             sanlock_acquire_init(&actor->sanlock, actor->shared);
         else
             sanlock_release_init(&actor->sanlock);
-    } else if (state == ACTOR_ACQUIRING) {
-        machine = &me->acquire;
-        resume = (MachineResume)resource_acquire_resume;
-        resource_acquire_init(&me->acquire, &me->lease, chance(sim, 0.1), 0);
     } else {
-        machine = &me->release;
-        resume = (MachineResume)resource_release_resume;
-        resource_release_init(&me->release, &me->lease);
+        machine = start_ours(sim, actor, &resume);
     }
     me->host.now_us = sim->now_us;
     me->host.other = random_io(sim, actor);
     me->host.valid_until_us = actor->last_renewal_us + timing_fail(WORLD_IO_TIMEOUT);
-    actor->believes = false;
+    actor->believes = state == ACTOR_CONVERTING;
     memory_run_start(&actor->run, &me->host, machine, resume,
                      sim->calm || chance(sim, 0.95)
                          ? TIME_NEVER
@@ -238,11 +267,15 @@ static void acquired(Simulation *sim, Actor *actor)
         actor->is_sanlock ? &actor->sanlock.leader : &actor->member.lease.leader;
     sim->holds++;
     sim->shared_holds += actor->shared;
+    sim->converted += actor->state == ACTOR_CONVERTING;
     sim->adopted += leader->write_id != actor->id;
     actor->believes = true;
     actor->state = ACTOR_HOLDING;
     actor->act_us = sim->now_us + between(sim, 0, chance(sim, 0.2) ? 5000000 : 20000);
     check(sim);
+    /* What was won to pass through is nobody's version, and its end may be seen late. */
+    if (actor->shared)
+        return;
     /* A host of sanlock's gives versions out again when an old leader record has landed on its own
      * newer one: it overwrites the only ballot record that says so. Ours do not. */
     sim->fallen_back += leader->version_of_lease <= sim->last_version;
@@ -252,44 +285,38 @@ static void acquired(Simulation *sim, Actor *actor)
     sim->last_version = leader->version_of_lease;
 }
 
-/* For a person who looks for what went wrong in a seed. */
-static void tell_io(Simulation *sim, Actor *actor)
+static void convert_ended(Simulation *sim, Actor *actor, bool done)
 {
-    GArray *log = actor->member.host.log;
-    for (unsigned i = 0; sim->tell && i < log->len; i++) {
-        MemoryLogEntry *io = &g_array_index(log, MemoryLogEntry, i);
-        if (io->kind != STEP_WRITE || io->data == NULL)
-            continue;
-        BallotRecord ballot;
-        LeaderRecord leader;
-        ballot_record_decode(&ballot, io->data);
-        leader_record_decode(&leader, io->data);
-        if (io->offset == 0)
-            g_test_message("%.6f   host %u leader v%u owner %u/%u %s", (double)io->started_us / 1e6,
-                           (unsigned)actor->id, (unsigned)leader.version_of_lease,
-                           (unsigned)leader.owner_id, (unsigned)leader.owner_generation,
-                           leader.timestamp ? "" : "free");
-        else
-            g_test_message("%.6f   host %u sector %u v%u mbal %u bal %u inp %u/%u flags %u",
-                           (double)io->started_us / 1e6, (unsigned)actor->id,
-                           (unsigned)(io->offset / 512) - 1, (unsigned)ballot.lver,
-                           (unsigned)ballot.mbal, (unsigned)ballot.bal, (unsigned)ballot.inp,
-                           (unsigned)ballot.inp2, ballot.flags);
-        g_clear_pointer(&io->data, g_free);
+    const ResourceLease *lease = &actor->member.lease;
+    bool was_shared = actor->shared;
+    actor->shared = lease->mode == RESOURCE_SHARED;
+    actor->believes = lease->held;
+    if (done && was_shared && !actor->shared) {
+        acquired(sim, actor);
+        return;
     }
+    actor->act_us = sim->now_us + between(sim, 0, 30000);
+    actor->state = lease->held ? ACTOR_HOLDING : ACTOR_RELEASE_PAUSE;
 }
 
 static void ended(Simulation *sim, Actor *actor)
 {
     bool done = actor->run.step.kind == STEP_DONE;
     bool owed = actor->is_sanlock ? actor->sanlock.retract : actor->member.lease.may_be_owner;
+    static const char *const doing[] = {
+        [ACTOR_ACQUIRING] = "acquire", [ACTOR_CONVERTING] = "convert", [ACTOR_RELEASING] = "release"
+    };
     if (sim->tell)
         g_test_message("%.6f host %u %s: %s %s", (double)sim->now_us / 1e6, (unsigned)actor->id,
-                       actor->state == ACTOR_ACQUIRING ? "acquire" : "release",
+                       doing[actor->state],
                        done ? "done" : lease_fault_name(actor->run.step.fault.kind),
                        done ? "" : record_fault_name(actor->run.step.fault.record));
     if (actor->state == ACTOR_ACQUIRING && done) {
         acquired(sim, actor);
+        return;
+    }
+    if (actor->state == ACTOR_CONVERTING) {
+        convert_ended(sim, actor, done);
         return;
     }
     if (actor->state == ACTOR_ACQUIRING && actor->run.step.fault.kind == LEASE_BALLOT_LOST)
@@ -307,10 +334,17 @@ static void ended(Simulation *sim, Actor *actor)
 static uint64_t event_of(const Actor *actor)
 {
     uint64_t at = actor->act_us;
-    if (actor->state == ACTOR_ACQUIRING || actor->state == ACTOR_RELEASING)
+    if (is_running(actor))
         at = actor->run.step.kind == STEP_WAIT ? MIN(actor->run.event_us, actor->run.stop_at_us)
                                                : actor->run.event_us;
     return MIN(at, actor->reset_us);
+}
+
+static void start_acquiring(Simulation *sim, Actor *actor)
+{
+    if (!actor->is_sanlock)
+        actor->shared = sim->shared && chance(sim, 0.6);
+    start(sim, actor, ACTOR_ACQUIRING);
 }
 
 static void act(Simulation *sim, Actor *actor)
@@ -324,9 +358,15 @@ static void act(Simulation *sim, Actor *actor)
         if (sim->calm)
             actor->act_us = TIME_NEVER - 2;
         else
-            start(sim, actor, ACTOR_ACQUIRING);
+            start_acquiring(sim, actor);
         break;
     case ACTOR_HOLDING:
+        if (sim->shared && !sim->calm && !actor->is_sanlock && chance(sim, 0.6)) {
+            start(sim, actor, ACTOR_CONVERTING);
+            break;
+        }
+        start(sim, actor, ACTOR_RELEASING);
+        break;
     case ACTOR_RELEASE_PAUSE:
         start(sim, actor, ACTOR_RELEASING);
         break;
@@ -338,10 +378,11 @@ static void act(Simulation *sim, Actor *actor)
         actor->member.host.valid_until_us = actor->last_renewal_us + timing_fail(WORLD_IO_TIMEOUT);
         memory_run_step(&actor->run);
         sim->now_us = MAX(sim->now_us, actor->member.host.now_us);
-        tell_io(sim, actor);
+        if (sim->tell)
+            member_tell_writes(&actor->member);
         break;
     }
-    if ((actor->state == ACTOR_ACQUIRING || actor->state == ACTOR_RELEASING) && actor->run.ended)
+    if (is_running(actor) && actor->run.ended)
         ended(sim, actor);
 }
 
@@ -422,6 +463,7 @@ static void simulate(Simulation *sim, unsigned seed, const Mix *mix, unsigned n_
                          .faults = mix->faults,
                          .deaths = mix->deaths,
                          .sanlocks = mix->sanlocks > 0,
+                         .shared = mix->shared,
                          .tell = g_getenv("BAILIFF_SEED") != NULL };
     world_init(&sim->world, 512, 0, 8);
     for (unsigned i = 0; i < sim->n; i++) {
@@ -456,7 +498,8 @@ static void run_mix(const Mix *base)
     const char *count = g_getenv("BAILIFF_SEEDS");
     unsigned first = one != NULL ? (unsigned)atoi(one) : 1;
     unsigned last = one != NULL ? first : count != NULL ? (unsigned)atoi(count) : 600;
-    unsigned holds = 0, shared = 0, adopted = 0, lost = 0, fallen_back = 0, stuck = 0;
+    unsigned holds = 0, shared = 0, converted = 0, adopted = 0, lost = 0, fallen_back = 0,
+             stuck = 0;
     unsigned among_sanlocks = 0;
     for (unsigned seed = first; seed <= last; seed++) {
         Simulation sim;
@@ -467,18 +510,21 @@ static void run_mix(const Mix *base)
         stuck += !settle(&sim);
         holds += sim.holds;
         shared += sim.shared_holds;
+        converted += sim.converted;
         adopted += sim.adopted;
         lost += sim.lost;
         fallen_back += sim.fallen_back;
         among_sanlocks += sim.among_sanlocks;
         simulation_end(&sim);
     }
-    g_test_message("%u seeds, %u holds (%u shared), %u committed by another host, %u ballots lost, "
+    g_test_message("%u seeds, %u holds (%u shared, %u made exclusive), %u committed by another "
+                   "host, %u ballots lost, "
                    "%u versions given out again, %u double holds among hosts of sanlock's, "
                    "%u ends in which somebody could not get it",
-                   last - first + 1, holds, shared, adopted, lost, fallen_back, among_sanlocks,
-                   stuck);
+                   last - first + 1, holds, shared, converted, adopted, lost, fallen_back,
+                   among_sanlocks, stuck);
     g_assert_cmpuint(holds, >, 0);
+    g_assert_true(!base->shared || (shared > 0 && converted > 0));
 }
 
 static void test_ours(void)
@@ -499,6 +545,16 @@ static void test_ours_faults(void)
 static void test_ours_all_trouble(void)
 {
     run_mix(&(Mix){ .ours = 5, .faults = true, .deaths = true });
+}
+
+static void test_ours_shared(void)
+{
+    run_mix(&(Mix){ .ours = 6, .shared = true });
+}
+
+static void test_ours_shared_all_trouble(void)
+{
+    run_mix(&(Mix){ .ours = 5, .faults = true, .deaths = true, .shared = true });
 }
 
 static void test_beside_sanlock(void)
@@ -523,6 +579,8 @@ int main(int argc, char *argv[])
     g_test_add_func("/resource-contention/ours-deaths", test_ours_deaths);
     g_test_add_func("/resource-contention/ours-faults", test_ours_faults);
     g_test_add_func("/resource-contention/ours-all-trouble", test_ours_all_trouble);
+    g_test_add_func("/resource-contention/ours-shared", test_ours_shared);
+    g_test_add_func("/resource-contention/ours-shared-all-trouble", test_ours_shared_all_trouble);
     g_test_add_func("/resource-contention/beside-sanlock", test_beside_sanlock);
     g_test_add_func("/resource-contention/beside-sanlock-shared", test_beside_sanlock_shared);
     g_test_add_func("/resource-contention/beside-sanlock-all-trouble",
