@@ -55,7 +55,6 @@ static MachineStep resume_acquire(ResourceConvert *self, const MachineInput *inp
         return convert_fail(self, step.fault);
     if (step.kind != STEP_DONE)
         return step;
-    lease->may_be_owner = true; /* until the sector says the same */
     self->state = CONVERT_SECTOR;
     return resource_step_write_own(lease, input, RESOURCE_EXCLUSIVE, self->sector);
 }

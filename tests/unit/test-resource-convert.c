@@ -292,6 +292,8 @@ static void test_trouble(void)
                 }
                 failed++;
                 assert_still_shares(&f);
+                if (n >= 3) /* RELEASED was cleared */
+                    g_assert_true(f.me.lease.may_be_owner);
                 /* Nobody gets it alone, before or after it is settled. */
                 f.third.host.now_us = f.me.host.now_us;
                 MachineStep try = member_acquire(&f.third);
