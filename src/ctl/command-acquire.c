@@ -32,13 +32,17 @@ static gboolean print_resources(CommandLine *line, BusClient *client, char **pat
 
 int command_acquire(CommandLine *line)
 {
-    gboolean wait = FALSE;
+    AcquireOptions wanted = { 0 };
     g_autofree char *version_text = NULL;
     const GOptionEntry entries[] = {
-        { "wait", 0, 0, G_OPTION_ARG_NONE, &wait,
+        { "wait", 0, 0, G_OPTION_ARG_NONE, &wanted.wait,
           N_("Wait as long as it takes for the present owner to release it or to be dead"), NULL },
         { "version", 0, 0, G_OPTION_ARG_STRING, &version_text,
           N_("Only if the lease has this version before"), N_("N") },
+        { "persistent", 0, 0, G_OPTION_ARG_NONE, &wanted.persistent,
+          N_("It stays held, as an orphan, when the process ends without releasing it"), NULL },
+        { "adopt", 0, 0, G_OPTION_ARG_NONE, &wanted.adopt,
+          N_("Take over orphans of this host, and nothing else"), NULL },
         { NULL },
     };
     int status;
@@ -48,15 +52,14 @@ int command_acquire(CommandLine *line)
         return command_line_usage(line, _("--version goes with a single resource."));
 
     GError *error = NULL;
-    guint64 version = 0;
     g_autoptr(GVariant) wishes = NULL;
     g_autoptr(BusClient) client = NULL;
     g_autoptr(BailiffBusRegistration) registration = NULL;
     g_auto(GStrv) paths = NULL;
     if (version_text &&
-        !command_line_number(version_text, "--version", 1, G_MAXUINT64, &version, &error))
+        !command_line_number(version_text, "--version", 1, G_MAXUINT64, &wanted.version, &error))
         return command_line_fail(error);
-    wishes = acquire_wishes(line->words[1], line->words + 2, wait, version, &error);
+    wishes = acquire_wishes(line->words[1], line->words + 2, &wanted, &error);
     if (!wishes)
         return command_line_fail(error);
     g_variant_ref_sink(wishes);

@@ -13,7 +13,8 @@ int command_leave(CommandLine *line)
     gboolean force = FALSE;
     const GOptionEntry entries[] = {
         { "force", 0, 0, G_OPTION_ARG_NONE, &force,
-          N_("Walk the failure policies of those who hold leases in it, then leave"), NULL },
+          N_("Walk the failure policies of those who hold leases in it, leave orphans on disk"),
+          NULL },
         { NULL },
     };
     int status;

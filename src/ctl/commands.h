@@ -17,6 +17,7 @@ int command_leave(CommandLine *line);
 int command_monitor(CommandLine *line);
 int command_register(CommandLine *line);
 int command_release(CommandLine *line);
+int command_release_orphans(CommandLine *line);
 int command_run(CommandLine *line);
 int command_status(CommandLine *line);
 int command_unregister(CommandLine *line);

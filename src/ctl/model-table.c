@@ -78,7 +78,9 @@ OutputTable *resources_table(BusClient *client, GPtrArray *resources)
         BailiffBusResource *resource = resources->pdata[i];
         const char *state = bailiff_bus_resource_get_state(resource);
         g_autofree char *holder =
-            holder_text(client, bailiff_bus_resource_get_registration(resource));
+            bailiff_bus_resource_get_orphan(resource)
+                ? g_strdup(_("(orphan)"))
+                : holder_text(client, bailiff_bus_resource_get_registration(resource));
         g_autofree char *place = place_text(bailiff_bus_resource_get_path(resource),
                                             bailiff_bus_resource_get_offset(resource));
         output_table_add(table, TABLE_PLAIN, bailiff_bus_resource_get_name(resource));

@@ -46,7 +46,7 @@ BailiffBusRegistration *register_process(BusClient *client, pid_t pid, const cha
                                                    BUS_NAME, path, NULL, error);
 }
 
-GVariant *acquire_wishes(const char *lockspace, char **words, gboolean wait, guint64 version,
+GVariant *acquire_wishes(const char *lockspace, char **words, const AcquireOptions *wanted,
                          GError **error)
 {
     g_auto(GVariantBuilder) wishes = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE("a(sssta{sv})"));
@@ -55,10 +55,14 @@ GVariant *acquire_wishes(const char *lockspace, char **words, gboolean wait, gui
         if (!place)
             return NULL;
         g_auto(GVariantDict) options = G_VARIANT_DICT_INIT(NULL);
-        if (wait)
+        if (wanted->wait)
             g_variant_dict_insert(&options, "wait", "b", TRUE);
-        if (version)
-            g_variant_dict_insert(&options, "version", "t", version);
+        if (wanted->persistent)
+            g_variant_dict_insert(&options, "persistent", "b", TRUE);
+        if (wanted->adopt)
+            g_variant_dict_insert(&options, "adopt", "b", TRUE);
+        if (wanted->version)
+            g_variant_dict_insert(&options, "version", "t", wanted->version);
         g_variant_builder_add(&wishes, "(ssst@a{sv})", lockspace, place->resource,
                               place->place.path, place->place.offset, g_variant_dict_end(&options));
     }

@@ -11,7 +11,14 @@
 BailiffBusRegistration *register_process(BusClient *client, pid_t pid, const char *name,
                                          GVariant *policy, gboolean descendants, GError **error);
 
-/* The first argument of Acquire() from "RESOURCE@PATH[:OFFSET]" words; floating. `version` 0: any.
- */
-GVariant *acquire_wishes(const char *lockspace, char **words, gboolean wait, guint64 version,
+/* Options of a lease, as Acquire() has them. */
+typedef struct AcquireOptions {
+    gboolean wait;
+    gboolean persistent;
+    gboolean adopt;
+    guint64 version; /* 0: any */
+} AcquireOptions;
+
+/* The first argument of Acquire() from "RESOURCE@PATH[:OFFSET]" words; floating. */
+GVariant *acquire_wishes(const char *lockspace, char **words, const AcquireOptions *wanted,
                          GError **error);

@@ -54,8 +54,8 @@ static gboolean read_lockspace(RunLease *self, BusClient *client, GError **error
 RunLease *run_lease_take(BusClient *client, const RunWish *wish, GError **error)
 {
     g_autoptr(RunLease) self = g_new0(RunLease, 1);
-    g_autoptr(GVariant) wishes =
-        acquire_wishes(wish->lockspace, wish->places, wish->wait, 0, error);
+    const AcquireOptions wanted = { .wait = wish->wait };
+    g_autoptr(GVariant) wishes = acquire_wishes(wish->lockspace, wish->places, &wanted, error);
     if (!wishes)
         return NULL;
     g_variant_ref_sink(wishes);

@@ -63,9 +63,9 @@ static gboolean parse_wish(GVariant *variant, BailiffLeaseWish *ret, GPtrArray *
     wish.path = path;
 
     const VariantOption known[] = {
-        { "mode", "s", &mode },
-        { "version", "t", &wish.required_version, 1 },
-        { "wait", "b", &wish.wait },
+        { "mode", "s", &mode },        { "version", "t", &wish.required_version, 1 },
+        { "wait", "b", &wish.wait },   { "persistent", "b", &wish.persistent },
+        { "adopt", "b", &wish.adopt },
     };
     if (!variant_options_parse(options, known, G_N_ELEMENTS(known), error) ||
         !check_mode(mode, error)) {
@@ -99,13 +99,6 @@ static AcquireArgs *parse_acquire(GVariant *leases, GVariant *options, GError **
     return g_steal_pointer(&args);
 }
 
-static void given_back(GObject *source, GAsyncResult *result, gpointer user_data)
-{
-    g_autoptr(GError) error = NULL;
-    if (!bailiff_registration_release_finish(BAILIFF_REGISTRATION(source), result, &error))
-        g_warning("A lease whose caller has left is still being given back: %s", error->message);
-}
-
 static void reply_acquired(MethodCall *call, GPtrArray *resources)
 {
     GVariantBuilder paths;
@@ -128,7 +121,7 @@ static void acquire_done(GObject *source, GAsyncResult *result, gpointer user_da
 
     if (gone) {
         if (resources != NULL)
-            bailiff_registration_release_async(registration, resources, given_back, NULL);
+            bailiff_registration_take_back(registration, resources);
         g_clear_error(&error);
         method_call_drop(call);
     } else if (resources != NULL) {

@@ -67,6 +67,35 @@ static gboolean handle_leave(BailiffBusLockspace *object, GDBusMethodInvocation 
                              NULL);
 }
 
+static void orphans_released(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    MethodCall *call = user_data;
+    guint count;
+    GError *error = NULL;
+
+    if (bailiff_lockspace_release_orphans_finish(BAILIFF_LOCKSPACE(source), result, &count, &error))
+        method_call_reply(call, g_variant_new("(u)", count));
+    else
+        method_call_fail(call, error);
+}
+
+static void release_orphans_act(MethodCall *call)
+{
+    BailiffLockspaceObject *self = BAILIFF_LOCKSPACE_OBJECT(call->target);
+    bailiff_lockspace_release_orphans_async(self->lockspace, orphans_released, call);
+}
+
+static gboolean handle_release_orphans(BailiffBusLockspace *object,
+                                       GDBusMethodInvocation *invocation, GVariant *options)
+{
+    BailiffLockspaceObject *self = BAILIFF_LOCKSPACE_OBJECT(object);
+    GError *error = NULL;
+
+    if (!variant_options_parse(options, NULL, 0, &error))
+        return method_call_refuse(invocation, error);
+    return method_call_start(self->service, self, invocation, release_orphans_act, NULL, NULL);
+}
+
 static void history_act(MethodCall *call)
 {
     BailiffLockspaceObject *self = BAILIFF_LOCKSPACE_OBJECT(call->target);
@@ -252,6 +281,7 @@ static void bailiff_lockspace_object_finalize(GObject *object)
 static void lockspace_iface_init(BailiffBusLockspaceIface *iface)
 {
     iface->handle_leave = handle_leave;
+    iface->handle_release_orphans = handle_release_orphans;
     iface->handle_get_renewal_history = handle_get_renewal_history;
 }
 

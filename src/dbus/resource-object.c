@@ -37,7 +37,7 @@ static void release_done(GObject *source, GAsyncResult *result, gpointer user_da
     MethodCall *call = user_data;
     GError *error = NULL;
 
-    if (bailiff_registration_release_finish(BAILIFF_REGISTRATION(source), result, &error))
+    if (bailiff_resource_release_finish(BAILIFF_RESOURCE(source), result, &error))
         method_call_reply(call, NULL);
     else
         method_call_fail(call, error);
@@ -46,18 +46,7 @@ static void release_done(GObject *source, GAsyncResult *result, gpointer user_da
 static void release_act(MethodCall *call)
 {
     BailiffResourceObject *self = BAILIFF_RESOURCE_OBJECT(call->target);
-    BailiffRegistration *registration = bailiff_resource_get_registration(self->resource);
-
-    if (registration == NULL) {
-        method_call_fail(call,
-                         bailiff_error_make(BAILIFF_ERROR_BUSY, "Wait until the object has gone.",
-                                            "The lease on %s is being given back already.",
-                                            bailiff_resource_get_name(self->resource)));
-        return;
-    }
-    g_autoptr(GPtrArray) resources = g_ptr_array_new_with_free_func(g_object_unref);
-    g_ptr_array_add(resources, g_object_ref(self->resource));
-    bailiff_registration_release_async(registration, resources, release_done, call);
+    bailiff_resource_release_async(self->resource, release_done, call);
 }
 
 static gboolean handle_release(BailiffBusResource *object, GDBusMethodInvocation *invocation,
@@ -83,6 +72,7 @@ static void sync_properties(BailiffResourceObject *self)
 
     bailiff_bus_resource_set_version(bus, bailiff_resource_get_version(self->resource));
     bailiff_bus_resource_set_registration(bus, path);
+    bailiff_bus_resource_set_orphan(bus, bailiff_resource_is_orphan(self->resource));
     bailiff_bus_resource_set_state(
         bus, bailiff_resource_state_name(bailiff_resource_get_state(self->resource)));
     g_clear_pointer(&self->properties, g_variant_unref);

@@ -28,6 +28,8 @@ typedef struct AcquisitionItem {
     guint64 offset;
     guint64 required_version;
     gboolean wait;
+    gboolean persistent;
+    gboolean adopt;
     guint position;            /* in the caller's order */
     BailiffResource *resource; /* once it is in the lockspace's table for us */
     gboolean granted;
@@ -90,7 +92,11 @@ static void succeed(Acquisition *call)
 
     g_ptr_array_set_size(resources, (int)call->n_items);
     for (gsize i = 0; i < call->n_items; i++) {
-        bailiff_resource_publish(call->items[i].resource);
+        bailiff_resource_set_persistent(call->items[i].resource, call->items[i].persistent);
+        if (call->items[i].adopt)
+            bailiff_resource_adopt(call->items[i].resource, call->registration);
+        else
+            bailiff_resource_publish(call->items[i].resource);
         resources->pdata[call->items[i].position] = g_object_ref(call->items[i].resource);
     }
     g_task_return_pointer(call->task, resources, (GDestroyNotify)g_ptr_array_unref);
@@ -132,6 +138,10 @@ static void undo(Acquisition *call)
     for (gsize i = 0; i < call->n_items; i++) {
         if (!call->items[i].granted)
             continue;
+        if (call->items[i].adopt) {
+            bailiff_resource_unreserve(call->items[i].resource);
+            continue;
+        }
         call->undoing++;
         bailiff_resource_release_async(call->items[i].resource, on_undone, call);
     }
@@ -265,7 +275,14 @@ static gboolean check_not_here(AcquisitionItem *item, GError **error)
     if (here == NULL)
         return TRUE;
     registration = bailiff_resource_get_registration(here);
-    if (bailiff_resource_get_phase(here) == RESOURCE_PUBLISHED)
+    if (bailiff_resource_is_orphan(here))
+        bailiff_set_error(error, BAILIFF_ERROR_HELD,
+                          "Take it over with the option adopt, or release it.",
+                          "Resource %s of lockspace %s is held on this host as an orphan that %s "
+                          "has left.",
+                          item->resource_name, bailiff_lockspace_get_name(item->lockspace),
+                          bailiff_resource_get_former_holder(here));
+    else if (bailiff_resource_get_phase(here) == RESOURCE_PUBLISHED)
         bailiff_set_error(error, BAILIFF_ERROR_HELD,
                           "Release it there, or call with the option wait.",
                           "Resource %s of lockspace %s is held on this host by %s (process %d).",
@@ -278,8 +295,27 @@ static gboolean check_not_here(AcquisitionItem *item, GError **error)
                           item->resource_name, bailiff_lockspace_get_name(item->lockspace),
                           bailiff_resource_get_phase(here) == RESOURCE_RELEASING ? "released"
                                                                                  : "acquired",
-                          bailiff_registration_get_name(registration));
+                          registration != NULL ? bailiff_registration_get_name(registration)
+                                               : "nobody: it was an orphan");
     return FALSE;
+}
+
+static void adopt_item(AcquisitionItem *item)
+{
+    GError *error = NULL;
+    BailiffResource *orphan = NULL;
+
+    if (bailiff_lockspace_check_usable(item->lockspace, &error))
+        orphan = bailiff_lockspace_reserve_orphan(item->lockspace, item->resource_name, item->path,
+                                                  item->offset, item->required_version, &error);
+    if (orphan == NULL) {
+        item_failed(item, error);
+        return;
+    }
+    item->resource = g_object_ref(orphan);
+    item->granted = TRUE;
+    item->call->running--;
+    go_on(item->call);
 }
 
 static void try_item(AcquisitionItem *item)
@@ -288,6 +324,10 @@ static void try_item(AcquisitionItem *item)
 
     if (g_cancellable_set_error_if_cancelled(item->call->cancellable, &error)) {
         item_failed(item, error);
+        return;
+    }
+    if (item->adopt) {
+        adopt_item(item);
         return;
     }
     if (!bailiff_lockspace_check_usable(item->lockspace, &error) || !check_not_here(item, &error)) {
@@ -384,6 +424,8 @@ static void copy_wish(AcquisitionItem *item, Acquisition *call, BailiffEngine *e
         .offset = wish->offset,
         .required_version = wish->required_version,
         .wait = wish->wait,
+        .persistent = wish->persistent,
+        .adopt = wish->adopt,
         .position = position,
     };
 }

@@ -178,8 +178,10 @@ static void fail_resources(BailiffLockspace *self, guint64 fail_us)
         BailiffResource *one = list->pdata[i];
 
         /* What is still being acquired is used by nobody: its machine stops by itself, since
-         * nothing is valid any more. */
-        if (bailiff_resource_get_phase(one) == RESOURCE_PUBLISHED)
+         * nothing is valid any more. An orphan has nobody to make harmless. */
+        if (bailiff_resource_is_orphan(one))
+            bailiff_resource_abandon(one);
+        else if (bailiff_resource_get_phase(one) == RESOURCE_PUBLISHED)
             bailiff_registration_start_failing(bailiff_resource_get_registration(one), fail_us);
         else if (bailiff_resource_get_phase(one) == RESOURCE_GRANTED)
             /* Of a call that still waits for other leases, and will not get this one. */
@@ -212,6 +214,12 @@ static void fail_now(BailiffLockspace *self, guint64 fail_us, const char *reason
 
 static void give_back(BailiffLockspace *self);
 
+static gboolean may_give_back(BailiffLockspace *self)
+{
+    return !self->abandoned && !self->operating && self->last_renewal_worked &&
+           !self->left_persistent;
+}
+
 void bailiff_lockspace_check_cleared(BailiffLockspace *self)
 {
     g_autofree char *reason = NULL;
@@ -228,7 +236,7 @@ void bailiff_lockspace_check_cleared(BailiffLockspace *self)
     reason = g_strdup(self->reason);
     become_lost(self, reason);
     /* Nothing uses the lease any more: if the storage answers again, others need not wait. */
-    if (!self->abandoned && !self->operating && self->last_renewal_worked)
+    if (may_give_back(self))
         give_back(self);
 }
 
@@ -369,7 +377,7 @@ static void on_renewed(GObject *source, GAsyncResult *result, gpointer user_data
         return;
     if (self->state == BAILIFF_LOCKSPACE_LOST) {
         note_past(self, FALSE);
-        if (worked && !self->operating)
+        if (may_give_back(self))
             give_back(self);
         return;
     }
@@ -564,7 +572,9 @@ static void finish_leaving(BailiffLockspace *self)
     forget_resources(self);
     if (self->engine != NULL) {
         g_message("Lockspace %s is left%s.", self->name,
-                  self->gave_back ? "" : "; its host lease could not be given back");
+                  self->gave_back         ? ""
+                  : self->left_persistent ? "; because of orphans its host lease stays on disk"
+                                          : "; its host lease could not be given back");
         bailiff_engine_remove_lockspace(self->engine, self);
     }
     for (guint i = 0; i < tasks->len; i++)
@@ -617,7 +627,7 @@ static void go_on_leaving(BailiffLockspace *self)
                 on_leave_timeout, self);
         return;
     }
-    if (self->sight != NULL && self->last_renewal_worked && !self->gave_back)
+    if (self->sight != NULL && may_give_back(self) && !self->gave_back)
         give_back(self);
     else
         finish_leaving(self);

@@ -65,6 +65,9 @@ struct _BailiffLockspace {
     GPtrArray *leave_tasks; /* GTask: who waits for the end of leaving */
     gboolean abandoned;     /* no further operation may be started: replaced or removed */
     gboolean gave_back;     /* the leave machine has run */
+    /* A persistent lease that nobody has released stays on disk: what uses it may be no process, so
+     * the host lease is not given back, and other hosts wait until it has expired. */
+    gboolean left_persistent;
 };
 
 /* lockspace.c */
@@ -91,6 +94,16 @@ void bailiff_lockspace_registrations_changed(BailiffLockspace *self);
 gboolean bailiff_lockspace_check_usable(BailiffLockspace *self, GError **error);
 /* TRUE while leases may be given back on disk. */
 gboolean bailiff_lockspace_can_release(BailiffLockspace *self);
+
+/* TRUE while a persistent lease can outlive its holder here. */
+gboolean bailiff_lockspace_holds_orphans(BailiffLockspace *self);
+
+/* lockspace-orphans.c */
+/* Borrowed; reserved for the caller (see resource-private.h). NotFound when there is no orphan of
+ * that name, InvalidArgument when it lies elsewhere, Held when it has another version, Busy. */
+BailiffResource *bailiff_lockspace_reserve_orphan(BailiffLockspace *self, const char *name,
+                                                  const char *path, guint64 offset,
+                                                  guint64 required_version, GError **error);
 
 /* lockspace-lease.c */
 void bailiff_lockspace_start_join(BailiffLockspace *self);

@@ -324,23 +324,42 @@ gboolean bailiff_lockspace_can_release(BailiffLockspace *self)
             (self->state == BAILIFF_LOCKSPACE_LEAVING && !self->gave_back));
 }
 
+gboolean bailiff_lockspace_holds_orphans(BailiffLockspace *self)
+{
+    return !self->abandoned &&
+           (self->state == BAILIFF_LOCKSPACE_HELD || self->state == BAILIFF_LOCKSPACE_LATE);
+}
+
+/* Who and what is in the way of leaving, in words; empty: nobody. */
+static char *describe_users(BailiffLockspace *self)
+{
+    g_autoptr(GPtrArray) registrations = bailiff_lockspace_list_registrations(self);
+    g_autoptr(GPtrArray) orphans = bailiff_lockspace_list_orphans(self);
+    g_autoptr(GString) names = g_string_new(NULL);
+
+    for (guint i = 0; i < registrations->len; i++)
+        g_string_append_printf(names, "%s%s (process %d)", names->len > 0 ? ", " : "",
+                               bailiff_registration_get_name(registrations->pdata[i]),
+                               (int)bailiff_registration_get_pid(registrations->pdata[i]));
+    for (guint i = 0; i < orphans->len; i++)
+        g_string_append_printf(names, "%sthe orphan of resource %s", names->len > 0 ? ", " : "",
+                               bailiff_resource_get_name(orphans->pdata[i]));
+    return g_string_free(g_steal_pointer(&names), FALSE);
+}
+
 void bailiff_lockspace_leave_async(BailiffLockspace *self, gboolean force,
                                    GAsyncReadyCallback callback, gpointer user_data)
 {
     g_autoptr(GTask) task = g_task_new(self, NULL, callback, user_data);
-    g_autoptr(GPtrArray) registrations = bailiff_lockspace_list_registrations(self);
-    g_autoptr(GString) names = g_string_new(NULL);
+    g_autofree char *users = describe_users(self);
 
-    for (guint i = 0; i < registrations->len; i++)
-        g_string_append_printf(names, "%s%s (process %d)", i > 0 ? ", " : "",
-                               bailiff_registration_get_name(registrations->pdata[i]),
-                               (int)bailiff_registration_get_pid(registrations->pdata[i]));
-    if (registrations->len > 0 && !force) {
+    if (*users != '\0' && !force) {
         g_task_return_error(
             task, bailiff_error_make(BAILIFF_ERROR_BUSY,
                                      "Release the leases or end the processes, or leave with the "
-                                     "option force, which walks their failure policies.",
-                                     "Lockspace %s is in use by %s.", self->name, names->str));
+                                     "option force, which walks their failure policies and leaves "
+                                     "orphans on disk.",
+                                     "Lockspace %s is in use by %s.", self->name, users));
         return;
     }
     if (self->engine == NULL) {
@@ -478,7 +497,8 @@ GPtrArray *bailiff_lockspace_list_registrations(BailiffLockspace *self)
     while (g_hash_table_iter_next(&iter, NULL, &resource)) {
         BailiffRegistration *registration = bailiff_resource_get_registration(resource);
 
-        if (bailiff_resource_is_used(resource) && !g_ptr_array_find(list, registration, NULL))
+        if (registration != NULL && bailiff_resource_is_used(resource) &&
+            !g_ptr_array_find(list, registration, NULL))
             g_ptr_array_add(list, g_object_ref(registration));
     }
     return list;

@@ -62,10 +62,20 @@ GPtrArray *bailiff_lockspace_list_hosts(BailiffLockspace *self);
 GPtrArray *bailiff_lockspace_list_resources(BailiffLockspace *self);
 GPtrArray *bailiff_lockspace_list_registrations(BailiffLockspace *self);
 
+/* Resources that are orphans. */
+GPtrArray *bailiff_lockspace_list_orphans(BailiffLockspace *self);
+/* All of them; how many there were, when all are released on disk. Else the first error, while it
+ * is tried again in the background. */
+void bailiff_lockspace_release_orphans_async(BailiffLockspace *self, GAsyncReadyCallback callback,
+                                             gpointer user_data);
+gboolean bailiff_lockspace_release_orphans_finish(BailiffLockspace *self, GAsyncResult *result,
+                                                  guint *ret_count, GError **error);
+
 /* aa{sv} as Lockspace.GetRenewalHistory() documents; floating. max 0: all. */
 GVariant *bailiff_lockspace_get_renewal_history(BailiffLockspace *self, guint max);
 
-/* Busy while registrations hold leases and `force` is not set. */
+/* Busy while registrations hold leases, or there are orphans, and `force` is not set. Orphans stay
+ * on disk then. */
 void bailiff_lockspace_leave_async(BailiffLockspace *self, gboolean force,
                                    GAsyncReadyCallback callback, gpointer user_data);
 gboolean bailiff_lockspace_leave_finish(BailiffLockspace *self, GAsyncResult *result,

@@ -18,7 +18,7 @@ gboolean bailiff_registration_has_descendants(BailiffRegistration *self);
 /* A lockspace in which it holds a lease has failed: walk the failure policy from `fail_us` on. */
 void bailiff_registration_start_failing(BailiffRegistration *self, guint64 fail_us);
 
-/* One of its resources was published, changed its phase, or is gone. */
+/* One of its resources was published; is gone, or its own no longer. */
 void bailiff_registration_add_resource(BailiffRegistration *self, BailiffResource *resource);
 void bailiff_registration_resource_gone(BailiffRegistration *self, BailiffResource *resource);
 

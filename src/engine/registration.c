@@ -16,6 +16,7 @@
 #include "engine/failure-runner.h"
 #include "engine/lockspace.h"
 #include "engine/policy-error.h"
+#include "engine/release-call.h"
 #include "engine/resource-private.h"
 
 /* Between two kills of what a tree that lost its root has left. */
@@ -240,25 +241,19 @@ static void become_cleared(BailiffRegistration *self, const char *how)
 
 /* --- the process ----------------------------------------------------------------------------- */
 
-static void on_released_after_end(GObject *source, GAsyncResult *result, gpointer user_data)
-{
-    /* Where it did not work the resource goes on trying by itself. */
-    bailiff_resource_release_finish(BAILIFF_RESOURCE(source), result, NULL);
-}
-
-static void release_everything(BailiffRegistration *self)
+static void let_go_of_everything(BailiffRegistration *self)
 {
     g_autoptr(GPtrArray) resources = bailiff_registration_list_resources(self);
 
     for (guint i = 0; i < resources->len; i++)
-        bailiff_resource_release_async(resources->pdata[i], on_released_after_end, NULL);
+        bailiff_resource_holder_ended(resources->pdata[i]);
 }
 
 static void everything_has_ended(BailiffRegistration *self)
 {
     self->ended = TRUE;
     become_cleared(self, "exited");
-    release_everything(self);
+    let_go_of_everything(self);
     check_removable(self);
 }
 
@@ -469,57 +464,30 @@ GPtrArray *bailiff_registration_acquire_finish(BailiffRegistration *self, GAsync
     return g_task_propagate_pointer(G_TASK(result), error);
 }
 
-/* One call that releases several: answers when all have answered, with the first error. */
-typedef struct ReleaseCall {
-    guint left;
-    GError *error;
-} ReleaseCall;
-
-static void release_call_free(gpointer data)
-{
-    ReleaseCall *call = data;
-
-    g_clear_error(&call->error);
-    g_free(call);
-}
-
-static void release_call_step(GTask *task)
-{
-    ReleaseCall *call = g_task_get_task_data(task);
-
-    if (--call->left > 0)
-        return;
-    if (call->error != NULL)
-        g_task_return_error(task, g_steal_pointer(&call->error));
-    else
-        g_task_return_boolean(task, TRUE);
-}
-
-static void on_one_released(GObject *source, GAsyncResult *result, gpointer user_data)
+static void on_all_released(GObject *source, GAsyncResult *result, gpointer user_data)
 {
     g_autoptr(GTask) task = user_data;
-    ReleaseCall *call = g_task_get_task_data(task);
+    GError *error = NULL;
 
-    bailiff_resource_release_finish(BAILIFF_RESOURCE(source), result,
-                                    call->error == NULL ? &call->error : NULL);
-    release_call_step(task);
+    if (release_call_finish(result, &error))
+        g_task_return_boolean(task, TRUE);
+    else
+        g_task_return_error(task, error);
 }
 
 void bailiff_registration_release_async(BailiffRegistration *self, GPtrArray *resources,
                                         GAsyncReadyCallback callback, gpointer user_data)
 {
-    g_autoptr(GTask) task = g_task_new(self, NULL, callback, user_data);
     g_autoptr(GPtrArray) all = bailiff_registration_list_resources(self);
-    GPtrArray *list = resources != NULL && resources->len > 0 ? resources : all;
-    ReleaseCall *call = g_new0(ReleaseCall, 1);
 
-    g_task_set_task_data(task, call, release_call_free);
-    call->left = 1;
-    for (guint i = 0; i < list->len; i++) {
-        call->left++;
-        bailiff_resource_release_async(list->pdata[i], on_one_released, g_object_ref(task));
-    }
-    release_call_step(task);
+    release_call_start(resources != NULL && resources->len > 0 ? resources : all, on_all_released,
+                       g_task_new(self, NULL, callback, user_data));
+}
+
+void bailiff_registration_take_back(BailiffRegistration *self, GPtrArray *resources)
+{
+    for (guint i = 0; i < resources->len; i++)
+        bailiff_resource_take_back(resources->pdata[i]);
 }
 
 gboolean bailiff_registration_release_finish(BailiffRegistration *self, GAsyncResult *result,

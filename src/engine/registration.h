@@ -48,11 +48,14 @@ typedef struct BailiffLeaseWish {
     guint64 offset;
     guint64 required_version; /* 0: any */
     gboolean wait;            /* as long as it takes */
+    gboolean persistent;      /* becomes an orphan when the holder ends without releasing it */
+    gboolean adopt;           /* take over an orphan of this host, and nothing else */
 } BailiffLeaseWish;
 
-/* All or none. The result is a GPtrArray of BailiffResource in the order of the wishes. Cancelled:
- * nothing stays acquired (Busy once that is sure). Errors: Held (naming who),
- * NotJoined, NotFound, Busy, Lost, Corrupt, Unsupported, IoTimeout, IoError, InvalidArgument. */
+/* All or none: an orphan that was to be adopted stays one then. The result is a GPtrArray of
+ * BailiffResource in the order of the wishes. Cancelled: nothing stays acquired (Busy once that is
+ * sure). Errors: Held (naming who), NotJoined, NotFound, Busy, Lost, Corrupt, Unsupported,
+ * IoTimeout, IoError, InvalidArgument. */
 void bailiff_registration_acquire_async(BailiffRegistration *self, const BailiffLeaseWish *wishes,
                                         gsize n_wishes, GCancellable *cancellable,
                                         GAsyncReadyCallback callback, gpointer user_data);
@@ -66,6 +69,10 @@ void bailiff_registration_release_async(BailiffRegistration *self, GPtrArray *re
                                         GAsyncReadyCallback callback, gpointer user_data);
 gboolean bailiff_registration_release_finish(BailiffRegistration *self, GAsyncResult *result,
                                              GError **error);
+
+/* What Acquire gave and nobody was told of: released, or an orphan again if it was one. What does
+ * not work at once goes on in the background. */
+void bailiff_registration_take_back(BailiffRegistration *self, GPtrArray *resources);
 
 /* Busy while the present one is walked; InvalidArgument or PolicyTooLong when it is no good. */
 gboolean bailiff_registration_set_failure_policy(BailiffRegistration *self,

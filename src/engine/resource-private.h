@@ -8,6 +8,9 @@
  *       +--> releasing (the attempt failed where others may still make us the owner) --> gone
  *       +--> gone
  *
+ * A published one whose holder has ended is an orphan if it is persistent, until somebody adopts or
+ * releases it.
+ *
  * From acquiring to gone it has its place in the lockspace's table, so that nobody on this host
  * starts a second lease machine on the same resource.
  */
@@ -47,13 +50,19 @@ gboolean bailiff_resource_acquire_finish(BailiffResource *self, GAsyncResult *re
 /* Granted -> published: the lockspace announces it. */
 void bailiff_resource_publish(BailiffResource *self);
 
-/* Gives it back; answers after the first attempt, goes on in the background. When the lockspace
- * does not hold its lease any more (or leaves) nothing is written: the resource is abandoned, which
- * is success for the caller. */
-void bailiff_resource_release_async(BailiffResource *self, GAsyncReadyCallback callback,
-                                    gpointer user_data);
-gboolean bailiff_resource_release_finish(BailiffResource *self, GAsyncResult *result,
-                                         GError **error);
+/* While it is being acquired or adopted: whether it outlives its holder. */
+void bailiff_resource_set_persistent(BailiffResource *self, gboolean persistent);
+/* Its holder has ended without releasing it: released, or an orphan from now on. */
+void bailiff_resource_holder_ended(BailiffResource *self);
+/* Published or adopted, and nobody was told: released, or an orphan again. */
+void bailiff_resource_take_back(BailiffResource *self);
+/* An orphan that one call is about to adopt: nobody else may touch it. Busy. Ends with either of
+ * the others, or with its being abandoned. */
+gboolean bailiff_resource_reserve(BailiffResource *self, GError **error);
+void bailiff_resource_unreserve(BailiffResource *self);
+void bailiff_resource_adopt(BailiffResource *self, BailiffRegistration *registration);
+/* Who held it before it became an orphan; never NULL. */
+const char *bailiff_resource_get_former_holder(BailiffResource *self);
 
 /* The lockspace's lease is lost, or given back: no more I/O is started. Gone as soon as nothing of
  * it is in flight. */

@@ -48,12 +48,19 @@ struct _BailiffResource {
     GSource *timer; /* the next release attempt, or look at what is in flight */
     gboolean abandoned;
     guint attempts;
+
+    gboolean persistent;
+    gboolean orphan;   /* then, and ever after if it is not adopted, there is no registration */
+    gboolean reserved; /* an orphan that somebody is about to adopt */
+    gboolean adopted;  /* was an orphan before its present holder */
+    char *former_holder;
 };
 
 G_DEFINE_TYPE(BailiffResource, bailiff_resource, G_TYPE_OBJECT)
 
 enum {
     PROP_STATE = 1,
+    PROP_ORPHAN,
     N_PROPS,
 };
 
@@ -67,6 +74,8 @@ static void bailiff_resource_get_property(GObject *object, guint id, GValue *val
 {
     if (id == PROP_STATE)
         g_value_set_int(value, (int)bailiff_resource_get_state(BAILIFF_RESOURCE(object)));
+    else if (id == PROP_ORPHAN)
+        g_value_set_boolean(value, BAILIFF_RESOURCE(object)->orphan);
     else
         G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
 }
@@ -90,6 +99,7 @@ static void bailiff_resource_finalize(GObject *object)
     g_ptr_array_unref(self->release_tasks);
     g_free(self->name);
     g_free(self->path);
+    g_free(self->former_holder);
     G_OBJECT_CLASS(bailiff_resource_parent_class)->finalize(object);
 }
 
@@ -101,6 +111,8 @@ static void bailiff_resource_class_init(BailiffResourceClass *klass)
     object_class->finalize = bailiff_resource_finalize;
     props[PROP_STATE] = g_param_spec_int("state", NULL, NULL, 0, BAILIFF_RESOURCE_RELEASING, 0,
                                          G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
+    props[PROP_ORPHAN] = g_param_spec_boolean("orphan", NULL, NULL, FALSE,
+                                              G_PARAM_READABLE | G_PARAM_STATIC_STRINGS);
     g_object_class_install_properties(object_class, N_PROPS, props);
 }
 
@@ -185,7 +197,8 @@ static void become_gone(BailiffResource *self)
     drop_timer(self);
     set_phase(self, RESOURCE_GONE);
     bailiff_lockspace_resource_gone(self->lockspace, self);
-    bailiff_registration_resource_gone(self->registration, self);
+    if (self->registration != NULL)
+        bailiff_registration_resource_gone(self->registration, self);
     answer_releases(self, NULL);
 }
 
@@ -232,6 +245,9 @@ void bailiff_resource_abandon(BailiffResource *self)
     if (self->phase == RESOURCE_GONE)
         return;
     self->abandoned = TRUE;
+    /* Nobody has said that it is out of use. */
+    if (self->persistent && self->phase == RESOURCE_PUBLISHED)
+        self->lockspace->left_persistent = TRUE;
     set_phase(self, RESOURCE_RELEASING);
     answer_releases(self, NULL);
     try_to_go(self);
@@ -317,6 +333,13 @@ void bailiff_resource_release_async(BailiffResource *self, GAsyncReadyCallback c
 
     if (self->phase == RESOURCE_GONE) {
         g_task_return_boolean(task, TRUE);
+        return;
+    }
+    if (self->reserved) {
+        g_task_return_error(task, bailiff_error_make(BAILIFF_ERROR_BUSY, "Look who holds it now.",
+                                                     "Resource %s of lockspace %s, an orphan, is "
+                                                     "being adopted.",
+                                                     self->name, self->lockspace->name));
         return;
     }
     g_ptr_array_add(self->release_tasks, g_steal_pointer(&task));
@@ -492,6 +515,95 @@ void bailiff_resource_publish(BailiffResource *self)
     bailiff_lockspace_publish_resource(self->lockspace, self);
     bailiff_registration_add_resource(self->registration, self);
     bailiff_lockspace_registrations_changed(self->lockspace);
+}
+
+/* --- persistent ------------------------------------------------------------------------------ */
+
+static void on_let_go(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    /* Where it did not work the resource goes on trying by itself. */
+    bailiff_resource_release_finish(BAILIFF_RESOURCE(source), result, NULL);
+}
+
+void bailiff_resource_set_persistent(BailiffResource *self, gboolean persistent)
+{
+    self->persistent = persistent;
+}
+
+static void set_orphan(BailiffResource *self, gboolean orphan)
+{
+    self->orphan = orphan;
+    g_object_notify_by_pspec(G_OBJECT(self), props[PROP_ORPHAN]);
+    bailiff_lockspace_registrations_changed(self->lockspace);
+}
+
+static void become_orphan(BailiffResource *self)
+{
+    g_autoptr(BailiffRegistration) holder = g_steal_pointer(&self->registration);
+
+    g_free(self->former_holder);
+    self->former_holder = g_strdup_printf("%s (process %d)", bailiff_registration_get_name(holder),
+                                          (int)bailiff_registration_get_pid(holder));
+    g_message("Resource %s of lockspace %s is an orphan now: %s has left it.", self->name,
+              self->lockspace->name, self->former_holder);
+    set_orphan(self, TRUE);
+    bailiff_registration_resource_gone(holder, self);
+}
+
+void bailiff_resource_holder_ended(BailiffResource *self)
+{
+    if (!self->persistent || self->phase != RESOURCE_PUBLISHED)
+        bailiff_resource_release_async(self, on_let_go, NULL);
+    else if (bailiff_lockspace_holds_orphans(self->lockspace))
+        become_orphan(self);
+    else
+        bailiff_resource_abandon(
+            self); /* as are the orphans of a lockspace that fails or is left */
+}
+
+void bailiff_resource_take_back(BailiffResource *self)
+{
+    self->persistent = self->adopted;
+    if (self->registration != NULL)
+        bailiff_resource_holder_ended(self);
+}
+
+gboolean bailiff_resource_reserve(BailiffResource *self, GError **error)
+{
+    if (self->reserved) {
+        bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Look who holds it now.",
+                          "Resource %s of lockspace %s, an orphan, is being adopted by another "
+                          "call.",
+                          self->name, self->lockspace->name);
+        return FALSE;
+    }
+    self->reserved = TRUE;
+    return TRUE;
+}
+
+void bailiff_resource_unreserve(BailiffResource *self)
+{
+    self->reserved = FALSE;
+}
+
+void bailiff_resource_adopt(BailiffResource *self, BailiffRegistration *registration)
+{
+    g_assert(self->reserved && bailiff_resource_is_orphan(self));
+    self->reserved = FALSE;
+    self->adopted = TRUE;
+    self->registration = g_object_ref(registration);
+    set_orphan(self, FALSE);
+    bailiff_registration_add_resource(registration, self);
+}
+
+gboolean bailiff_resource_is_orphan(BailiffResource *self)
+{
+    return self->orphan && self->phase == RESOURCE_PUBLISHED;
+}
+
+const char *bailiff_resource_get_former_holder(BailiffResource *self)
+{
+    return self->former_holder != NULL ? self->former_holder : "";
 }
 
 /* --- looking --------------------------------------------------------------------------------- */
