@@ -324,7 +324,7 @@ static void on_opened(GObject *source, GAsyncResult *result, gpointer user_data)
 
 static void start(AreaJob *job)
 {
-    device_open_async(job->path, !job->format, time_from_seconds(AREA_READ_TIMEOUT_SECONDS),
+    device_open_async(NULL, job->path, !job->format, time_from_seconds(AREA_READ_TIMEOUT_SECONDS),
                       on_opened, job);
 }
 

@@ -549,7 +549,8 @@ static void on_device_opened(GObject *source, GAsyncResult *result, gpointer use
 void bailiff_lockspace_start_join(BailiffLockspace *self)
 {
     self->operating = TRUE;
-    device_open_async(self->path, FALSE, OPEN_TIMEOUT_US, on_device_opened, g_object_ref(self));
+    device_open_async(NULL, self->path, FALSE, OPEN_TIMEOUT_US, on_device_opened,
+                      g_object_ref(self));
 }
 
 /* --- leaving --------------------------------------------------------------------------------- */

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "blockio/block-device.h"
+#include "engine/device-opener.h"
 #include "engine/lease-error.h"
 #include "engine/lease-sight.h"
 #include "engine/lease-worker.h"
@@ -49,6 +50,7 @@ struct _BailiffLockspace {
     guint64 attempt_started_us;
 
     BlockDevice *device;
+    DeviceOpeners *openers; /* of the devices of resource leases */
     LeaseWorker *renewal_worker;
     LeaseWorker *resource_worker; /* made with the first resource lease */
     LeaseSight *sight;            /* NULL until joined */

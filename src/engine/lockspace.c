@@ -100,6 +100,7 @@ static void bailiff_lockspace_finalize(GObject *object)
     g_free(self->reason);
     g_clear_object(&self->cancellable);
     g_clear_pointer(&self->device, block_device_unref);
+    device_openers_unref(self->openers);
     g_clear_pointer(&self->sight, lease_sight_unref);
     write_permit_unref(self->permit);
     g_hash_table_unref(self->hosts);
@@ -155,6 +156,7 @@ static void bailiff_lockspace_class_init(BailiffLockspaceClass *klass)
 static void bailiff_lockspace_init(BailiffLockspace *self)
 {
     self->reason = g_strdup("");
+    self->openers = device_openers_new();
     self->hosts = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_object_unref);
     self->resources = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_object_unref);
     self->leave_tasks = g_ptr_array_new_with_free_func(g_object_unref);

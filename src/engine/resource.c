@@ -498,8 +498,8 @@ void bailiff_resource_acquire_async(BailiffResource *self, gboolean patient,
     self->patient = patient;
     self->required_version = required_version;
     /* Opened anew each time: a path can lead to other storage than it did. */
-    device_open_async(self->path, FALSE, timing_io(self->lockspace->io_timeout), on_device_opened,
-                      g_object_ref(self));
+    device_open_async(self->lockspace->openers, self->path, FALSE,
+                      timing_io(self->lockspace->io_timeout), on_device_opened, g_object_ref(self));
 }
 
 gboolean bailiff_resource_acquire_finish(BailiffResource *self, GAsyncResult *result,
