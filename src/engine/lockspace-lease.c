@@ -91,10 +91,18 @@ static void operate(BailiffLockspace *self, MachineJob *job, GAsyncReadyCallback
     machine_run_async(self->renewal_worker, job, self->cancellable, callback, g_object_ref(self));
 }
 
+/* What is in flight then is all that will ever land. */
+static void end_resource_writes(BailiffLockspace *self)
+{
+    write_permit_revoke(self->resource_permit);
+    self->resource_writes_ended = TRUE;
+}
+
 void bailiff_lockspace_abandon(BailiffLockspace *self)
 {
     self->abandoned = TRUE;
     write_permit_revoke(self->permit);
+    end_resource_writes(self);
     bailiff_lockspace_stop_timers(self);
     if (self->sight != NULL)
         lease_sight_set_valid_until(self->sight, 0);
@@ -177,10 +185,11 @@ static void fail_resources(BailiffLockspace *self, guint64 fail_us)
     for (guint i = 0; i < list->len; i++) {
         BailiffResource *one = list->pdata[i];
 
-        /* What is still being acquired is used by nobody: its machine stops by itself, since
-         * nothing is valid any more. An orphan has nobody to make harmless. */
+        /* What is still being acquired is used by nobody; an orphan has nobody to make harmless. */
         if (bailiff_resource_is_orphan(one))
             bailiff_resource_abandon(one);
+        else if (bailiff_resource_get_phase(one) == RESOURCE_ACQUIRING)
+            bailiff_resource_stop_acquiring(one);
         else if (bailiff_resource_get_phase(one) == RESOURCE_PUBLISHED)
             bailiff_registration_start_failing(bailiff_resource_get_registration(one), fail_us);
         else if (bailiff_resource_get_phase(one) == RESOURCE_GRANTED)
@@ -205,6 +214,7 @@ static void fail_now(BailiffLockspace *self, guint64 fail_us, const char *reason
         return;
     }
     lease_sight_set_valid_until(self->sight, 0);
+    end_resource_writes(self);
     g_message("Lockspace %s is failing: failure policies start now. %s", self->name, line);
     bailiff_lockspace_set_state(self, BAILIFF_LOCKSPACE_FAILING, kept);
     bailiff_lockspace_emit_lease_lost(self, kept);

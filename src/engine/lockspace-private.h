@@ -54,7 +54,9 @@ struct _BailiffLockspace {
     LeaseWorker *renewal_worker;
     LeaseWorker *resource_worker; /* made with the first resource lease */
     LeaseSight *sight;            /* NULL until joined */
-    WritePermit *permit;          /* of everything that is written for it, resources too */
+    WritePermit *permit;          /* of the host lease's writes */
+    WritePermit *resource_permit; /* of the writes into resources: ends when the lockspace fails */
+    gboolean resource_writes_ended; /* it is revoked */
 
     GSource *renewal_timer;
     GSource *deadline_timer;

@@ -103,6 +103,7 @@ static void bailiff_lockspace_finalize(GObject *object)
     device_openers_unref(self->openers);
     g_clear_pointer(&self->sight, lease_sight_unref);
     write_permit_unref(self->permit);
+    write_permit_unref(self->resource_permit);
     g_hash_table_unref(self->hosts);
     g_hash_table_unref(self->resources);
     g_ptr_array_unref(self->leave_tasks);
@@ -161,6 +162,7 @@ static void bailiff_lockspace_init(BailiffLockspace *self)
     self->resources = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_object_unref);
     self->leave_tasks = g_ptr_array_new_with_free_func(g_object_unref);
     self->permit = write_permit_new();
+    self->resource_permit = write_permit_new();
 }
 
 BailiffLockspace *bailiff_lockspace_new(BailiffEngine *engine, const char *name, const char *path,

@@ -68,6 +68,11 @@ const char *bailiff_resource_get_former_holder(BailiffResource *self);
  * it is in flight. */
 void bailiff_resource_abandon(BailiffResource *self);
 
+/* Phase acquiring, and the lockspace fails or leaves: the machine stops at its next chance. If it
+ * has none for two io timeouts, because the kernel does not let go of its thread, the call is
+ * answered all the same, and the resource abandoned. */
+void bailiff_resource_stop_acquiring(BailiffResource *self);
+
 /* The lockspace itself is gone: so is this, whatever is still in flight (and stays fenced). Not for
  * one that is in use. */
 void bailiff_resource_forget(BailiffResource *self);

@@ -68,6 +68,7 @@ static GParamSpec *props[N_PROPS];
 
 static void start_release(BailiffResource *self);
 static void try_to_go(BailiffResource *self);
+static void give_up_acquiring(BailiffResource *self);
 
 static void bailiff_resource_get_property(GObject *object, guint id, GValue *value,
                                           GParamSpec *spec)
@@ -164,7 +165,7 @@ static void operate(BailiffResource *self, MachineResume resume, GCancellable *c
         .lockspace_device = self->lockspace->device,
         .resource_device = self->device,
         .sight = self->lockspace->sight,
-        .permit = self->lockspace->permit,
+        .permit = self->lockspace->resource_permit,
         .bounded = TRUE,
         .acquiring = self->phase == RESOURCE_ACQUIRING,
     };
@@ -209,7 +210,9 @@ static gboolean on_timer(gpointer user_data)
     boottime_source_set(self->timer, TIME_NEVER);
     if (self->abandoned)
         try_to_go(self);
-    else
+    else if (self->phase == RESOURCE_ACQUIRING)
+        give_up_acquiring(self);
+    else if (self->phase == RESOURCE_RELEASING && !self->operating)
         start_release(self);
     return G_SOURCE_CONTINUE;
 }
@@ -225,14 +228,24 @@ static void arm(BailiffResource *self, guint64 when_us)
     }
 }
 
+/* The thread of a machine that is under way may be held by the kernel for as long as the storage
+ * hangs (io_submit, when the queue of the storage is full). Such a machine is waited for only while
+ * it may still begin to write. */
+static gboolean may_begin_to_write(BailiffResource *self)
+{
+    return self->operating && !self->lockspace->resource_writes_ended;
+}
+
 /* A write of ours that is still on its way could land after another host has taken the resource:
  * until it has ended, this resource is not over. */
 static void try_to_go(BailiffResource *self)
 {
-    if (self->operating || self->phase == RESOURCE_GONE)
+    if (self->phase == RESOURCE_GONE)
         return;
-    if (self->device != NULL &&
-        aio_write_in_flight(self->device, self->offset, self->lease.layout.align_size))
+    if (may_begin_to_write(self))
+        arm(self, time_add(boottime_now(), DRAIN_POLL_US));
+    else if (self->device != NULL &&
+             aio_write_in_flight(self->device, self->offset, self->lease.layout.align_size))
         arm(self, time_add(boottime_now(), DRAIN_POLL_US));
     else
         become_gone(self);
@@ -394,6 +407,10 @@ static void on_acquired(GObject *source, GAsyncResult *result, gpointer user_dat
     gboolean worked = machine_run_finish(result, &fault);
 
     self->operating = FALSE;
+    if (self->acquire_task == NULL) { /* given up */
+        try_to_go(self);
+        return;
+    }
     if (worked && self->phase == RESOURCE_GONE) {
         worked = FALSE; /* forgotten meanwhile: nobody holds it, whatever the disk says */
         fault = (LeaseFault){ .kind = LEASE_EXPIRED };
@@ -411,6 +428,24 @@ static void on_acquired(GObject *source, GAsyncResult *result, gpointer user_dat
     self->version = self->lease.leader.version_of_lease;
     set_phase(self, RESOURCE_GRANTED);
     g_task_return_boolean(task, TRUE);
+}
+
+static void give_up_acquiring(BailiffResource *self)
+{
+    const LeaseFault fault = { .kind = LEASE_IO_TIMEOUT };
+    g_autoptr(BailiffResource) hold = g_object_ref(self);
+
+    if (!self->operating)
+        return; /* it still waits for its device, which has a time limit of its own */
+    g_autoptr(GTask) task = g_steal_pointer(&self->acquire_task);
+
+    bailiff_resource_abandon(self);
+    g_task_return_error(task, describe_fault(self, &fault));
+}
+
+void bailiff_resource_stop_acquiring(BailiffResource *self)
+{
+    arm(self, time_add(boottime_now(), 2 * timing_io(self->lockspace->io_timeout)));
 }
 
 static void start_acquire_machine(BailiffResource *self)
