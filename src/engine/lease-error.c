@@ -149,6 +149,20 @@ static GError *host_lease_error_new(const LeaseFault *fault, const LeaseErrorCon
     }
 }
 
+static GError *frozen_error_new(const LeaseFault *fault, const LeaseErrorContext *context)
+{
+    return bailiff_error_make(
+        BAILIFF_ERROR_LOST,
+        "Join again. Do not stop and continue a virtual host (pause, snapshot, migration that "
+        "takes long) while it holds leases: leave the lockspace first.",
+        "By the clocks of the other hosts of lockspace %s this host stood still for "
+        "%" G_GUINT64_FORMAT
+        " seconds in which its own clock did not move on; for %" G_GUINT64_FORMAT
+        " seconds nobody heard of it, and others may have taken its leases.",
+        context->lockspace, fault->standstill_us / USEC_PER_SECOND,
+        fault->unheard_of_us / USEC_PER_SECOND);
+}
+
 static GError *held_error_new(const LeaseFault *fault, const LeaseErrorContext *context)
 {
     g_autofree char *name = printable_from_disk(fault->host_name);
@@ -188,6 +202,18 @@ static GError *held_error_new(const LeaseFault *fault, const LeaseErrorContext *
     }
 }
 
+static GError *not_ours_error_new(const LeaseFault *fault, const LeaseErrorContext *context)
+{
+    return bailiff_error_make(
+        BAILIFF_ERROR_HELD,
+        "Find out why: a virtual host that was stopped and continued, a clock that stands still, "
+        "or "
+        "another program that writes there. Look at the data before you use the resource again.",
+        "Resource %s of lockspace %s is on disk no longer as this host wrote it: host id "
+        "%" G_GUINT64_FORMAT " is at version %" G_GUINT64_FORMAT " there.",
+        context->resource, context->lockspace, fault->host_id, fault->version);
+}
+
 GError *lease_error_new(const LeaseFault *fault, const LeaseErrorContext *context)
 {
     switch (fault->kind) {
@@ -203,6 +229,8 @@ GError *lease_error_new(const LeaseFault *fault, const LeaseErrorContext *contex
     case LEASE_TAKEN:
     case LEASE_ALTERED:
         return host_lease_error_new(fault, context);
+    case LEASE_FROZEN:
+        return frozen_error_new(fault, context);
     case LEASE_HELD:
     case LEASE_HELD_UNCERTAIN:
     case LEASE_HELD_SHARED:
@@ -216,11 +244,7 @@ GError *lease_error_new(const LeaseFault *fault, const LeaseErrorContext *contex
                                   ", not the demanded one.",
                                   context->resource, context->lockspace, fault->version);
     case LEASE_NOT_OURS:
-        return bailiff_error_make(BAILIFF_ERROR_HELD,
-                                  "Find out who changed it; nothing was written.",
-                                  "Resource %s of lockspace %s is on disk no longer as this host "
-                                  "wrote it.",
-                                  context->resource, context->lockspace);
+        return not_ours_error_new(fault, context);
     case LEASE_NOT_RENAMED:
         return bailiff_error_make(BAILIFF_ERROR_BUSY,
                                   "Acquire it again, then release it with the new name.",

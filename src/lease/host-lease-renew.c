@@ -148,14 +148,33 @@ static MachineStep renew_take_record(HostLeaseRenew *self, const MachineInput *i
     return renew_write(self, input, &on_disk);
 }
 
+/* A renewal now would tell the others that we are alive, and had been. */
+static bool renew_is_frozen(HostLeaseRenew *self, const MachineInput *input, LeaseFault *ret)
+{
+    FrozenWatch *watch = self->lease->watch;
+    if (watch == NULL)
+        return false;
+    FrozenVerdict verdict = frozen_watch_observe(watch, input->data, self->lease->layout.align_size,
+                                                 self->lease->lockspace_name, input->io_started_us,
+                                                 input->now_us, self->lease->last_renewal_us);
+    self->suspects_frozen = verdict == FROZEN_SUSPECTED;
+    *ret = (LeaseFault){ .kind = LEASE_FROZEN,
+                         .standstill_us = watch->standstill_us,
+                         .unheard_of_us = watch->unheard_of_us };
+    return verdict == FROZEN_YES;
+}
+
 static MachineStep renew_take_area(HostLeaseRenew *self, const MachineInput *input)
 {
     const HostLease *lease = self->lease;
+    LeaseFault fault;
 
     self->read_started_us = input->io_started_us;
     self->read_us = time_since(input->now_us, input->io_started_us);
     if (input->io != IO_OK)
         return renew_fail(self, host_lease_io_fault(input, false));
+    if (renew_is_frozen(self, input, &fault))
+        return renew_fail(self, fault);
     return renew_take_record(self, input,
                              input->data + layout_host_lease(&lease->layout, 0, lease->host_id));
 }
@@ -205,5 +224,5 @@ MachineStep host_lease_renew_resume(HostLeaseRenew *self, const MachineInput *in
 bool renew_fault_is_fatal(const LeaseFault *fault)
 {
     return fault->kind == LEASE_TAKEN || fault->kind == LEASE_ALTERED ||
-           fault->kind == LEASE_BAD_RECORD;
+           fault->kind == LEASE_BAD_RECORD || fault->kind == LEASE_FROZEN;
 }

@@ -10,7 +10,9 @@
  * Results: STEP_DONE; STEP_FAILED with an I/O fault (try again; the lease ages); LEASE_STOPPED when
  * asked to stop before the write; STEP_FAILED with
  * LEASE_TAKEN, LEASE_ALTERED or LEASE_BAD_RECORD: somebody else wrote our sector, the lockspace is
- * lost at once, and nothing more may be written to it (renew_fault_is_fatal()).
+ * lost at once, and nothing more may be written to it (renew_fault_is_fatal()). LEASE_FROZEN is
+ * fatal in the same way: by the clocks of others (frozen-watch.h) the fail deadline was over before
+ * this renewal, which is not written.
  */
 #pragma once
 
@@ -32,6 +34,7 @@ typedef struct HostLeaseRenew {
     bool keep_event;    /* nothing to say: the event triple on disk stays */
     bool was_uncertain; /* lease->write_uncertain before our write */
     bool checked_twice;
+    bool suspects_frozen; /* what is held should be looked at (resource-recheck.h) */
     uint64_t checked_us; /* start of the read that our write is based on */
     LeaderRecord proposed;
     uint64_t proposed_us;

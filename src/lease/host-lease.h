@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lease/frozen-watch.h"
 #include "lease/machine-step.h"
 #include "ondisk/host-bitmap.h"
 #include "ondisk/leader-record.h"
@@ -45,6 +46,8 @@ typedef struct HostLease {
     /* Somebody else wrote our sector (LEASE_TAKEN, LEASE_ALTERED, LEASE_BAD_RECORD of a renewal):
      * it is not ours to write any more, whatever it may hold later. */
     bool lost;
+    /* Judges each area that a renewal reads; not owned; NULL: nobody does. */
+    FrozenWatch *watch;
 } HostLease;
 
 void host_lease_init(HostLease *self, const HostLeaseWish *wish);

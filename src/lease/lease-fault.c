@@ -32,6 +32,8 @@ const char *lease_fault_name(LeaseFaultKind kind)
         return "taken";
     case LEASE_ALTERED:
         return "altered";
+    case LEASE_FROZEN:
+        return "frozen";
     case LEASE_HELD:
         return "held";
     case LEASE_HELD_UNCERTAIN:

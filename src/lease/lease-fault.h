@@ -30,6 +30,8 @@ typedef enum LeaseFaultKind {
     LEASE_HOST_ID_LOST, /* somebody else wrote our record while we joined (-262) */
     LEASE_TAKEN,        /* our record names another owner (-260): fatal for the lockspace */
     LEASE_ALTERED,      /* our record was changed by somebody (-261): fatal for the lockspace */
+    LEASE_FROZEN,       /* this host and its clock stood still, for `standstill_us` as the clocks of
+                           others show; nobody heard of it for `unheard_of_us`: fatal, too */
 
     /* Resource lease. `host_id`, `generation`: who is in the way. */
     LEASE_HELD,            /* by a host that is alive (-243) */
@@ -38,7 +40,8 @@ typedef enum LeaseFaultKind {
     LEASE_HELD_SHARED,     /* shared by at least one live host (-11) */
     LEASE_BALLOT_LOST,     /* another host won this ballot (-244, -245) */
     LEASE_VERSION_DIFFERS, /* a version was demanded and `version` is another (-240) */
-    LEASE_NOT_OURS,        /* release: the leader record is not what we hold (-250, -251) */
+    LEASE_NOT_OURS,        /* what is on disk is not what we hold (release: -250, -251): by a leader
+                              record of `version`, or by a ballot of host `host_id` */
     LEASE_NOT_RENAMED,     /* released, but under the old name: host `host_id` had written the
                               leader record last */
     LEASE_SHARE_LOST,      /* our sector does not say any more that we share: to some host we were
@@ -64,6 +67,7 @@ typedef struct LeaseFault {
     uint64_t version;
     uint64_t limit;
     uint64_t free_at_us; /* a point in time; 0 = unknown */
+    uint64_t standstill_us, unheard_of_us;
     char host_name[FIXED_NAME_SIZE + 1];
     uint64_t offset; /* bytes from the start of the device */
     AreaContent content;
