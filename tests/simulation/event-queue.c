@@ -67,3 +67,19 @@ bool event_queue_take(EventQueue *self, SimEvent *ret)
     g_array_set_size(self->heap, n);
     return true;
 }
+
+void event_queue_move(EventQueue *self, const SimHost *host, unsigned boot, int64_t by_us)
+{
+    GArray *old = g_steal_pointer(&self->heap);
+    uint64_t order = self->order;
+    self->heap = g_array_sized_new(FALSE, FALSE, sizeof(SimEvent), MAX(old->len, 256));
+    for (unsigned i = 0; i < old->len; i++) {
+        SimEvent event = g_array_index(old, SimEvent, i);
+        if (event.host == host && event.boot == boot)
+            event.at_us = (uint64_t)((int64_t)event.at_us + by_us);
+        self->order = event.order; /* what was filed first stays first */
+        event_queue_add(self, event);
+    }
+    self->order = order;
+    g_array_unref(old);
+}

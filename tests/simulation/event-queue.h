@@ -36,5 +36,7 @@ typedef struct EventQueue {
 void event_queue_init(EventQueue *self);
 void event_queue_clear(EventQueue *self);
 void event_queue_add(EventQueue *self, SimEvent event);
+/* Puts off (or forward) what the software of `host` does in this boot, by `by_us`. */
+void event_queue_move(EventQueue *self, const SimHost *host, unsigned boot, int64_t by_us);
 /* False: nothing will ever happen again. */
 bool event_queue_take(EventQueue *self, SimEvent *ret);

@@ -21,10 +21,12 @@ void check_violated(Sim *sim, const char *format, ...)
 
 /* Users */
 
-static void check_users(SimGrip *grip)
+void check_users(SimGrip *grip, const char *what)
 {
     SimHost *host = grip->lockspace->host;
     Sim *sim = host->sim;
+    if (frozen_is_excused(host))
+        return;
     /* sanlock goes on in a ballot as if a host with a corrupt record had never spoken. */
     if (sim->corrupted && host->is_sanlock)
         return;
@@ -33,9 +35,9 @@ static void check_users(SimGrip *grip)
             const SimLockspace *lockspace = sim->hosts[i].lockspaces->pdata[j];
             const SimGrip *other = &lockspace->grips[grip->resource];
             if (other == grip || !other->using || other->wiped || grip->wiped ||
-                (other->shared && grip->shared))
+                (other->shared && grip->shared) || frozen_is_excused(&sim->hosts[i]))
                 continue;
-            check_violated(sim, "%s is granted r%u while a process on %s uses it", host->name,
+            check_violated(sim, "%s %s r%u while a process on %s uses it", host->name, what,
                            grip->resource + 1, sim->hosts[i].name);
         }
     }
@@ -51,15 +53,16 @@ void check_grant(SimGrip *grip, uint64_t version, bool by_other)
     sim->counts.grants++;
     sim->counts.adopted += by_other;
     sim->counts.takeovers += sim->last_owner[r] != NULL && sim->last_owner[r] != host;
-    check_users(grip);
+    check_users(grip, "is granted");
     if (host_local(host) >= lockspace->witness_local_us + timing_fail(host->io_timeout))
         check_violated(sim, "%s grants r%u after its own fail deadline", host->name, r + 1);
     /* A host of sanlock's overwrites the one ballot record that says what was decided, and may so
      * give a version out again. */
-    if (version <= sim->last_version[r] && !sim->trouble[TROUBLE_SANLOCK])
+    if (version <= sim->last_version[r] && !sim->trouble[TROUBLE_SANLOCK] &&
+        !frozen_is_excused(host))
         check_violated(sim, "%s is granted r%u in version %u, after version %u", host->name, r + 1,
                        (unsigned)version, (unsigned)sim->last_version[r]);
-    sim->last_version[r] = version;
+    sim->last_version[r] = MAX(version, sim->last_version[r]);
     sim->last_owner[r] = host;
     if (sim->calm)
         sim->served[r] |= (uint8_t)(1u << host->index);
@@ -78,12 +81,13 @@ static bool believes(const SimLockspace *self)
 void check_host_id(SimLockspace *lockspace)
 {
     Sim *sim = lockspace->host->sim;
-    if (!believes(lockspace))
+    if (!believes(lockspace) || frozen_is_excused(lockspace->host))
         return;
     for (unsigned i = 0; i < sim->n_hosts; i++) {
         SimHost *other = &sim->hosts[i];
         if (other != lockspace->host && other->up && other->lockspace != NULL &&
-            other->host_id == lockspace->host->host_id && believes(other->lockspace))
+            other->host_id == lockspace->host->host_id && believes(other->lockspace) &&
+            !frozen_is_excused(other))
             check_violated(sim, "%s and %s both hold host id %u", lockspace->host->name,
                            other->name, (unsigned)other->host_id);
     }
@@ -94,12 +98,14 @@ void check_host_id(SimLockspace *lockspace)
 void check_overwrite(SimHost *host, const SimIo *io)
 {
     Sim *sim = host->sim;
-    if (io->queue != QUEUE_RENEWAL || sim->corrupted || sim->generation_fell)
+    if (io->queue != QUEUE_RENEWAL || sim->corrupted || sim->generation_fell ||
+        frozen_is_excused(host))
         return;
     for (unsigned i = 0; i < sim->n_hosts; i++) {
         const SimHost *other = &sim->hosts[i];
         if (other != host && other->up && other->lockspace != NULL &&
-            other->host_id == host->host_id && believes(other->lockspace))
+            other->host_id == host->host_id && believes(other->lockspace) &&
+            !frozen_is_excused(other))
             check_violated(sim, "%s writes over host lease %u, which %s holds", host->name,
                            (unsigned)host->host_id, other->name);
     }

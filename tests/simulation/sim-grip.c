@@ -146,7 +146,8 @@ static void on_released(SimRun *run)
                  ++self->serial);
         return;
     }
-    if (fault == LEASE_NOT_OURS && !sim->corrupted && !sim->trouble[TROUBLE_SANLOCK])
+    if (fault == LEASE_NOT_OURS && !sim->corrupted && !sim->trouble[TROUBLE_SANLOCK] &&
+        !frozen_is_excused(run->host) && !(sim->anybody_froze && sim->trouble[TROUBLE_STRANGERS]))
         check_violated(sim, "%s releases r%u and the leader on disk is not what it held",
                        run->host->name, self->resource + 1);
     give_up(self);
@@ -215,6 +216,15 @@ void grip_fail(SimGrip *self)
         start_policy(self);
 }
 
+void grip_use_on(SimGrip *self)
+{
+    if (self->phase != GRIP_USED || self->failing)
+        return;
+    SimHost *host = self->lockspace->host;
+    if (chance_hits(&host->sim->chance, 0.5))
+        sim_soon(host, 300 * USEC_PER_SECOND, on_use_over, self, ++self->serial);
+}
+
 void grip_calm(SimGrip *self)
 {
     if (self->phase != GRIP_USED)
@@ -231,10 +241,13 @@ static void grant(SimGrip *self)
     const LeaderRecord *leader = leader_of(self);
 
     self->using = true;
+    self->grants++;
+    self->recheck_order = 0;
     set_phase(self, GRIP_USED);
     sim_tell(host->sim, host, "r%u: granted%s, version %u", self->resource + 1,
              self->shared ? " shared" : "", (unsigned)leader->version_of_lease);
     check_grant(self, leader->version_of_lease, leader->write_id != host->host_id);
+    frozen_note_grant(self);
     uint64_t longest = host->sim->calm            ? USEC_PER_SECOND / 2
                        : chance_hits(chance, 0.2) ? 200 * USEC_PER_SECOND
                                                   : 3 * USEC_PER_SECOND;
@@ -296,6 +309,7 @@ static void on_want(Sim *sim, void *object, uint64_t serial)
     }
     self->abandoned = self->failing = self->wiped = false;
     self->attempts = 0;
+    self->wanted_us = sim->now_us;
     set_phase(self, GRIP_ACQUIRING);
     self->run.ended = on_acquired;
     self->run.what = self->resource == 0 ? "acquire r1" : "acquire r2";
@@ -321,6 +335,7 @@ void grip_init(SimGrip *self, SimLockspace *lockspace, unsigned resource)
                           .queue = QUEUE_RESOURCE,
                           .resource = (int)resource,
                           .bounded = true };
+    recheck_init(self);
     if (host->is_sanlock) {
         self->run.resource_offset = resource_offset(self);
         sanlock_host_init(&self->sanlock, SIM_LOCKSPACE, resource == 0 ? "r1" : "r2",

@@ -31,6 +31,7 @@ void host_clear(SimHost *self)
     for (unsigned i = 0; i < self->lockspaces->len; i++) {
         SimLockspace *lockspace = self->lockspaces->pdata[i];
         g_free(lockspace->slots);
+        g_free(lockspace->peers);
         g_free(lockspace);
     }
     g_ptr_array_unref(self->lockspaces);
@@ -42,7 +43,8 @@ void host_clear(SimHost *self)
 
 uint64_t host_local(const SimHost *self)
 {
-    int64_t passed = (int64_t)(self->sim->now_us - self->boot_us);
+    uint64_t now_us = frozen_is(self) ? self->frozen_since_us : self->sim->now_us;
+    int64_t passed = (int64_t)(now_us - self->boot_us);
     return self->boot_local_us + (uint64_t)(passed + passed * self->ppm / 1000000);
 }
 
@@ -50,14 +52,15 @@ uint64_t host_local(const SimHost *self)
 uint64_t host_true_time(const SimHost *self, uint64_t local_us)
 {
     if (local_us <= host_local(self))
-        return self->sim->now_us;
+        return MAX(self->sim->now_us, self->frozen_until_us);
     if (local_us > UINT64_C(1) << 50)
         return TIME_NEVER;
     int64_t passed = (int64_t)(local_us - self->boot_local_us);
     passed = passed * 1000000 / (1000000 + self->ppm) - 2;
     while (passed + passed * self->ppm / 1000000 < (int64_t)(local_us - self->boot_local_us))
         passed++;
-    return MAX(self->boot_us + (uint64_t)passed, self->sim->now_us);
+    uint64_t standstill_us = self->frozen_until_us - self->frozen_since_us;
+    return MAX(self->boot_us + (uint64_t)passed + standstill_us, self->sim->now_us);
 }
 
 /* Boot and reset */
@@ -97,6 +100,7 @@ static void on_boot(Sim *sim, void *object, uint64_t serial)
     self->stopped_until_us = 0;
     self->suspended = false;
     self->ambush_us = 0;
+    frozen_forget(self);
     self->lockspace = NULL;
     self->past = (HostLeasePast){ 0 };
     sim_tell(sim, self, "is up, host id %u, io timeout %u s", (unsigned)self->host_id,
@@ -138,6 +142,7 @@ static void lockspace_die(SimLockspace *lockspace)
     for (unsigned i = 0; i < SIM_RESOURCES_MAX; i++) {
         SimGrip *grip = &lockspace->grips[i];
         grip->run.active = false;
+        grip->recheck_run.active = false;
         grip->using = false;
         grip->phase = GRIP_NONE;
         grip->serial++;
@@ -159,6 +164,7 @@ void host_reset(SimHost *self, const char *why)
     self->lockspace = NULL;
     self->stopped_until_us = 0;
     self->suspended = false;
+    frozen_forget(self);
     host_boot(self, chance_magnitude(&sim->chance, SIM_AFTERLIFE_US + 1,
                                      sim->calm ? 10 * USEC_PER_SECOND : 100 * USEC_PER_SECOND));
 }
@@ -176,7 +182,7 @@ static void on_resume(Sim *sim, void *object, uint64_t serial)
 void host_stop(SimHost *self, uint64_t duration_us, bool suspend)
 {
     Sim *sim = self->sim;
-    if (!self->up || self->stopped_until_us != 0)
+    if (!self->up || self->stopped_until_us != 0 || frozen_is(self))
         return;
     sim_tell(sim, self, "%s for %.3f s", suspend ? "is suspended" : "stands still",
              (double)duration_us / 1e6);

@@ -344,9 +344,12 @@ static void hand_over(SimHost *host, SimIo *io)
         tell_write(io);
         check_fences(host, io);
         check_overwrite(host, io);
+        frozen_check_renewal(host, io);
         if (io->fate.land_after_us != TIME_NEVER)
             sim_at(sim, time_add(sim->now_us, io->fate.land_after_us), on_land, io, io->id);
     } else {
+        if (io->queue == QUEUE_RENEWAL && io->length == sim->disk.layout.align_size)
+            io->lockspace->area_read_us = sim->now_us;
         io->image = image_take(&sim->disk, area_of(&sim->disk, io->offset));
         if (io->fate.sampling != SAMPLE_END)
             sample(&sim->disk, io, 0, io->length / sim->disk.layout.sector_size);

@@ -91,6 +91,11 @@ static void on_watchdog(Sim *sim, void *object, uint64_t serial)
     SimLockspace *self = object;
     if (self->watchdog_serial != serial || !lockspace_is_used(self))
         return;
+    /* The watchdog of a virtual host stands still with it. */
+    if (host_local(self->host) < self->watchdog_local_us) {
+        sim_at(sim, host_true_time(self->host, self->watchdog_local_us), on_watchdog, self, serial);
+        return;
+    }
     sim->counts.watchdog_resets++;
     host_reset(self->host, "the watchdog fired");
 }
@@ -103,8 +108,9 @@ static void feed_watchdog(SimLockspace *self)
         chance_hits(&sim->chance, 0.5) ? 10 * USEC_PER_SECOND : USEC_PER_SECOND / 2;
     uint64_t fire_us =
         chance_between(&sim->chance, free_us - spread_us, free_us - WATCHDOG_EARLY_US);
-    sim_at(sim, host_true_time(self->host, self->last_renewal_local_us + fire_us), on_watchdog,
-           self, ++self->watchdog_serial);
+    self->watchdog_local_us = self->last_renewal_local_us + fire_us;
+    sim_at(sim, host_true_time(self->host, self->watchdog_local_us), on_watchdog, self,
+           ++self->watchdog_serial);
 }
 
 /* Losing it */
@@ -142,6 +148,13 @@ static void fail_now(SimLockspace *self)
     set_state(self, LOCKSPACE_FAILING);
     fail_resources(self);
     lockspace_check_cleared(self);
+}
+
+void lockspace_fail_taken(SimLockspace *self)
+{
+    self->frozen = true;
+    fail_now(self);
+    self->renewal_serial++;
 }
 
 void lockspace_check_cleared(SimLockspace *self)
@@ -230,7 +243,9 @@ static bool is_explained(const SimLockspace *self)
 static void judge_fault(SimLockspace *self, const LeaseFault *fault)
 {
     Sim *sim = self->host->sim;
-    if (renew_fault_is_fatal(fault) && !is_explained(self))
+    if (fault->kind == LEASE_FROZEN)
+        frozen_check_fault(self, fault);
+    else if (renew_fault_is_fatal(fault) && !is_explained(self))
         check_violated(sim, "%s finds its record %s, and nobody else has its host id",
                        self->host->name, lease_fault_name(fault->kind));
     if (!renew_fault_is_fatal(fault))
@@ -247,8 +262,10 @@ static void on_renewed(SimRun *run)
     bool fatal = !worked && renew_fault_is_fatal(&fault);
 
     self->last_renewal_worked = worked;
-    if (worked)
+    if (worked) {
         self->witness_local_us = run->last_write_local_us;
+        self->last_renewal_us = run->last_write_us;
+    }
     if (self->abandoned)
         return;
     if (worked)
@@ -267,7 +284,11 @@ static void on_renewed(SimRun *run)
             go_on_leaving(self);
         return;
     }
-    if (!fatal)
+    if (worked) {
+        frozen_note_renewal(self);
+        recheck_next(self, self->machine.renew.suspects_frozen);
+    }
+    if (!fatal && !self->frozen)
         schedule_renewal(self, worked ? time_add(self->last_renewal_local_us,
                                                  timing_renewal_interval(self->lease.io_timeout))
                                       : time_add(host_local(self->host), RETRY_PAUSE_US));
@@ -277,7 +298,7 @@ static void on_renewed(SimRun *run)
 
 static void start_renewal(SimLockspace *self)
 {
-    if (self->run.active || self->abandoned || self->state == LOCKSPACE_LOST)
+    if (self->run.active || self->abandoned || self->frozen || self->state == LOCKSPACE_LOST)
         return;
     host_lease_renew_init(&self->machine.renew, &self->lease, NULL);
     operate(self, (MachineResume)host_lease_renew_resume, on_renewed, "renewal");
@@ -315,7 +336,12 @@ static void on_joined(SimRun *run)
     self->joined = true;
     self->last_renewal_local_us = self->lease.last_renewal_us;
     self->witness_local_us = run->last_write_local_us;
+    self->last_renewal_us = run->last_write_us;
     self->last_renewal_worked = true;
+    self->peers = g_new0(FrozenPeer, self->lease.layout.max_hosts);
+    frozen_watch_init(&self->watch, self->peers, &self->lease.layout, host->host_id,
+                      host->io_timeout);
+    self->lease.watch = host->sim->clocks_unwatched ? NULL : &self->watch;
     self->slots = g_new0(HostSlot, self->lease.layout.max_hosts);
     host_table_init(&self->table, self->slots, &self->lease.layout, host->host_id,
                     host->io_timeout);

@@ -45,6 +45,7 @@ static void run_on(SimRun *self)
         switch (self->step.kind) {
         case STEP_WRITE:
             self->last_write_local_us = self->input.now_us;
+            self->last_write_us = host->sim->now_us;
             io_ask(self);
             return;
         case STEP_READ:

@@ -49,12 +49,15 @@ void weather_init(Sim *sim)
         [TROUBLE_PREEMPT] = 0.4,  [TROUBLE_PAUSE] = 0.5,    [TROUBLE_SUSPEND] = 0.3,
         [TROUBLE_CRASH] = 0.5,    [TROUBLE_OUTAGE] = 0.5,   [TROUBLE_LEAVE] = 0.4,
         [TROUBLE_STUCK] = 0.4,    [TROUBLE_DRIFT] = 0.5,    [TROUBLE_STRANGERS] = 0.3,
-        [TROUBLE_SANLOCK] = 0.15, [TROUBLE_CORRUPT] = 0.05,
+        [TROUBLE_SANLOCK] = 0.15, [TROUBLE_CORRUPT] = 0.05, [TROUBLE_FREEZE] = 0.3,
     };
     Chance *chance = &sim->chance;
     for (unsigned i = 0; i < N_TROUBLES; i++)
         sim->trouble[i] = chance_hits(chance, often[i]);
     choose_hosts(sim);
+    sim->clocks_unwatched = sim->trouble[TROUBLE_FREEZE] && chance_hits(chance, 0.4);
+    /* Seldom enough that the time is over in which one may believe what is not true. */
+    sim->freeze_every_us = chance_between(chance, 50 * USEC_PER_SECOND, 500 * USEC_PER_SECOND);
     sim->io_us = chance_magnitude(chance, 200, 100000);
     sim->eager_us = chance_magnitude(chance, 20000, 100 * USEC_PER_SECOND);
     sim->preempt_rate = (double)chance_magnitude(chance, 2, 40) / 1000;
@@ -190,9 +193,17 @@ static void corrupt(Sim *sim)
     sim_tell(sim, NULL, "sector %u of area %u becomes garbage", (unsigned)sector, (unsigned)area);
 }
 
+static void stand_still(SimHost *host, uint64_t duration_us, SimTrouble kind)
+{
+    if (kind == TROUBLE_FREEZE)
+        frozen_stop(host, duration_us);
+    else
+        host_stop(host, duration_us, kind == TROUBLE_SUSPEND);
+}
+
 /* At once, or in the middle of something; and often for just as long as others need to take over.
  */
-static void standstill(SimHost *host, bool suspend)
+static void standstill(SimHost *host, SimTrouble kind)
 {
     Chance *chance = &host->sim->chance;
     uint64_t free_us = timing_free(host->io_timeout);
@@ -200,11 +211,11 @@ static void standstill(SimHost *host, bool suspend)
     if (chance_hits(chance, 0.4))
         duration_us = chance_between(chance, free_us, 3 * free_us);
     if (chance_hits(chance, 0.5)) {
-        host_stop(host, duration_us, suspend);
+        stand_still(host, duration_us, kind);
         return;
     }
     host->ambush_us = duration_us;
-    host->ambush_suspends = suspend;
+    host->ambush_kind = kind;
 }
 
 void weather_moment(SimHost *host)
@@ -212,7 +223,7 @@ void weather_moment(SimHost *host)
     Sim *sim = host->sim;
     if (host->ambush_us == 0 || sim->calm || !chance_hits(&sim->chance, 0.2))
         return;
-    host_stop(host, host->ambush_us, host->ambush_suspends);
+    stand_still(host, host->ambush_us, host->ambush_kind);
     host->ambush_us = 0;
 }
 
@@ -229,7 +240,7 @@ static void befall(Sim *sim, SimHost *host, SimTrouble trouble)
     if (host->is_sanlock)
         return;
     if (trouble == TROUBLE_PAUSE || trouble == TROUBLE_SUSPEND)
-        standstill(host, trouble == TROUBLE_SUSPEND);
+        standstill(host, trouble);
     else if (trouble == TROUBLE_OUTAGE)
         outage(sim, host);
 }
@@ -253,11 +264,44 @@ static void plan_trouble(Sim *sim)
     sim_at(sim, sim->now_us + pause, on_trouble, NULL, 0);
 }
 
+/* A host that uses something, most often: else nothing comes of it. */
+static SimHost *choose_to_freeze(Sim *sim)
+{
+    SimHost *host = NULL;
+    bool any = chance_hits(&sim->chance, 0.2);
+    for (unsigned i = 0; i < 2 * sim->n_hosts; i++) {
+        host = &sim->hosts[chance_between(&sim->chance, 0, sim->n_hosts)];
+        if (!host->is_sanlock && (any || (host->lockspace != NULL && host->lockspace->joined &&
+                                          lockspace_is_used(host->lockspace))))
+            return host;
+    }
+    return NULL;
+}
+
+static void plan_freeze(Sim *sim);
+
+static void on_freeze_time(Sim *sim, void *object, uint64_t serial)
+{
+    SimHost *host = sim->calm ? NULL : choose_to_freeze(sim);
+    if (host != NULL)
+        standstill(host, TROUBLE_FREEZE);
+    if (!sim->calm)
+        plan_freeze(sim);
+}
+
+static void plan_freeze(Sim *sim)
+{
+    sim_at(sim, sim->now_us + chance_between(&sim->chance, 0, sim->freeze_every_us), on_freeze_time,
+           NULL, 0);
+}
+
 void weather_start(Sim *sim)
 {
     for (unsigned i = 0; i < sim->n_hosts; i++)
         host_boot(&sim->hosts[i], chance_magnitude(&sim->chance, 1000, 10 * USEC_PER_SECOND));
     plan_trouble(sim);
+    if (sim->trouble[TROUBLE_FREEZE])
+        plan_freeze(sim);
 }
 
 /* All trouble ends: storage answers, hosts go on, or come back, and what hung ends. */
@@ -276,6 +320,8 @@ void weather_calm(Sim *sim)
             host_boot(host, chance_between(&sim->chance, SIM_AFTERLIFE_US, 10 * USEC_PER_SECOND));
         if (host->stopped_until_us != 0)
             host_resume(host);
+        if (frozen_is(host))
+            frozen_go_on(host);
         io_let_go(host);
         for (unsigned r = 0; host->lockspace != NULL && r < sim->n_resources; r++)
             grip_calm(&host->lockspace->grips[r]);

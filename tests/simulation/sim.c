@@ -28,7 +28,8 @@ static void at_of_software(SimHost *host, uint64_t at_us, SimHandler handler, vo
 
 void sim_soon(SimHost *host, uint64_t delay_us, SimHandler handler, void *object, uint64_t serial)
 {
-    at_of_software(host, host->sim->now_us + delay_us, handler, object, serial);
+    uint64_t from_us = MAX(host->sim->now_us, host->frozen_until_us);
+    at_of_software(host, from_us + delay_us, handler, object, serial);
 }
 
 void sim_at_local(SimHost *host, uint64_t local_us, SimHandler handler, void *object,

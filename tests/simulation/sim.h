@@ -11,6 +11,7 @@
  *   sim-host.c       a host: its clock, boot, standstill, reset, watchdog
  *   sim-lockspace.c  what the engine does about its host lease
  *   sim-grip.c       what the engine, and a process, do about one resource
+ *   sim-frozen.c     hosts whose clocks stand still with them, and what they may do for how long
  *   sim-check.c      what must never happen
  *
  * Two kinds of time. True time is the simulator's. Each host has a clock of its own, which starts
@@ -24,6 +25,7 @@
 #include "lease/host-lease-past.h"
 #include "lease/host-lease-renew.h"
 #include "lease/resource-acquire.h"
+#include "lease/resource-recheck.h"
 #include "lease/resource-release.h"
 #include "simulation/chance.h"
 #include "simulation/event-queue.h"
@@ -50,6 +52,7 @@ typedef enum SimTrouble {
     TROUBLE_PREEMPT,   /* threads that are kept waiting between any two steps */
     TROUBLE_PAUSE,     /* hosts that stand still while their I/O goes on */
     TROUBLE_SUSPEND,   /* hosts that stand still together with their I/O */
+    TROUBLE_FREEZE,    /* hosts that stand still together with their clock */
     TROUBLE_CRASH,     /* resets out of the blue */
     TROUBLE_OUTAGE,    /* the storage is away, for one host or for all */
     TROUBLE_LEAVE,     /* hosts that leave the lockspace, and join again */
@@ -88,7 +91,7 @@ typedef struct SimFate {
 typedef struct SimIo {
     uint64_t id; /* 0: free; a new one with each use */
     SimHost *host;
-    const SimLockspace *lockspace;
+    SimLockspace *lockspace;
     SimQueue queue;
     SimRun *run; /* who waits for it; NULL: told already, or gone */
     bool is_write;
@@ -141,6 +144,7 @@ struct SimRun {
     uint64_t starts, serial;
     SimIo *io;
     uint64_t last_write_local_us; /* when the machine last asked for a write */
+    uint64_t last_write_us;       /* the same in true time */
 };
 
 /* Engine */
@@ -167,6 +171,13 @@ typedef struct SimGrip {
     ResourceAcquire acquire;
     ResourceRelease release;
     SanlockHost sanlock;
+    /* The look at what is held, with each good renewal. */
+    SimRun recheck_run;
+    ResourceRecheck recheck;
+    uint64_t wanted_us;               /* true time */
+    uint64_t grants, rechecked_grant; /* how often; at which of them this look began */
+    uint64_t recheck_order;           /* the lowest is looked at next; 0: not since the grant */
+    bool is_blind;                    /* the last look showed nothing, or is not over yet */
 } SimGrip;
 
 typedef enum LockspaceState {
@@ -191,6 +202,7 @@ struct SimLockspace {
     } machine;
     SimRun run;
     bool joined, abandoned, gave_back, leave_wanted;
+    bool frozen; /* it failed since this host had stood still with its clock */
     /* Joined while the machine of the lockspace before it was still at work on the same sector. */
     bool has_rival;
     bool last_renewal_worked;
@@ -198,8 +210,14 @@ struct SimLockspace {
     /* Not by what the machines say: when the write of the last good renewal was asked for. */
     uint64_t witness_local_us;
     uint64_t renewal_serial, deadline_serial, leave_serial, watchdog_serial;
+    uint64_t watchdog_local_us;
     HostTable table;
     HostSlot *slots;
+    FrozenWatch watch;
+    FrozenPeer *peers;
+    uint64_t area_read_us; /* when the area read of the latest renewal was handed over; true time */
+    uint64_t last_renewal_us; /* true time, when the write of the last good renewal was asked for */
+    uint64_t rechecks;
     SimGrip grips[SIM_RESOURCES_MAX];
 };
 
@@ -219,8 +237,15 @@ struct SimHost {
     GArray *deferred;          /* events of its software, for when it goes on */
     bool suspended;
     uint64_t ambush_us; /* it will stand still for so long from one of its next I/Os on; 0: no */
-    bool ambush_suspends;
+    SimTrouble ambush_kind;
     uint64_t outage_until_us;
+    /* Its clock stands still with it. */
+    uint64_t frozen_since_us, frozen_until_us; /* 0: it does not */
+    uint64_t frozen_for_us;                    /* the sum of it in this boot, and... */
+    uint64_t last_frozen_us;                   /* ...the last time */
+    uint64_t thawed_us;                        /* true time; 0: never was in this boot */
+    unsigned renewals_since_thaw;              /* good ones that began after it */
+    uint64_t excused_until_us; /* until when there may be two users, and one of them here */
 
     GPtrArray *ios; /* pending or not ended, in the order of their calls */
     SimLockspace *lockspace;
@@ -253,11 +278,13 @@ struct Sim {
     SimDisk disk;
     SimHost hosts[SIM_HOSTS_MAX];
     unsigned n_hosts, n_resources;
+    bool anybody_froze;
+    bool clocks_unwatched; /* the leader records are all that shows who stood still */
 
     bool trouble[N_TROUBLES];
     uint64_t io_us;    /* what an I/O takes when nothing is in its way, roughly */
     uint64_t eager_us; /* how long a host waits before it wants a resource again */
-    uint64_t trouble_every_us;
+    uint64_t trouble_every_us, freeze_every_us;
     double preempt_rate;
     uint64_t preempt_us; /* the longest that a thread is kept waiting */
     double fault_rate;   /* of I/Os, for each kind of fault that this seed has */
@@ -338,11 +365,36 @@ void host_stop(SimHost *self, uint64_t duration_us, bool suspend);
 void host_resume(SimHost *self);
 void host_plan_join(SimHost *self, uint64_t delay_us);
 
+/* sim-frozen.c */
+
+/* Its clock stands still, too, as when a hypervisor stops a virtual host; what is on its way to the
+ * disk gets there. */
+void frozen_stop(SimHost *host, uint64_t duration_us);
+void frozen_go_on(SimHost *host);
+bool frozen_is(const SimHost *host);
+/* It may believe what is long untrue; see README.md for how long. */
+bool frozen_is_excused(const SimHost *host);
+void frozen_forget(SimHost *host);
+/* After each good renewal. */
+void frozen_note_renewal(SimLockspace *lockspace);
+void frozen_note_grant(const SimGrip *grip);
+/* Checks of the detection: a renewal that is about to be written, and one that was not. */
+void frozen_check_renewal(const SimHost *host, const SimIo *io);
+void frozen_check_fault(const SimLockspace *lockspace, const LeaseFault *fault);
+
+/* sim-recheck.c */
+
+void recheck_init(SimGrip *grip);
+/* After each good renewal: one of the resources that are held, or all. */
+void recheck_next(SimLockspace *lockspace, bool all);
+
 /* sim-lockspace.c */
 
 void lockspace_join(SimHost *host);
 void lockspace_leave(SimLockspace *self);
 void lockspace_check_cleared(SimLockspace *self);
+/* Another host has taken what is held here: fails, and renews no more. */
+void lockspace_fail_taken(SimLockspace *self);
 uint64_t lockspace_fail_at(const SimLockspace *self);
 bool lockspace_can_release(const SimLockspace *self);
 bool lockspace_is_used(const SimLockspace *self);
@@ -353,6 +405,8 @@ const char *lockspace_state_name(LockspaceState state);
 void grip_init(SimGrip *self, SimLockspace *lockspace, unsigned resource);
 void grip_want_later(SimGrip *self);
 void grip_fail(SimGrip *self);
+/* Its user often goes on for longer than it had meant to. */
+void grip_use_on(SimGrip *self);
 /* Whatever the user waited for comes to its end. */
 void grip_calm(SimGrip *self);
 
@@ -361,6 +415,8 @@ void grip_calm(SimGrip *self);
 G_GNUC_PRINTF(2, 3)
 void check_violated(Sim *sim, const char *format, ...);
 void check_grant(SimGrip *grip, uint64_t version, bool by_other);
+/* That nobody else uses what this one uses; of two of whom one is excused nothing is said. */
+void check_users(SimGrip *grip, const char *what);
 void check_host_id(SimLockspace *lockspace);
 void check_overwrite(SimHost *host, const SimIo *io);
 void check_write(const SimRun *run, const SimIo *io);
