@@ -227,13 +227,17 @@ static void begin_unregister(Holder *holder)
     send_call(holder->bus, message, on_unregistered, holder);
 }
 
-static void for_all_holders(void (*begin)(Holder *holder))
+static void for_all_holders(void (*begin)(Holder *holder), unsigned at_once)
 {
     unsigned n = (unsigned)options.holders;
 
-    waiting = n;
-    for (unsigned i = 0; i < n; i++)
+    waiting = 0;
+    for (unsigned i = 0; i < n; i++) {
+        while (at_once > 0 && waiting >= at_once)
+            check(sd_event_run(event, UINT64_MAX), "event loop");
+        waiting++;
         begin(&holders[i]);
+    }
     run_until_none_waits();
 }
 
@@ -275,11 +279,11 @@ static void run_holders(void)
         holders[i] = (Holder){ .index = i,
                                .bus = buses[i / CALLS_PER_CONNECTION],
                                .limit = (unsigned)(options.rounds * options.sets) };
-    for_all_holders(begin_register);
+    for_all_holders(begin_register, 0);
     set_window();
-    for_all_holders(begin_holding);
+    for_all_holders(begin_holding, (unsigned)options.at_once);
     if (g_str_equal(options.mode, "cycle")) {
-        for_all_holders(begin_unregister);
+        for_all_holders(begin_unregister, 0);
         pair_table_print(table, (unsigned)options.sets);
     } else {
         pair_table_print_held(table);

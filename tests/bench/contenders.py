@@ -2,10 +2,12 @@
 """The two that are measured: bailiffd on a private bus, and the reference implementation, each with the program that
 makes load for it. Both can do the same things under the same names."""
 
+import contextlib
 import json
 import os
 import re
 import subprocess
+import time
 
 from private_service import PrivateService
 from sanlock_daemon import SanlockDaemon
@@ -70,17 +72,38 @@ class Contender:
         finally:
             load.end()
 
-    def join(self, path, offset, count=1, host_id=1, io_timeout=10):
+    def join(self, path, offset, count=1, host_id=1, io_timeout=10, prefix=None):
         """Lockspaces NAME0, NAME1, ... at once; {"all_us", "each_us"}."""
-        return self.load("join", self.name, path, offset, count=count, host_id=host_id, io_timeout=io_timeout)
+        return self.load("join", prefix or self.name, path, offset, count=count, host_id=host_id,
+                         io_timeout=io_timeout)
 
-    def leave(self, path, offset, count=1, host_id=1):
-        return self.load("leave", self.name, path, offset, count=count, host_id=host_id)
+    def leave(self, path, offset, count=1, host_id=1, prefix=None):
+        return self.load("leave", prefix or self.name, path, offset, count=count, host_id=host_id)
+
+    def renewal_starts(self, index, since_us):
+        """Of one lockspace: when renewals began (µs of CLOCK_BOOTTIME), those that worked, and how many did not."""
+        raise NotImplementedError
+
+    def late_renewals(self, count, io_timeout, since_us):
+        """How many renewals since then failed, or began more than 1 s later than they should have."""
+        bad = 0
+        for index in range(count):
+            starts, failed = self.renewal_starts(index, since_us)
+            bad += failed + sum(b - a > (2 * io_timeout + 1) * 1e6 for a, b in zip(starts, starts[1:]))
+        return bad
 
     # What the process costs
 
     def cpu_seconds(self):
         return cpu_seconds(self.pid)
+
+    def cpu_seconds_of_threads(self):
+        """The same in nanoseconds rather than hundredths; but only of threads that are still there."""
+        total = 0
+        for thread in os.listdir(f"/proc/{self.pid}/task"):
+            with contextlib.suppress(FileNotFoundError), open(f"/proc/{self.pid}/task/{thread}/schedstat") as file:
+                total += int(file.read().split()[0])
+        return total / 1e9
 
     def bytes_read(self):
         """That it made the storage read: direct I/O on a file or device, not on FUSE."""
@@ -111,16 +134,15 @@ class Bailiff(Contender):
     def environment(self):
         return self.service.environment
 
-    def late_renewals(self, count, io_timeout, since_us):
-        """How many renewals since then failed or began more than 1 s later than they should have."""
-        bad = 0
-        for index in range(count):
-            entries = self.service.call(f"lockspaces/{self.name}{index}", "Lockspace", "GetRenewalHistory", "(u)", 0)
-            starts = [entry["started-usec"] for entry in entries if entry["started-usec"] >= since_us]
-            gaps = [b - a for a, b in zip(starts, starts[1:])]
-            bad += sum(gap > (2 * io_timeout + 1) * 1e6 for gap in gaps)
-            bad += sum(not entry["worked"] for entry in entries if entry["started-usec"] >= since_us)
-        return bad
+    def renewal_starts(self, index, since_us):
+        entries = self.service.call(f"lockspaces/{self.name}{index}", "Lockspace", "GetRenewalHistory", "(u)", 0)
+        entries = [entry for entry in entries if entry["started-usec"] >= since_us]
+        return ([entry["started-usec"] for entry in entries if entry["worked"]],
+                sum(not entry["worked"] for entry in entries))
+
+    def fail_deadline_us(self):
+        """Of its first lockspace, on CLOCK_BOOTTIME."""
+        return self.service.property(f"lockspaces/{self.name}0", "Lockspace", "FailAtUsec")
 
     def stop(self):
         self.service.stop()
@@ -136,6 +158,23 @@ class Sanlock(Contender):
     def __init__(self, host_name="bench"):
         self.daemon = SanlockDaemon(host_name)
         self.pid = self.daemon.process.pid
+
+    def renewal_starts(self, index, since_us):
+        """It keeps whole seconds."""
+        text = self.daemon.run("client", "renewal", "-s", f"{self.name}{index}").stdout
+        found = [(int(stamp) * 1000000, int(timeouts) + int(errors)) for stamp, timeouts, errors in re.findall(
+            r"timestamp=(\d+) .*next_timeouts=(\d+) next_errors=(\d+)", text)]
+        found = [entry for entry in found if entry[0] >= since_us]
+        return [stamp for stamp, _ in found], sum(failed for _, failed in found)
+
+    def fail_deadline_us(self):
+        """Of its first lockspace: it counts 8 io timeouts in whole seconds of CLOCK_MONOTONIC."""
+        text = self.daemon.run("client", "status", "-D").stdout
+        space = text[text.index(f"\ns {self.name}0:"):]
+        last = int(re.search(r"^    renewal_last_success=(\d+)", space, re.MULTILINE)[1])
+        io_timeout = int(re.search(r"^    io_timeout=(\d+)", space, re.MULTILINE)[1])
+        ahead = time.clock_gettime_ns(time.CLOCK_BOOTTIME) - time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+        return (last + 8 * io_timeout) * 1000000 + ahead // 1000
 
     def environment(self):
         return self.daemon.environment

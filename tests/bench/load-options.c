@@ -32,6 +32,7 @@ void load_options_parse(LoadOptions *options, int argc, char **argv)
         { "offset", 0, 0, G_OPTION_ARG_INT64, &options->offset, NULL, NULL },
         { "first", 0, 0, G_OPTION_ARG_INT, &options->first, NULL, NULL },
         { "holders", 0, 0, G_OPTION_ARG_INT, &options->holders, NULL, NULL },
+        { "at-once", 0, 0, G_OPTION_ARG_INT, &options->at_once, NULL, NULL },
         { "per-call", 0, 0, G_OPTION_ARG_INT, &options->per_call, NULL, NULL },
         { "sets", 0, 0, G_OPTION_ARG_INT, &options->sets, NULL, NULL },
         { "rounds", 0, 0, G_OPTION_ARG_INT, &options->rounds, NULL, NULL },

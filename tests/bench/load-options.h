@@ -22,6 +22,7 @@ typedef struct LoadOptions {
     gint64 offset; /* bytes: of r0, or of the first lockspace */
     int first;     /* index of the first resource in use */
     int holders;
+    int at_once;      /* hold: so many acquire at a time; 0: all */
     int per_call;     /* resources in one call */
     int sets;         /* sets of `per_call` resources that a holder goes through by turns */
     int rounds;       /* end after so many turns through the sets; 0: by the clock */

@@ -40,6 +40,14 @@ void pair_table_add(PairTable *self, unsigned holder, const Pair *pair)
 
     if (row->n_pairs < self->pairs_each)
         row->pairs[row->n_pairs++] = *pair;
+    pair_table_waited(self, holder, pair->held_us - pair->asked_us);
+}
+
+void pair_table_waited(PairTable *self, unsigned holder, guint64 waited_us)
+{
+    HolderRow *row = &self->rows[holder];
+
+    row->longest_wait_us = MAX(row->longest_wait_us, waited_us);
 }
 
 void pair_table_fail(PairTable *self, unsigned holder, const char *error)
@@ -110,11 +118,12 @@ static void print_failures(const PairTable *self)
 
 void pair_table_print(const PairTable *self, unsigned cold)
 {
-    guint64 pairs = 0, all_pairs = 0;
+    guint64 pairs = 0, all_pairs = 0, longest_wait_us = 0;
 
     /* A pair counts where it ends: the rate of a window does not depend on how long pairs take. */
     for (unsigned i = 0; i < self->n_holders; i++) {
         all_pairs += self->rows[i].n_pairs;
+        longest_wait_us = MAX(longest_wait_us, self->rows[i].longest_wait_us);
         for (guint32 p = 0; p < self->rows[i].n_pairs; p++) {
             guint64 ended_us = self->rows[i].pairs[p].released_us;
             pairs += ended_us >= self->begin_us && ended_us < self->end_us;
@@ -123,8 +132,9 @@ void pair_table_print(const PairTable *self, unsigned cold)
     printf("{");
     print_failures(self);
     printf(", \"pairs\": %" G_GUINT64_FORMAT ", \"all_pairs\": %" G_GUINT64_FORMAT
-           ", \"seconds\": %.6f",
-           pairs, all_pairs, (double)(self->end_us - self->begin_us) / G_USEC_PER_SEC);
+           ", \"longest_wait_us\": %" G_GUINT64_FORMAT ", \"seconds\": %.6f",
+           pairs, all_pairs, longest_wait_us,
+           (double)(self->end_us - self->begin_us) / G_USEC_PER_SEC);
     print_durations(self, cold, TRUE, "cold_acquire_us", acquire_duration);
     print_durations(self, cold, TRUE, "cold_release_us", release_duration);
     print_durations(self, cold, FALSE, "acquire_us", acquire_duration);

@@ -15,8 +15,9 @@ typedef struct Pair {
 } Pair;
 
 typedef struct HolderRow {
-    guint64 held_us;      /* mode hold: when it had its leases; 0: it has not */
-    guint64 signalled_us; /* when SIGTERM reached it; 0: never */
+    guint64 held_us;         /* mode hold: when it had its leases; 0: it has not */
+    guint64 signalled_us;    /* when SIGTERM reached it; 0: never */
+    guint64 longest_wait_us; /* of any acquire, also one that was given up */
     guint32 n_pairs;
     guint32 failed; /* calls */
     char first_error[256];
@@ -33,6 +34,7 @@ typedef struct PairTable {
 
 PairTable *pair_table_new(unsigned n_holders);
 void pair_table_add(PairTable *self, unsigned holder, const Pair *pair);
+void pair_table_waited(PairTable *self, unsigned holder, guint64 waited_us);
 void pair_table_fail(PairTable *self, unsigned holder, const char *error);
 
 /* JSON on standard output, one line: the durations of what began and ended in the window, and apart

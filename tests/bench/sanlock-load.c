@@ -3,7 +3,7 @@
  * bench-sanlock-load MODE OPTIONS (load-options.h): load on a sanlock daemon, through libsanlock.
  *
  * Each holder is a process with a connection of its own, as sanlock's clients are. It finds the
- * daemon by SANLOCK_RUN_DIR.
+ * daemon by SANLOCK_RUN_DIR. --at-once is not heeded: the daemon itself does eight at a time.
  */
 #include <errno.h>
 #include <stdint.h> /* sanlock.h needs it and does not include it */
@@ -54,6 +54,7 @@ static gboolean is_held_by_another(int answer)
 
 static gboolean acquire(int connection, unsigned holder, struct sanlk_resource **set)
 {
+    guint64 asked_us = load_now_us();
     int answer;
 
     for (;;) {
@@ -65,6 +66,8 @@ static gboolean acquire(int connection, unsigned holder, struct sanlk_resource *
     if (answer >= 0)
         return TRUE;
     /* With --wait the end of time is no failure. */
+    if (options.wait)
+        pair_table_waited(table, holder, load_now_us() - asked_us);
     if (!options.wait || !is_held_by_another(answer)) {
         g_autofree char *text = g_strdup_printf("sanlock_acquire: %d", answer);
         pair_table_fail(table, holder, text);

@@ -121,24 +121,22 @@ class DelayStore:
 class HangStore:
     """A file whose store can be made to hang (tests/support/hanging-store.sh)."""
 
-    # It ends by itself after this: what waits for the store cannot be killed.
-    HANG_LIMIT = 120
-
     def __init__(self, path):
         self.directory = path
         self.path = os.path.join(path, "mnt", "disk")
         self.areas = Areas(os.path.join(path, "disk"))
 
-    def run(self, verb, *arguments):
+    def run(self, verb, *arguments, **environment):
         return subprocess.run([str(HANGING_STORE), verb, self.directory, *arguments], check=True, text=True,
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-                              env=dict(os.environ, HANGING_STORE_LIMIT=str(self.HANG_LIMIT)))
+                              env=dict(os.environ, **environment))
 
     def serve(self):
         self.run("start", "0", str(os.getpid()))
 
-    def hang(self):
-        self.run("hang")
+    def hang(self, limit_s):
+        """It ends by itself after so long: what waits for the store cannot be killed."""
+        self.run("hang", HANGING_STORE_LIMIT=str(limit_s))
 
     def resume(self):
         self.run("resume")
