@@ -19,5 +19,6 @@ int command_register(CommandLine *line);
 int command_release(CommandLine *line);
 int command_release_orphans(CommandLine *line);
 int command_run(CommandLine *line);
+int command_send_event(CommandLine *line);
 int command_status(CommandLine *line);
 int command_unregister(CommandLine *line);

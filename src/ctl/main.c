@@ -52,6 +52,12 @@ static const Command commands[] = {
       command_release_orphans },
     { "unregister", "REGISTRATION", N_("Remove a registration that holds no leases"),
       "bailiffctl unregister 7", NULL, command_unregister },
+    { "send-event", "LOCKSPACE HOST_ID|all EVENT [DATA]",
+      N_("Send an event to a host, or to all others"), "bailiffctl send-event vg0 3 1",
+      N_("EVENT and DATA are numbers of which both sides know the meaning. It is done when the "
+         "event "
+         "is on the storage; the other hosts find it with their next renewals."),
+      command_send_event },
     { "monitor", "", N_("Show the state and then every event, until interrupted"),
       "bailiffctl monitor --json",
       N_("The second column is how long ago the lockspace's last good renewal began."),

@@ -6,6 +6,7 @@
 
 #include "bailiff-bus-generated.h"
 #include "common/bailiff-error.h"
+#include "dbus/event-methods.h"
 #include "dbus/live-properties.h"
 #include "dbus/method-call.h"
 #include "dbus/object-path.h"
@@ -138,6 +139,21 @@ static gboolean handle_wait_for_state(BailiffBusHost *object, GDBusMethodInvocat
     return method_call_start(self->service, self, invocation, wait_act, args, g_free);
 }
 
+/* Events. */
+
+static gboolean handle_send_event(BailiffBusHost *object, GDBusMethodInvocation *invocation,
+                                  guint64 event, guint64 data, GVariant *options)
+{
+    BailiffHostObject *self = BAILIFF_HOST_OBJECT(object);
+    const BailiffHostEvent to = {
+        .host_id = bailiff_host_get_host_id(self->host),
+        .generation = bailiff_host_get_generation(self->host),
+        .event = event,
+        .data = data,
+    };
+    return send_event_method(self->service, self, invocation, self->lockspace, &to, options);
+}
+
 /* Showing. */
 
 static void sync_properties(BailiffHostObject *self)
@@ -175,6 +191,7 @@ static void bailiff_host_object_finalize(GObject *object)
 static void host_iface_init(BailiffBusHostIface *iface)
 {
     iface->handle_wait_for_state = handle_wait_for_state;
+    iface->handle_send_event = handle_send_event;
 }
 
 static void bailiff_host_object_class_init(BailiffHostObjectClass *class)

@@ -6,6 +6,7 @@
 
 #include "bailiff-bus-generated.h"
 #include "common/bailiff-error.h"
+#include "dbus/event-methods.h"
 #include "dbus/host-object.h"
 #include "dbus/live-properties.h"
 #include "dbus/method-call.h"
@@ -110,6 +111,14 @@ static gboolean handle_get_renewal_history(BailiffBusLockspace *object,
     BailiffLockspaceObject *self = BAILIFF_LOCKSPACE_OBJECT(object);
     return method_call_start(self->service, self, invocation, history_act, GUINT_TO_POINTER(max),
                              NULL);
+}
+
+static gboolean handle_send_event(BailiffBusLockspace *object, GDBusMethodInvocation *invocation,
+                                  guint64 event, guint64 data, GVariant *options)
+{
+    BailiffLockspaceObject *self = BAILIFF_LOCKSPACE_OBJECT(object);
+    const BailiffHostEvent to = { .host_id = BAILIFF_ALL_HOSTS, .event = event, .data = data };
+    return send_event_method(self->service, self, invocation, self->lockspace, &to, options);
 }
 
 /* Properties. */
@@ -222,6 +231,13 @@ static void lease_lost(BailiffLockspace *lockspace, const char *reason,
     bailiff_bus_lockspace_emit_lease_lost(BAILIFF_BUS_LOCKSPACE(self), reason);
 }
 
+static void host_event(BailiffLockspace *lockspace, guint64 host_id, guint64 generation,
+                       guint64 event, guint64 data, BailiffLockspaceObject *self)
+{
+    bailiff_bus_lockspace_emit_host_event(BAILIFF_BUS_LOCKSPACE(self), host_id, generation, event,
+                                          data);
+}
+
 static void host_added(BailiffLockspace *lockspace, BailiffHost *host, BailiffLockspaceObject *self)
 {
     bailiff_host_object_show(self->service, lockspace, host);
@@ -259,6 +275,7 @@ static void watch_lockspace(BailiffLockspaceObject *self)
         { "registrations-changed", G_CALLBACK(registrations_changed) },
         { "renewal-late", G_CALLBACK(renewal_late) },
         { "lease-lost", G_CALLBACK(lease_lost) },
+        { "host-event", G_CALLBACK(host_event) },
         { "host-added", G_CALLBACK(host_added) },
         { "host-state-changed", G_CALLBACK(host_state_changed) },
         { "resource-added", G_CALLBACK(resource_added) },
@@ -283,6 +300,7 @@ static void lockspace_iface_init(BailiffBusLockspaceIface *iface)
     iface->handle_leave = handle_leave;
     iface->handle_release_orphans = handle_release_orphans;
     iface->handle_get_renewal_history = handle_get_renewal_history;
+    iface->handle_send_event = handle_send_event;
 }
 
 static void bailiff_lockspace_object_class_init(BailiffLockspaceObjectClass *class)

@@ -10,12 +10,15 @@ struct LeaseSight {
     char *lockspace_name;
     HostTable table;
     HostSlot *slots;
+    HostInbox inbox;
+    HostInboxSlot *inbox_slots;
+    GArray *events; /* HostEventIn */
     guint64 valid_until_us;
     gint closed; /* atomic */
 };
 
 LeaseSight *lease_sight_new(const char *lockspace_name, const Layout *layout, guint64 own_host_id,
-                            guint32 own_io_timeout)
+                            guint64 own_generation, guint32 own_io_timeout)
 {
     LeaseSight *self = g_new0(LeaseSight, 1);
 
@@ -25,6 +28,9 @@ LeaseSight *lease_sight_new(const char *lockspace_name, const Layout *layout, gu
     /* Zeroed pages that nobody writes cost no memory: host ids never used stay free of charge. */
     self->slots = g_new0(HostSlot, layout->max_hosts);
     host_table_init(&self->table, self->slots, layout, own_host_id, own_io_timeout);
+    self->inbox_slots = g_new0(HostInboxSlot, layout->max_hosts);
+    host_inbox_init(&self->inbox, self->inbox_slots, own_host_id, own_generation);
+    self->events = g_array_new(FALSE, FALSE, sizeof(HostEventIn));
     return self;
 }
 
@@ -41,7 +47,21 @@ void lease_sight_unref(LeaseSight *self)
     g_mutex_clear(&self->mutex);
     g_free(self->lockspace_name);
     g_free(self->slots);
+    g_free(self->inbox_slots);
+    g_array_unref(self->events);
     g_free(self);
+}
+
+static void collect_events(LeaseSight *self, const guint8 *area)
+{
+    HostEventIn some[16];
+    guint n;
+
+    do {
+        n = host_inbox_observe(&self->inbox, &self->table, area, self->lockspace_name, some,
+                               G_N_ELEMENTS(some));
+        g_array_append_vals(self->events, some, n);
+    } while (n == G_N_ELEMENTS(some));
 }
 
 void lease_sight_observe(LeaseSight *self, const guint8 *area, guint32 length,
@@ -50,7 +70,21 @@ void lease_sight_observe(LeaseSight *self, const guint8 *area, guint32 length,
     g_mutex_lock(&self->mutex);
     host_table_observe(&self->table, area, length, self->lockspace_name, read_started_us,
                        read_ended_us);
+    /* Not from an area that the table did not take: a late one shows the past. */
+    if (length == self->table.layout.align_size && self->table.last_check_us == read_started_us)
+        collect_events(self, area);
     g_mutex_unlock(&self->mutex);
+}
+
+GArray *lease_sight_take_events(LeaseSight *self)
+{
+    GArray *events;
+
+    g_mutex_lock(&self->mutex);
+    events = g_steal_pointer(&self->events);
+    self->events = g_array_new(FALSE, FALSE, sizeof(HostEventIn));
+    g_mutex_unlock(&self->mutex);
+    return events;
 }
 
 HostView lease_sight_view(LeaseSight *self, guint64 host_id)

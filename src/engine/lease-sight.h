@@ -9,12 +9,13 @@
 
 #include <glib.h>
 
+#include "lease/host-inbox.h"
 #include "lease/host-view.h"
 
 typedef struct LeaseSight LeaseSight;
 
 LeaseSight *lease_sight_new(const char *lockspace_name, const Layout *layout, guint64 own_host_id,
-                            guint32 own_io_timeout);
+                            guint64 own_generation, guint32 own_io_timeout);
 LeaseSight *lease_sight_ref(LeaseSight *self);
 void lease_sight_unref(LeaseSight *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LeaseSight, lease_sight_unref)
@@ -22,6 +23,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LeaseSight, lease_sight_unref)
 /* One whole lockspace area, as host_table_observe() takes it. */
 void lease_sight_observe(LeaseSight *self, const guint8 *area, guint32 length,
                          guint64 read_started_us, guint64 read_ended_us);
+/* HostEventIn that have arrived since the last call; free it. */
+GArray *lease_sight_take_events(LeaseSight *self);
 HostView lease_sight_view(LeaseSight *self, guint64 host_id);
 guint32 lease_sight_max_hosts(LeaseSight *self);
 

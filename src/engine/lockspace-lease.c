@@ -309,10 +309,25 @@ static gboolean on_renewal_due(gpointer user_data)
     return G_SOURCE_CONTINUE;
 }
 
+/* In the second after that of the last one at the earliest: its time stamp must be another one. */
+static guint64 next_renewal_at(BailiffLockspace *self)
+{
+    if (bailiff_lockspace_has_events_waiting(self))
+        return time_from_seconds(self->last_renewal_us / USEC_PER_SECOND + 1);
+    return time_add(self->last_renewal_us, timing_renewal_interval(self->io_timeout));
+}
+
 static void schedule_renewal(BailiffLockspace *self, guint64 when_us)
 {
     if (!self->abandoned && self->state != BAILIFF_LOCKSPACE_LOST)
         arm(&self->renewal_timer, when_us, on_renewal_due, self);
+}
+
+void bailiff_lockspace_renew_soon(BailiffLockspace *self)
+{
+    /* After one that failed the next attempt is near. */
+    if (!self->operating && self->last_renewal_worked)
+        schedule_renewal(self, next_renewal_at(self));
 }
 
 static void note_renewal(BailiffLockspace *self, const GError *error)
@@ -378,10 +393,13 @@ static void on_renewed(GObject *source, GAsyncResult *result, gpointer user_data
         return;
     note_renewal(self, error);
     bailiff_lockspace_update_hosts(self);
-    if (worked)
+    if (worked) {
         accept_renewal(self);
-    else
+        bailiff_lockspace_carried_events(self);
+    } else {
         renewal_failed(self, &fault, error);
+    }
+    bailiff_lockspace_deliver_events(self);
 
     if (self->abandoned)
         return;
@@ -392,9 +410,8 @@ static void on_renewed(GObject *source, GAsyncResult *result, gpointer user_data
         return;
     }
     if (worked || !renew_fault_is_fatal(&fault))
-        schedule_renewal(self, worked ? time_add(self->last_renewal_us,
-                                                 timing_renewal_interval(self->io_timeout))
-                                      : time_add(boottime_now(), RETRY_PAUSE_US));
+        schedule_renewal(self,
+                         worked ? next_renewal_at(self) : time_add(boottime_now(), RETRY_PAUSE_US));
     if (self->state == BAILIFF_LOCKSPACE_LEAVING)
         go_on_leaving(self);
 }
@@ -410,7 +427,8 @@ static void start_renewal(BailiffLockspace *self)
 
     if (self->operating || self->abandoned || self->state == BAILIFF_LOCKSPACE_LOST)
         return;
-    host_lease_renew_init(&self->machine.renew, &self->lease, NULL);
+    host_lease_renew_init(&self->machine.renew, &self->lease,
+                          bailiff_lockspace_compose_events(self));
     operate(self, &job, on_renewed);
 }
 
@@ -483,7 +501,8 @@ static void on_joined(GObject *source, GAsyncResult *result, gpointer user_data)
     }
     self->last_renewal_us = self->lease.last_renewal_us;
     self->last_renewal_worked = TRUE;
-    self->sight = lease_sight_new(self->name, &self->lease.layout, self->host_id, self->io_timeout);
+    self->sight = lease_sight_new(self->name, &self->lease.layout, self->host_id,
+                                  self->lease.last.owner_generation, self->io_timeout);
     bailiff_lockspace_set_joined(self, self->lease.last.owner_generation, &self->lease.layout);
     /* Where the io timeout on disk was long the lease can be past its own deadlines by now. Nobody
      * relies on it yet: the first renewal has a whole term from now on. */

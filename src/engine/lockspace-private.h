@@ -17,6 +17,9 @@
 #include "lease/host-lease-past.h"
 #include "lease/host-lease-renew.h"
 
+/* lockspace-events.c */
+typedef struct LockspaceEvents LockspaceEvents;
+
 struct _BailiffLockspace {
     GObject parent_instance;
 
@@ -65,6 +68,7 @@ struct _BailiffLockspace {
     GHashTable *hosts;     /* guint64* -> BailiffHost */
     GHashTable *resources; /* name -> BailiffResource, in every phase */
     RenewalHistory history;
+    LockspaceEvents *events; /* NULL as long as this host has nothing to say */
 
     GPtrArray *leave_tasks; /* GTask: who waits for the end of leaving */
     gboolean abandoned;     /* no further operation may be started: replaced or removed */
@@ -84,6 +88,7 @@ void bailiff_lockspace_describe(BailiffLockspace *self, LeaseErrorContext *ret);
 void bailiff_lockspace_emit_renewal_late(BailiffLockspace *self, guint64 seconds_left,
                                          const char *reason);
 void bailiff_lockspace_emit_lease_lost(BailiffLockspace *self, const char *reason);
+void bailiff_lockspace_emit_host_event(BailiffLockspace *self, const HostEventIn *event);
 
 BailiffLockspace *bailiff_lockspace_new(BailiffEngine *engine, const char *name, const char *path,
                                         guint64 offset, guint64 host_id, guint32 io_timeout);
@@ -119,3 +124,16 @@ void bailiff_lockspace_start_leave(BailiffLockspace *self);
  * write there (what is in flight stays fenced). */
 void bailiff_lockspace_abandon(BailiffLockspace *self);
 void bailiff_lockspace_stop_timers(BailiffLockspace *self);
+/* There is something to say to other hosts. */
+void bailiff_lockspace_renew_soon(BailiffLockspace *self);
+
+/* lockspace-events.c */
+/* What the renewal that starts now shall carry; NULL: nothing. */
+const HostEventOut *bailiff_lockspace_compose_events(BailiffLockspace *self);
+/* That renewal is on disk. */
+void bailiff_lockspace_carried_events(BailiffLockspace *self);
+/* Something was not carried by any renewal yet. */
+gboolean bailiff_lockspace_has_events_waiting(BailiffLockspace *self);
+void bailiff_lockspace_deliver_events(BailiffLockspace *self);
+/* Nothing more is sent; who waits for it is told. */
+void bailiff_lockspace_end_events(BailiffLockspace *self);

@@ -32,6 +32,7 @@ enum {
     SIGNAL_REGISTRATIONS_CHANGED,
     SIGNAL_RENEWAL_LATE,
     SIGNAL_LEASE_LOST,
+    SIGNAL_HOST_EVENT,
     N_SIGNALS,
 };
 
@@ -84,6 +85,7 @@ static void bailiff_lockspace_dispose(GObject *object)
     BailiffLockspace *self = BAILIFF_LOCKSPACE(object);
 
     bailiff_lockspace_stop_timers(self);
+    bailiff_lockspace_end_events(self);
     g_clear_pointer(&self->renewal_worker, lease_worker_unref);
     g_clear_pointer(&self->resource_worker, lease_worker_unref);
     g_hash_table_remove_all(self->hosts);
@@ -131,6 +133,9 @@ static void install_signals(GType type)
                      G_TYPE_UINT64, G_TYPE_STRING);
     signals[SIGNAL_LEASE_LOST] = g_signal_new("lease-lost", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
                                               NULL, G_TYPE_NONE, 1, G_TYPE_STRING);
+    signals[SIGNAL_HOST_EVENT] =
+        g_signal_new("host-event", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 4,
+                     G_TYPE_UINT64, G_TYPE_UINT64, G_TYPE_UINT64, G_TYPE_UINT64);
 }
 
 static void bailiff_lockspace_class_init(BailiffLockspaceClass *klass)
@@ -193,6 +198,8 @@ void bailiff_lockspace_set_state(BailiffLockspace *self, BailiffLockspaceState s
         g_object_notify_by_pspec(G_OBJECT(self), props[PROP_STATE]);
     }
     g_object_thaw_notify(G_OBJECT(self));
+    if (state != BAILIFF_LOCKSPACE_HELD && state != BAILIFF_LOCKSPACE_LATE)
+        bailiff_lockspace_end_events(self);
 }
 
 void bailiff_lockspace_set_joined(BailiffLockspace *self, guint64 generation, const Layout *layout)
@@ -223,6 +230,12 @@ void bailiff_lockspace_emit_renewal_late(BailiffLockspace *self, guint64 seconds
 void bailiff_lockspace_emit_lease_lost(BailiffLockspace *self, const char *reason)
 {
     g_signal_emit(self, signals[SIGNAL_LEASE_LOST], 0, reason);
+}
+
+void bailiff_lockspace_emit_host_event(BailiffLockspace *self, const HostEventIn *event)
+{
+    g_signal_emit(self, signals[SIGNAL_HOST_EVENT], 0, event->host_id, event->generation,
+                  event->event, event->data);
 }
 
 void bailiff_lockspace_update_hosts(BailiffLockspace *self)

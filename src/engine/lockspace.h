@@ -32,6 +32,7 @@ typedef enum BailiffLockspaceState {
  *   registrations-changed ()
  *   renewal-late (uint64 seconds_left, string reason)
  *   lease-lost (string reason)
+ *   host-event (uint64 host_id, uint64 generation, uint64 event, uint64 data): of the sender
  */
 #define BAILIFF_TYPE_LOCKSPACE (bailiff_lockspace_get_type())
 G_DECLARE_FINAL_TYPE(BailiffLockspace, bailiff_lockspace, BAILIFF, LOCKSPACE, GObject)
@@ -73,6 +74,25 @@ gboolean bailiff_lockspace_release_orphans_finish(BailiffLockspace *self, GAsync
 
 /* aa{sv} as Lockspace.GetRenewalHistory() documents; floating. max 0: all. */
 GVariant *bailiff_lockspace_get_renewal_history(BailiffLockspace *self, guint max);
+
+/* Every host of the lockspace but this one. */
+#define BAILIFF_ALL_HOSTS G_GUINT64_CONSTANT(0)
+
+typedef struct BailiffHostEvent {
+    guint64 host_id;    /* to whom */
+    guint64 generation; /* to which incarnation; 0: whichever it is */
+    guint64 event;      /* 0: takes the present one back; else as sender and reader have agreed */
+    guint64 data;
+    gboolean replace; /* also if others may not have read the present one yet */
+} BailiffHostEvent;
+
+/* Done when it is on disk, where its readers find it with their next renewals. Errors: Busy
+ * (another event is out, or was put in its place meanwhile), NotFound (nobody has that host id),
+ * InvalidArgument (this host), NotJoined, Lost. */
+void bailiff_lockspace_send_event_async(BailiffLockspace *self, const BailiffHostEvent *event,
+                                        GAsyncReadyCallback callback, gpointer user_data);
+gboolean bailiff_lockspace_send_event_finish(BailiffLockspace *self, GAsyncResult *result,
+                                             GError **error);
 
 /* Busy while registrations hold leases, or there are orphans, and `force` is not set. Orphans stay
  * on disk then. */

@@ -351,6 +351,8 @@ def all_methods(world, registration):
         ("Manager", "Manager", "JoinLockspace", "sstt", ("little", world.other, 2 * MIB, 1)),
         ("Manager", "Manager", "RegisterPid", "us", (0, "me")),
         (SPACE, "Lockspace", "Leave", "", ()),
+        (SPACE, "Lockspace", "SendEvent", "tt", (1, 0)),
+        (host, "Host", "SendEvent", "tt", (1, 0)),
         (host, "Host", "WaitForState", "s", ("live",)),
         (registration, "Registration", "Acquire", "a(sssta{sv})", ([lease(world.joined)],)),
         (registration, "Registration", "Release", "ao", ([],)),
@@ -402,6 +404,7 @@ OPTIONS = {
     "JoinLockspace": {"io-timeout": "u"},
     "RegisterPid": {"failure-policy": "a(sua{sv})", "descendants": "b", "start-time": "t"},
     "Leave": {"force": "b"},
+    "SendEvent": {"replace": "b"},
 }
 
 
