@@ -54,6 +54,10 @@ typedef struct MachineStep {
 
     /* STEP_READ */
     bool adopt_overdue; /* see rule 4 */
+    /* It is a resource's area, from its start: leader, request record, host sectors. Where it is
+     * known that a host's sector has no content it need not be fetched (area-plan.h); of what else
+     * is in the range nothing is promised. */
+    bool area;
 
     /* STEP_WRITE. `data` is the machine's and good until it is resumed. */
     const uint8_t *data;
@@ -81,9 +85,11 @@ typedef struct MachineInput {
     IoOutcome io;           /* after STEP_READ, STEP_WRITE */
     int io_errno;           /* positive errno with IO_FAILED */
     const uint8_t *data;    /* after STEP_READ with IO_OK: step.length bytes, good for this call */
-    HostView host;          /* after STEP_LOOK */
-    uint32_t random;        /* fresh random bits in each call */
-    bool stop;              /* somebody wants the machine to end: a wait ends early with this set */
+    /* After STEP_READ of an area: the hosts whose sectors in `data` have content; NULL: any may. */
+    const uint8_t *occupied;
+    HostView host;   /* after STEP_LOOK */
+    uint32_t random; /* fresh random bits in each call */
+    bool stop;       /* somebody wants the machine to end: a wait ends early with this set */
     /* Until when this host may act on its own host lease (the lockspace's fail deadline), as known
      * at this moment. Resource machines obey it; for host lease machines it is TIME_NEVER. */
     uint64_t valid_until_us;

@@ -63,9 +63,9 @@ static MachineStep read_ballots(ResourceAcquire *self, AcquireState state)
 {
     const ResourceLease *lease = self->lease;
     self->state = state;
-    return resource_step_read(lease, lease->resource_offset,
-                              lease->layout.sector_size *
-                                  ballot_read_sectors(&lease->layout, self->found.num_hosts));
+    return resource_step_read_area(lease,
+                                   lease->layout.sector_size *
+                                       ballot_read_sectors(&lease->layout, self->found.num_hosts));
 }
 
 /* D, F1 */
@@ -123,7 +123,8 @@ static bool ballot_stands(ResourceAcquire *self, const MachineInput *input, Ball
                           .host_id = lease->host_id,
                           .decided = self->base_version,
                           .version = self->next_version,
-                          .mbal = self->mbal };
+                          .mbal = self->mbal,
+                          .occupied = input->occupied };
     ballot_scan(scan, input->data, &terms, self->shared);
     if (scan->fault != RECORD_OK) {
         *ret = acquire_fail(self, resource_bad_record(scan->fault, scan->fault_host));

@@ -94,8 +94,7 @@ void resource_acquire_init(ResourceAcquire *self, ResourceLease *lease, bool pat
 MachineStep acquire_read_area(ResourceAcquire *self)
 {
     self->state = ACQUIRE_AREA;
-    return resource_step_read(self->lease, self->lease->resource_offset,
-                              self->lease->layout.align_size);
+    return resource_step_read_area(self->lease, self->lease->layout.align_size);
 }
 
 MachineStep acquire_read_area_afresh(ResourceAcquire *self)
@@ -306,7 +305,8 @@ static MachineStep on_area(ResourceAcquire *self, const MachineInput *input)
                           .num_hosts = leader.num_hosts,
                           .host_id = lease->host_id,
                           .decided = leader.version_of_lease,
-                          .version = leader.version_of_lease + 1 };
+                          .version = leader.version_of_lease + 1,
+                          .occupied = input->occupied };
     if (same || decided) {
         terms.decided = self->base_version;
         terms.version = self->next_version;

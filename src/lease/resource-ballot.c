@@ -25,6 +25,13 @@ const uint8_t *ballot_sector(const uint8_t *area, const Layout *layout, uint64_t
     return area + layout_host_sector(layout, 0, host_id);
 }
 
+/* The host after `host_id` that has to be looked at; 0 = none. A sector without content is one of a
+ * host that never took part: to all that is asked here it adds nothing. */
+static uint64_t next_host(const BallotTerms *terms, uint64_t host_id, uint64_t last)
+{
+    return host_set_next(terms->occupied, host_id + 1, last);
+}
+
 static bool says_shared(const uint8_t *sector)
 {
     ModeRecord mode;
@@ -68,8 +75,8 @@ static void scan_rivals(BallotScan *ret, const BallotRecord *record, const Ballo
  * decided about that version, it was this. */
 static uint64_t best_of_version(const uint8_t *area, const BallotTerms *terms, uint64_t version)
 {
-    uint64_t best_bal = 0, best_inp = 0;
-    for (uint64_t host_id = 1; host_id <= terms->num_hosts; host_id++) {
+    uint64_t best_bal = 0, best_inp = 0, host_id = 0;
+    while ((host_id = next_host(terms, host_id, terms->num_hosts)) != 0) {
         BallotRecord record;
         ballot_record_decode(&record, ballot_sector(area, terms->layout, host_id));
         if (record.lver == version && record.inp != 0 && record.bal > best_bal) {
@@ -86,9 +93,9 @@ static uint64_t best_of_version(const uint8_t *area, const BallotTerms *terms, u
  * where no proposal is left anybody who was in the ballot is suspected. */
 static uint64_t find_between(const uint8_t *area, const BallotTerms *terms)
 {
-    uint64_t top = terms->decided;
+    uint64_t top = terms->decided, host_id = 0;
     BallotRecord record;
-    for (uint64_t host_id = 1; host_id <= terms->num_hosts; host_id++) {
+    while ((host_id = next_host(terms, host_id, terms->num_hosts)) != 0) {
         ballot_record_decode(&record, ballot_sector(area, terms->layout, host_id));
         if (record.lver > top && record.lver < terms->version)
             top = record.lver;
@@ -96,7 +103,7 @@ static uint64_t find_between(const uint8_t *area, const BallotTerms *terms)
     if (top == terms->decided)
         return 0;
     uint64_t best = best_of_version(area, terms, top);
-    for (uint64_t host_id = 1; host_id <= terms->num_hosts; host_id++) {
+    while ((host_id = next_host(terms, host_id, terms->num_hosts)) != 0) {
         ballot_record_decode(&record, ballot_sector(area, terms->layout, host_id));
         if (record.lver == top && host_id != terms->host_id &&
             (record.flags & BALLOT_FLAG_RELEASED) == 0 && (best == 0 || best == host_id))
@@ -108,8 +115,9 @@ static uint64_t find_between(const uint8_t *area, const BallotTerms *terms)
 void ballot_scan(BallotScan *ret, const uint8_t *area, const BallotTerms *terms,
                  uint8_t shared[HOST_SET_SIZE])
 {
+    uint64_t host_id = 0;
     *ret = (BallotScan){ 0 };
-    for (uint64_t host_id = 1; host_id <= terms->num_hosts; host_id++) {
+    while ((host_id = next_host(terms, host_id, terms->num_hosts)) != 0) {
         const uint8_t *sector = ballot_sector(area, terms->layout, host_id);
         BallotRecord record;
         ballot_record_decode(&record, sector);
@@ -137,7 +145,8 @@ void ballot_scan(BallotScan *ret, const uint8_t *area, const BallotTerms *terms,
 void ballot_scan_outsiders(const uint8_t *area, const BallotTerms *terms,
                            uint8_t shared[HOST_SET_SIZE])
 {
-    for (uint64_t host_id = terms->num_hosts + 1; host_id <= terms->layout->max_hosts; host_id++) {
+    uint64_t host_id = terms->num_hosts;
+    while ((host_id = next_host(terms, host_id, terms->layout->max_hosts)) != 0) {
         if (says_shared(ballot_sector(area, terms->layout, host_id)))
             host_set_add(shared, host_id);
     }

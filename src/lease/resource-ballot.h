@@ -8,30 +8,19 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "lease/host-set.h"
 #include "ondisk/ballot-record.h"
 #include "ondisk/layout.h"
-
-/* Hosts, a bit each; host 1 is bit 0. */
-#define HOST_SET_SIZE (LAYOUT_MAX_HOSTS / 8 + 1)
-
-static inline void host_set_add(uint8_t set[HOST_SET_SIZE], uint64_t host_id)
-{
-    set[(host_id - 1) / 8] |= (uint8_t)(1u << ((host_id - 1) % 8));
-}
-
-static inline bool host_set_has(const uint8_t set[HOST_SET_SIZE], uint64_t host_id)
-{
-    return (set[(host_id - 1) / 8] & (1u << ((host_id - 1) % 8))) != 0;
-}
 
 /* Whose ballot it is. */
 typedef struct BallotTerms {
     const Layout *layout;
     uint64_t num_hosts; /* checked: 1..layout->max_hosts */
     uint64_t host_id;
-    uint64_t decided; /* the leader's version */
-    uint64_t version; /* the version that the ballot is for: decided + 1, or later */
-    uint64_t mbal;    /* its number; 0: none chosen yet */
+    uint64_t decided;        /* the leader's version */
+    uint64_t version;        /* the version that the ballot is for: decided + 1, or later */
+    uint64_t mbal;           /* its number; 0: none chosen yet */
+    const uint8_t *occupied; /* the hosts whose sectors have content; NULL: any may */
 } BallotTerms;
 
 typedef struct BallotScan {

@@ -34,6 +34,13 @@ MachineStep resource_step_read(const ResourceLease *lease, uint64_t offset, uint
     return step_read(TARGET_RESOURCE, offset, length, timing_io(lease->io_timeout));
 }
 
+MachineStep resource_step_read_area(const ResourceLease *lease, uint32_t length)
+{
+    MachineStep step = resource_step_read(lease, lease->resource_offset, length);
+    step.area = true;
+    return step;
+}
+
 MachineStep resource_step_write(const ResourceLease *lease, const MachineInput *input,
                                 uint64_t offset, const uint8_t *sector)
 {

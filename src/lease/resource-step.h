@@ -11,6 +11,9 @@
  * is won by what is on disk *after* our own write, and an older read knows nothing of that. */
 MachineStep resource_step_read(const ResourceLease *lease, uint64_t offset, uint32_t length);
 
+/* Reads the resource's area up to `length`: leader, request record, host sectors. */
+MachineStep resource_step_read_area(const ResourceLease *lease, uint32_t length);
+
 /* Writes one sector of the resource. The fence is the whole area: none of our writes into a
  * resource may overtake another, whichever sector they go to. */
 MachineStep resource_step_write(const ResourceLease *lease, const MachineInput *input,
