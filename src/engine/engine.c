@@ -13,6 +13,7 @@
 #include "base/fixed-name.h"
 #include "common/bailiff-error.h"
 #include "engine/area-job.h"
+#include "engine/area-reader.h"
 #include "engine/host-name.h"
 #include "engine/lockspace-private.h"
 #include "engine/name-error.h"
@@ -280,6 +281,7 @@ void bailiff_engine_unclaim(BailiffEngine *self, guint64 claim)
     for (guint i = 0; i < self->claims->len; i++)
         if (g_array_index(self->claims, Claim, i).id == claim) {
             g_array_remove_index_fast(self->claims, i);
+            area_reader_forget_all();
             return;
         }
 }

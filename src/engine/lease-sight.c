@@ -13,6 +13,8 @@ struct LeaseSight {
     HostInbox inbox;
     HostInboxSlot *inbox_slots;
     GArray *events; /* HostEventIn */
+    HostsEver ever;
+    AreaReader *area_reader;
     guint64 valid_until_us;
     gint closed; /* atomic */
 };
@@ -31,6 +33,7 @@ LeaseSight *lease_sight_new(const char *lockspace_name, const Layout *layout, gu
     self->inbox_slots = g_new0(HostInboxSlot, layout->max_hosts);
     host_inbox_init(&self->inbox, self->inbox_slots, own_host_id, own_generation);
     self->events = g_array_new(FALSE, FALSE, sizeof(HostEventIn));
+    self->area_reader = area_reader_new(layout, own_host_id);
     return self;
 }
 
@@ -49,6 +52,7 @@ void lease_sight_unref(LeaseSight *self)
     g_free(self->slots);
     g_free(self->inbox_slots);
     g_array_unref(self->events);
+    area_reader_free(self->area_reader);
     g_free(self);
 }
 
@@ -73,6 +77,8 @@ void lease_sight_observe(LeaseSight *self, const guint8 *area, guint32 length,
     /* Not from an area that the table did not take: a late one shows the past. */
     if (length == self->table.layout.align_size && self->table.last_check_us == read_started_us)
         collect_events(self, area);
+    hosts_ever_observe(&self->ever, area, length, &self->table.layout, self->lockspace_name,
+                       read_started_us);
     g_mutex_unlock(&self->mutex);
 }
 
@@ -95,6 +101,18 @@ HostView lease_sight_view(LeaseSight *self, guint64 host_id)
     view = host_table_view(&self->table, host_id);
     g_mutex_unlock(&self->mutex);
     return view;
+}
+
+void lease_sight_hosts_ever(LeaseSight *self, HostsEver *ret)
+{
+    g_mutex_lock(&self->mutex);
+    *ret = self->ever;
+    g_mutex_unlock(&self->mutex);
+}
+
+AreaReader *lease_sight_get_area_reader(LeaseSight *self)
+{
+    return self->area_reader;
 }
 
 guint32 lease_sight_max_hosts(LeaseSight *self)

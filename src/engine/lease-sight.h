@@ -10,9 +10,8 @@
 #include <glib.h>
 
 #include "lease/host-inbox.h"
+#include "engine/area-reader.h"
 #include "lease/host-view.h"
-
-typedef struct LeaseSight LeaseSight;
 
 LeaseSight *lease_sight_new(const char *lockspace_name, const Layout *layout, guint64 own_host_id,
                             guint64 own_generation, guint32 own_io_timeout);
@@ -20,13 +19,17 @@ LeaseSight *lease_sight_ref(LeaseSight *self);
 void lease_sight_unref(LeaseSight *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LeaseSight, lease_sight_unref)
 
-/* One whole lockspace area, as host_table_observe() takes it. */
+/* One whole lockspace area, as host_table_observe() and hosts_ever_observe() take it. */
 void lease_sight_observe(LeaseSight *self, const guint8 *area, guint32 length,
                          guint64 read_started_us, guint64 read_ended_us);
 /* HostEventIn that have arrived since the last call; free it. */
 GArray *lease_sight_take_events(LeaseSight *self);
 HostView lease_sight_view(LeaseSight *self, guint64 host_id);
+void lease_sight_hosts_ever(LeaseSight *self, HostsEver *ret);
 guint32 lease_sight_max_hosts(LeaseSight *self);
+
+/* What is known of resources; for the resource worker's thread. Lives as long as the sight. */
+AreaReader *lease_sight_get_area_reader(LeaseSight *self);
 
 /* The fail deadline of the latest good renewal; 0 once the lease is lost: nothing may be acquired
  * any more. */

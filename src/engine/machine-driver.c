@@ -117,6 +117,30 @@ static BlockDevice *step_device(const MachineRun *run)
                                                : run->job.lockspace_device;
 }
 
+static void on_area(const AioResult *result, const guint8 *occupied, gpointer user_data)
+{
+    MachineRun *run = user_data;
+
+    run->input.occupied = occupied;
+    on_io(result, run);
+}
+
+static void start_area_read(MachineRun *run)
+{
+    const AreaRead read = {
+        .worker = run->worker,
+        .sight = run->job.sight,
+        .device = step_device(run),
+        .offset = run->step.offset,
+        .length = run->step.length,
+        .timeout_us = run->step.timeout_us,
+        .lockspace_device = run->job.lockspace_device,
+        .lockspace_offset = run->job.observe_offset,
+    };
+
+    area_reader_read(lease_sight_get_area_reader(run->job.sight), &read, on_area, run);
+}
+
 static void start_read(MachineRun *run)
 {
     AioRead read = {
@@ -171,12 +195,16 @@ static void run_on(MachineRun *run)
             run->job.bounded ? lease_sight_get_valid_until(run->job.sight) : TIME_NEVER;
         run->step = run->job.resume(run->job.machine, &run->input);
         run->input.data = NULL;
+        run->input.occupied = NULL;
         if (run->job.stepped != NULL)
             run->job.stepped(run->job.machine, run->job.stepped_data);
 
         switch (run->step.kind) {
         case STEP_READ:
-            start_read(run);
+            if (run->step.area && run->job.observe_length > 0)
+                start_area_read(run);
+            else
+                start_read(run);
             return;
         case STEP_WRITE:
             start_write(run);

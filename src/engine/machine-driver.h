@@ -19,7 +19,8 @@ typedef struct MachineJob {
     BlockDevice *lockspace_device;
     BlockDevice *resource_device; /* NULL for host lease machines */
     LeaseSight *sight;            /* NULL before the join */
-    /* Read of this range = a lockspace area for lease_sight_observe(). Length 0: none. */
+    /* The lockspace's area: a read of it is one for lease_sight_observe(). Length 0: not known.
+     * Machines that read areas of resources need it, and the sight. */
     guint64 observe_offset;
     guint32 observe_length;
     /* Obey the lockspace's fail deadline (resource machines). */

@@ -166,6 +166,8 @@ static void operate(BailiffResource *self, MachineResume resume, GCancellable *c
         .resource_device = self->device,
         .sight = self->lockspace->sight,
         .permit = self->lockspace->resource_permit,
+        .observe_offset = self->lockspace->offset,
+        .observe_length = self->lockspace->layout.align_size,
         .bounded = TRUE,
         .acquiring = self->phase == RESOURCE_ACQUIRING,
     };
