@@ -322,8 +322,8 @@ static void on_want(Sim *sim, void *object, uint64_t serial)
 void grip_want_later(SimGrip *self)
 {
     Sim *sim = self->lockspace->host->sim;
-    sim_soon(self->lockspace->host, chance_magnitude(&sim->chance, 1000, sim->eager_us), on_want,
-             self, ++self->serial);
+    uint64_t delay_us = chance_magnitude(&sim->chance, 1000, sim->eager_us);
+    sim_soon(self->lockspace->host, area_want_delay(sim, delay_us), on_want, self, ++self->serial);
 }
 
 void grip_init(SimGrip *self, SimLockspace *lockspace, unsigned resource)

@@ -33,7 +33,10 @@ static void take_step(SimRun *self)
     self->input.random = (uint32_t)chance_bits(&host->sim->chance);
     self->input.valid_until_us = self->bounded ? self->lockspace->valid_until_local_us : TIME_NEVER;
     self->step = self->resume(self->machine, &self->input);
+    if (self->input.data != NULL)
+        area_wipe(self);
     self->input.data = NULL;
+    self->input.occupied = NULL;
 }
 
 /* Resumes the machine until it has to wait for something. */
@@ -49,6 +52,7 @@ static void run_on(SimRun *self)
             io_ask(self);
             return;
         case STEP_READ:
+            area_plan(self);
             io_ask(self);
             return;
         case STEP_WAIT:
@@ -119,6 +123,8 @@ static void observe(SimRun *self, const SimIo *io)
         return;
     host_table_observe(&lockspace->table, io->image, io->length, SIM_LOCKSPACE,
                        io->started_local_us, host_local(self->host));
+    hosts_ever_observe(&lockspace->ever, io->image, io->length, &lockspace->table.layout,
+                       SIM_LOCKSPACE, io->started_local_us);
 }
 
 void run_io_ended(SimRun *self, const SimIo *io, IoOutcome outcome)
@@ -138,8 +144,12 @@ void run_io_ended(SimRun *self, const SimIo *io, IoOutcome outcome)
                                           : "failed");
     if (outcome == IO_OK && !io->is_write) {
         uint64_t area_offset = io->offset - io->offset % self->host->sim->disk.layout.align_size;
-        self->input.data = io->image + (io->offset - area_offset);
+        self->input.data = area_take(self, io, io->image + (io->offset - area_offset));
         observe(self, io);
+        if (self->input.data == NULL) {
+            io_ask(self);
+            return;
+        }
     }
     run_on(self);
 }

@@ -298,7 +298,9 @@ static void plan_freeze(Sim *sim)
 void weather_start(Sim *sim)
 {
     for (unsigned i = 0; i < sim->n_hosts; i++)
-        host_boot(&sim->hosts[i], chance_magnitude(&sim->chance, 1000, 10 * USEC_PER_SECOND));
+        host_boot(&sim->hosts[i],
+                  area_boot_delay(sim, &sim->hosts[i],
+                                  chance_magnitude(&sim->chance, 1000, 10 * USEC_PER_SECOND)));
     plan_trouble(sim);
     if (sim->trouble[TROUBLE_FREEZE])
         plan_freeze(sim);

@@ -74,7 +74,9 @@ bool sim_run_seed(Sim *self, uint64_t seed, const SimOptions *options)
                    .told = g_ptr_array_new_with_free_func(g_free) };
     event_queue_init(&self->events);
     weather_init(self);
+    area_init(self);
     disk_init(self);
+    area_prepare(self);
     weather_start(self);
     run_until(self, SIM_START_US + options->seconds * USEC_PER_SECOND);
     if (self->violation != NULL || self->corrupted || options->safety_only)
@@ -88,6 +90,7 @@ bool sim_run_seed(Sim *self, uint64_t seed, const SimOptions *options)
 void sim_clear(Sim *self)
 {
     disk_clear(self);
+    area_clear(self);
     for (unsigned i = 0; i < self->n_hosts; i++)
         host_clear(&self->hosts[i]);
     event_queue_clear(&self->events);

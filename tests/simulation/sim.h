@@ -8,6 +8,7 @@
  *   sim-weather.c    chance: how I/Os end, what befalls hosts
  *   sim-io.c         the disk and the hosts' I/O queues: deadlines, fences, start_by, late landings
  *   sim-run.c        drives one machine, as the engine's machine-driver does
+ *   sim-area.c       reads only what of an area has to be read
  *   sim-host.c       a host: its clock, boot, standstill, reset, watchdog
  *   sim-lockspace.c  what the engine does about its host lease
  *   sim-grip.c       what the engine, and a process, do about one resource
@@ -20,6 +21,7 @@
  */
 #pragma once
 
+#include "lease/area-plan.h"
 #include "lease/host-lease-join.h"
 #include "lease/host-lease-leave.h"
 #include "lease/host-lease-past.h"
@@ -143,6 +145,8 @@ struct SimRun {
     bool active, waiting;
     uint64_t starts, serial;
     SimIo *io;
+    AreaPlan plan; /* of the read that is out */
+    uint8_t occupied[HOST_SET_SIZE];
     uint64_t last_write_local_us; /* when the machine last asked for a write */
     uint64_t last_write_us;       /* the same in true time */
 };
@@ -218,6 +222,8 @@ struct SimLockspace {
     uint64_t area_read_us; /* when the area read of the latest renewal was handed over; true time */
     uint64_t last_renewal_us; /* true time, when the write of the last good renewal was asked for */
     uint64_t rechecks;
+    HostsEver ever;
+    AreaMemory memories[SIM_RESOURCES_MAX];
     SimGrip grips[SIM_RESOURCES_MAX];
 };
 
@@ -228,6 +234,7 @@ struct SimHost {
     uint64_t host_id;
     uint32_t io_timeout;
     bool is_sanlock;
+    bool reads_whole; /* whole areas always, as a host of sanlock's does */
 
     bool up;
     unsigned boot;
@@ -266,7 +273,7 @@ typedef struct SimOptions {
 
 typedef struct SimCounts {
     uint64_t events, ios, grants, takeovers, adopted, joins, resets, watchdog_resets, failures,
-        late_landings, too_late;
+        late_landings, too_late, sparse_reads;
 } SimCounts;
 
 struct Sim {
@@ -282,8 +289,13 @@ struct Sim {
     bool clocks_unwatched; /* the leader records are all that shows who stood still */
 
     bool trouble[N_TROUBLES];
-    uint64_t io_us;    /* what an I/O takes when nothing is in its way, roughly */
-    uint64_t eager_us; /* how long a host waits before it wants a resource again */
+    Chance area_chance; /* sim-area.c */
+    bool late_hosts;    /* some join for the first time late */
+    bool leftovers;     /* a lockspace of the past has left ballots in the resources */
+    bool rush;          /* all want their resources at the same moments */
+    uint8_t *blank;     /* an area of zeroes */
+    uint64_t io_us;     /* what an I/O takes when nothing is in its way, roughly */
+    uint64_t eager_us;  /* how long a host waits before it wants a resource again */
     uint64_t trouble_every_us, freeze_every_us;
     double preempt_rate;
     uint64_t preempt_us; /* the longest that a thread is kept waiting */
@@ -352,6 +364,20 @@ bool io_write_in_flight(const SimHost *host, uint64_t offset, uint64_t length);
 void run_start(SimRun *self, void *machine, MachineResume resume);
 void run_stop(SimRun *self);
 void run_io_ended(SimRun *self, const SimIo *io, IoOutcome outcome);
+
+/* sim-area.c */
+
+void area_init(Sim *sim);
+void area_prepare(Sim *sim);
+void area_clear(Sim *sim);
+uint64_t area_boot_delay(Sim *sim, const SimHost *host, uint64_t usual_us);
+uint64_t area_want_delay(Sim *sim, uint64_t usual_us);
+/* A read is about to be asked for. */
+void area_plan(SimRun *run);
+/* It has ended well with `data`: what the machine is told; NULL: it has to be asked for again. */
+const uint8_t *area_take(SimRun *run, const SimIo *io, const uint8_t *data);
+/* The machine has been told. */
+void area_wipe(SimRun *run);
 
 /* sim-host.c */
 

@@ -52,20 +52,21 @@ static void add_counts(SimCounts *sum, const SimCounts *one)
     sum->failures += one->failures;
     sum->late_landings += one->late_landings;
     sum->too_late += one->too_late;
+    sum->sparse_reads += one->sparse_reads;
 }
 
 /* One line that scripts add up, too: NAME VALUE pairs. */
 static void print_totals(uint64_t seeds, const SimCounts *sum, double elapsed)
 {
     printf("seeds %llu events %llu ios %llu grants %llu other-host %llu by-other %llu joins %llu "
-           "resets %llu watchdog %llu failures %llu late-landings %llu too-late %llu "
+           "resets %llu watchdog %llu failures %llu late-landings %llu too-late %llu sparse %llu "
            "seconds %.1f\n",
            (unsigned long long)seeds, (unsigned long long)sum->events, (unsigned long long)sum->ios,
            (unsigned long long)sum->grants, (unsigned long long)sum->takeovers,
            (unsigned long long)sum->adopted, (unsigned long long)sum->joins,
            (unsigned long long)sum->resets, (unsigned long long)sum->watchdog_resets,
            (unsigned long long)sum->failures, (unsigned long long)sum->late_landings,
-           (unsigned long long)sum->too_late, elapsed);
+           (unsigned long long)sum->too_late, (unsigned long long)sum->sparse_reads, elapsed);
 }
 
 static void print_world(const Sim *sim)
@@ -81,11 +82,14 @@ static void print_world(const Sim *sim)
         if (sim->trouble[i])
             printf(" %s", names[i]);
     }
+    printf("%s%s", sim->late_hosts ? " late-hosts" : "", sim->leftovers ? " leftovers" : "");
     printf("\n");
     for (unsigned i = 0; i < sim->n_hosts; i++)
         printf("  %s: host id %u, io timeout %u s%s\n", sim->hosts[i].name,
                (unsigned)sim->hosts[i].host_id, sim->hosts[i].io_timeout,
-               sim->hosts[i].is_sanlock ? ", plays sanlock" : "");
+               sim->hosts[i].is_sanlock    ? ", plays sanlock"
+               : sim->hosts[i].reads_whole ? ", reads whole areas"
+                                           : "");
 }
 
 static bool replay(uint64_t seed, SimOptions options)
