@@ -102,7 +102,7 @@ static void on_boot(Sim *sim, void *object, uint64_t serial)
     self->ambush_us = 0;
     frozen_forget(self);
     self->lockspace = NULL;
-    self->past = (HostLeasePast){ 0 };
+    self->past = (HostLeasePast){ .doubt_from_us = self->reset_in_doubt };
     sim_tell(sim, self, "is up, host id %u, io timeout %u s", (unsigned)self->host_id,
              self->io_timeout);
     host_plan_join(self, chance_magnitude(&sim->chance, 1000, 5 * USEC_PER_SECOND));
@@ -128,6 +128,21 @@ static uint64_t afterlife_end(const SimHost *self)
         until = MIN(until, free_at);
     }
     return MAX(until, self->sim->now_us);
+}
+
+/* A host that is reset while it does not know what became of its last host lease write forgets that
+ * (host-lease-past.h): if two machines have one host id that can make two users, which is known.
+ * Here whoever configures two machines so makes such a host wait. */
+static bool is_in_doubt(const SimHost *self)
+{
+    bool in_doubt = self->past.doubt_from_us == 1;
+    for (unsigned i = 0; i < self->lockspaces->len; i++)
+        in_doubt |= ((const SimLockspace *)self->lockspaces->pdata[i])->lease.write_uncertain;
+    for (unsigned i = 0; i < self->ios->len; i++) {
+        const SimIo *io = self->ios->pdata[i];
+        in_doubt |= io->is_write && io->queue == QUEUE_RENEWAL && io->submitted && !io->landed;
+    }
+    return in_doubt && self->sim->trouble[TROUBLE_STRANGERS];
 }
 
 static void lockspace_die(SimLockspace *lockspace)
@@ -156,6 +171,7 @@ void host_reset(SimHost *self, const char *why)
         return;
     sim->counts.resets++;
     sim_tell(sim, self, "is reset: %s", why);
+    self->reset_in_doubt = is_in_doubt(self);
     io_reset(self, afterlife_end(self));
     for (unsigned i = 0; i < self->lockspaces->len; i++)
         lockspace_die(self->lockspaces->pdata[i]);

@@ -258,6 +258,7 @@ struct SimHost {
     SimLockspace *lockspace;
     GPtrArray *lockspaces;
     HostLeasePast past; /* memory: gone with a reset */
+    bool reset_in_doubt;
     uint64_t boot_serial, join_serial;
 };
 
