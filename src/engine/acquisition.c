@@ -14,7 +14,8 @@
 
 #define WISHES_MAX 64u
 /* Between two tries for a lease that a live host holds: a few seconds' worth of patience, with
- * chance in it, so that hosts which wait for the same lease do not try in step. */
+ * chance in it, so that hosts which wait for the same lease do not try in step. TURN_CHANCE_US
+ * depends on the sum. */
 #define WAIT_PAUSE_MIN_US (USEC_PER_SECOND / 2)
 #define WAIT_PAUSE_SPREAD_US USEC_PER_SECOND
 
@@ -33,7 +34,9 @@ typedef struct AcquisitionItem {
     guint position;            /* in the caller's order */
     BailiffResource *resource; /* once it is in the lockspace's table for us */
     gboolean granted;
+    gboolean waiting; /* for the timer, or to be told that it is its turn */
     GSource *timer;
+    TurnWaiter turn;
 } AcquisitionItem;
 
 struct Acquisition {
@@ -54,6 +57,16 @@ struct Acquisition {
 static void start_items(Acquisition *call);
 static void try_item(AcquisitionItem *item);
 
+static gboolean is_here(const AcquisitionItem *item)
+{
+    return bailiff_lockspace_find_resource(item->lockspace, item->resource_name) != NULL;
+}
+
+static void leave_queue(AcquisitionItem *item)
+{
+    turn_leave(item->lockspace->turns, &item->turn, is_here(item), boottime_now());
+}
+
 static void acquisition_free(Acquisition *call)
 {
     GCancellable *of_caller = g_task_get_cancellable(call->task);
@@ -65,6 +78,7 @@ static void acquisition_free(Acquisition *call)
     for (gsize i = 0; i < call->n_items; i++) {
         AcquisitionItem *item = &call->items[i];
 
+        leave_queue(item);
         if (item->timer != NULL) {
             g_source_destroy(item->timer);
             g_source_unref(item->timer);
@@ -187,13 +201,19 @@ static void go_on(Acquisition *call)
 
 /* --- one lease ------------------------------------------------------------------------------- */
 
-/* A pause has nothing to wait for any more once the call is stopped. */
+/* What waits tries at `when_us`; also to find that it has nothing to wait for any more. */
+static void go_item(gpointer user_data, guint64 when_us)
+{
+    AcquisitionItem *item = user_data;
+
+    if (item->waiting)
+        boottime_source_set(item->timer, when_us);
+}
+
 static void end_pauses(Acquisition *call)
 {
     for (gsize i = 0; i < call->n_items; i++)
-        if (call->items[i].timer != NULL && call->items[i].resource == NULL &&
-            !call->items[i].granted)
-            boottime_source_set(call->items[i].timer, boottime_now());
+        go_item(&call->items[i], boottime_now());
 }
 
 static void item_failed(AcquisitionItem *item, GError *error)
@@ -205,10 +225,17 @@ static void item_failed(AcquisitionItem *item, GError *error)
     else
         g_error_free(error);
     call->running--;
+    leave_queue(item);
     /* The others stop at their next chance: nobody needs what they would still get. */
     g_cancellable_cancel(call->cancellable);
     end_pauses(call);
     go_on(call);
+}
+
+/* A version that is not the demanded one does not become it. */
+static gboolean can_wait(const AcquisitionItem *item)
+{
+    return item->wait && item->required_version == 0 && !item->adopt;
 }
 
 static gboolean is_worth_waiting(const GError *error)
@@ -222,15 +249,20 @@ static gboolean on_pause_over(gpointer user_data)
     AcquisitionItem *item = user_data;
 
     boottime_source_set(item->timer, TIME_NEVER);
+    item->waiting = FALSE;
     try_item(item);
     return G_SOURCE_CONTINUE;
 }
 
-static void pause_item(AcquisitionItem *item)
+/* Only the first asks again, and only when it is another host that is in the way, or late storage:
+ * all others are told when it is their turn. */
+static void wait_for_turn(AcquisitionItem *item)
 {
-    guint64 when_us =
-        time_add(boottime_now(), WAIT_PAUSE_MIN_US + g_random_int() % WAIT_PAUSE_SPREAD_US);
+    guint64 when_us = TIME_NEVER, now_us = boottime_now();
 
+    if (turn_is_first(&item->turn) && !is_here(item))
+        when_us = time_add(now_us, WAIT_PAUSE_MIN_US + g_random_int() % WAIT_PAUSE_SPREAD_US);
+    item->waiting = TRUE;
     if (item->timer == NULL) {
         item->timer = boottime_source_new(when_us);
         g_source_set_callback(item->timer, on_pause_over, item, NULL);
@@ -243,10 +275,10 @@ static void pause_item(AcquisitionItem *item)
 static void item_not_now(AcquisitionItem *item, GError *error)
 {
     g_clear_object(&item->resource);
-    if (item->wait && item->required_version == 0 && item->call->error == NULL &&
+    if (can_wait(item) && item->call->error == NULL &&
         is_worth_waiting(error) && !g_cancellable_is_cancelled(item->call->cancellable)) {
         g_error_free(error);
-        pause_item(item);
+        wait_for_turn(item);
         return;
     }
     item_failed(item, error);
@@ -263,7 +295,20 @@ static void on_acquired(GObject *source, GAsyncResult *result, gpointer user_dat
     }
     item->granted = TRUE;
     item->call->running--;
+    leave_queue(item);
     go_on(item->call);
+}
+
+/* Nobody overtakes those who have waited on this host. */
+static gboolean check_its_turn(AcquisitionItem *item, GError **error)
+{
+    if (turn_is_first(&item->turn) || !turn_is_awaited(item->lockspace->turns, item->resource_name))
+        return TRUE;
+    bailiff_set_error(error, BAILIFF_ERROR_BUSY,
+                      "Try again, or call with the option wait, which gets its turn.",
+                      "Resource %s of lockspace %s is waited for on this host already.",
+                      item->resource_name, bailiff_lockspace_get_name(item->lockspace));
+    return FALSE;
 }
 
 /* One lease machine for each resource on this host, whoever it is for. */
@@ -273,7 +318,7 @@ static gboolean check_not_here(AcquisitionItem *item, GError **error)
     BailiffRegistration *registration;
 
     if (here == NULL)
-        return TRUE;
+        return check_its_turn(item, error);
     registration = bailiff_resource_get_registration(here);
     if (bailiff_resource_is_orphan(here))
         bailiff_set_error(error, BAILIFF_ERROR_HELD,
@@ -330,6 +375,9 @@ static void try_item(AcquisitionItem *item)
         adopt_item(item);
         return;
     }
+    /* In its place before the first try, which may take long: who comes meanwhile is behind it. */
+    if (can_wait(item))
+        turn_enter(item->lockspace->turns, item->resource_name, &item->turn, boottime_now());
     if (!bailiff_lockspace_check_usable(item->lockspace, &error) || !check_not_here(item, &error)) {
         item_not_now(item, error);
         return;
@@ -427,6 +475,7 @@ static void copy_wish(AcquisitionItem *item, Acquisition *call, BailiffEngine *e
         .persistent = wish->persistent,
         .adopt = wish->adopt,
         .position = position,
+        .turn = { .go = go_item, .user_data = item },
     };
 }
 

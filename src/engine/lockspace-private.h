@@ -12,6 +12,7 @@
 #include "engine/lease-worker.h"
 #include "engine/lockspace.h"
 #include "engine/renewal-history.h"
+#include "engine/turn-queue.h"
 #include "lease/host-lease-join.h"
 #include "lease/host-lease-leave.h"
 #include "lease/host-lease-past.h"
@@ -67,6 +68,7 @@ struct _BailiffLockspace {
 
     GHashTable *hosts;     /* guint64* -> BailiffHost */
     GHashTable *resources; /* name -> BailiffResource, in every phase */
+    TurnQueues *turns;     /* who waits here for a resource */
     RenewalHistory history;
     LockspaceEvents *events; /* NULL as long as this host has nothing to say */
 

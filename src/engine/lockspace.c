@@ -108,6 +108,7 @@ static void bailiff_lockspace_finalize(GObject *object)
     write_permit_unref(self->resource_permit);
     g_hash_table_unref(self->hosts);
     g_hash_table_unref(self->resources);
+    turn_queues_free(self->turns);
     g_ptr_array_unref(self->leave_tasks);
     renewal_history_clear(&self->history);
     G_OBJECT_CLASS(bailiff_lockspace_parent_class)->finalize(object);
@@ -168,6 +169,7 @@ static void bailiff_lockspace_init(BailiffLockspace *self)
     self->leave_tasks = g_ptr_array_new_with_free_func(g_object_unref);
     self->permit = write_permit_new();
     self->resource_permit = write_permit_new();
+    self->turns = turn_queues_new();
 }
 
 BailiffLockspace *bailiff_lockspace_new(BailiffEngine *engine, const char *name, const char *path,
@@ -200,6 +202,9 @@ void bailiff_lockspace_set_state(BailiffLockspace *self, BailiffLockspaceState s
     g_object_thaw_notify(G_OBJECT(self));
     if (state != BAILIFF_LOCKSPACE_HELD && state != BAILIFF_LOCKSPACE_LATE)
         bailiff_lockspace_end_events(self);
+    if (state == BAILIFF_LOCKSPACE_FAILING || state == BAILIFF_LOCKSPACE_LEAVING ||
+        state == BAILIFF_LOCKSPACE_LOST)
+        turn_wake_all(self->turns, boottime_now());
 }
 
 void bailiff_lockspace_set_joined(BailiffLockspace *self, guint64 generation, const Layout *layout)
@@ -297,13 +302,32 @@ void bailiff_lockspace_registrations_changed(BailiffLockspace *self)
     g_signal_emit(self, signals[SIGNAL_REGISTRATIONS_CHANGED], 0);
 }
 
+static gboolean has_company(BailiffLockspace *self)
+{
+    GHashTableIter iter;
+    gpointer host;
+
+    g_hash_table_iter_init(&iter, self->hosts);
+    while (g_hash_table_iter_next(&iter, NULL, &host)) {
+        HostState state = bailiff_host_get_state(host);
+
+        if (bailiff_host_get_host_id(host) != self->host_id && state != HOST_FREE &&
+            state != HOST_DEAD)
+            return TRUE;
+    }
+    return FALSE;
+}
+
 void bailiff_lockspace_resource_gone(BailiffLockspace *self, BailiffResource *resource)
 {
     g_autoptr(BailiffResource) hold = g_object_ref(resource);
+    gboolean was_held = bailiff_resource_get_version(resource) != 0;
 
     g_hash_table_remove(self->resources, bailiff_resource_get_name(resource));
     g_signal_emit(self, signals[SIGNAL_RESOURCE_REMOVED], 0, resource);
     bailiff_lockspace_registrations_changed(self);
+    turn_resource_gone(self->turns, bailiff_resource_get_name(resource), was_held,
+                       has_company(self), boottime_now());
     bailiff_lockspace_check_cleared(self);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The engine on a real file, without D-Bus: an engine, a file of 8 MiB for a lockspace and its
+ * The engine on a real file, without D-Bus: an engine, a file of 16 MiB for a lockspace and its
  * resources, children to register. Everything is waited for by its event; a minute without it is a
  * failure. Include it once, in the file with main().
  */
@@ -25,7 +25,7 @@
 #include "ondisk/leader-record.h"
 
 #define PATIENCE_SECONDS 60
-#define FILE_SIZE (8 * 1024 * 1024)
+#define FILE_SIZE (16 * 1024 * 1024)
 #define SPACE "space"
 
 typedef struct Fixture {
