@@ -139,6 +139,8 @@ static void on_init(void *unused, struct fuse_conn_info *connection)
     connection->max_background = MAX_BACKGROUND;
     connection->congestion_threshold = MAX_BACKGROUND;
     connection->max_write = IO_MAX;
+    /* A device has no attributes: without this each read after a write asks for them first. */
+    connection->want &= ~(unsigned)FUSE_CAP_AUTO_INVAL_DATA;
 }
 
 static void on_getattr(fuse_req_t request, fuse_ino_t inode, struct fuse_file_info *file)

@@ -55,6 +55,7 @@ class Row:
         self.values[side].append(value)
 
     def note(self, text):
+        text = " ".join(text.split())
         if text not in self.notes:
             self.notes.append(text)
 

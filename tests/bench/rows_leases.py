@@ -96,7 +96,7 @@ class LeaseBench:
     def note_failures(self, metric, daemon, result):
         if result["failed"]:
             self.bench.results.note(f"acquire/{self.store_name}/{metric}",
-                                    f"{daemon.name}: calls failed: {result['first_error']}")
+                                    f"{daemon.name}: {result['failed']} calls failed, the first: {result['first_error']}")
 
     def cycle(self, daemon, holders):
         cpu = daemon.cpu_seconds()

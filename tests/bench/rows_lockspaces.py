@@ -69,7 +69,7 @@ def groups(bench):
             path = os.path.join(bench.directory, f"lockspaces-{count}")
             os.mkdir(path)
             store = PlainStore(path)
-            for repetition in range(bench.repeat if count == 1 else bench.repeat_long):
+            for repetition in range(bench.repeat_long):
                 for side in bench.sides:
                     bench.say(f"lockspaces/{count}: {side}, repetition {repetition + 1}")
                     alone, offset = store.areas.lockspaces("alone", 1), store.areas.lockspaces(side, count)

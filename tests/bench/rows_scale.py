@@ -36,7 +36,7 @@ def fight(bench, side, store, space, resource, stack):
             load.end()
         for result in results:
             if result["failed"]:
-                bench.results.note(f"hosts/{HOSTS}/holds", f"{side}: calls failed: {result['first_error']}")
+                bench.results.note(f"hosts/{HOSTS}/holds", f"{side}: {result['failed']} calls failed, the first: {result['first_error']}")
         rates = [result["pairs"] / result["seconds"] for result in results]
         for metric, value in (("holds", sum(rates)), ("fewest", min(rates)),
                               ("longest-wait", max(result["longest_wait_us"] for result in results) / 1e6)):
