@@ -60,8 +60,11 @@ guint8 *aligned_buffer_take(gsize size)
     if (found != NULL)
         return (guint8 *)found;
 
+    /* With its pages: io_submit would make them under a lock of the whole address space, which any
+     * thread that starts or ends holds up. A sleep in there is taken for storage with a full queue
+     * (aio-lane.h). */
     mapped = mmap(NULL, size_class < CLASS_COUNT ? class_bytes(size_class) : size,
-                  PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+                  PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
     if (mapped == MAP_FAILED)
         return NULL;
     pthread_mutex_lock(&pool_lock);

@@ -3,6 +3,7 @@
  * The pool of aligned buffers: alignment, reuse, and its bound.
  */
 #include <string.h>
+#include <sys/mman.h>
 
 #include "blockio/aligned-buffer.h"
 
@@ -22,6 +23,21 @@ static void test_sizes(void)
     g_assert_null(aligned_buffer_take(0));
     aligned_buffer_give(NULL, 512);
     g_assert_cmpuint(aligned_buffer_get_taken(), ==, 0);
+}
+
+/* The kernel finds all pages there: a fresh one would cost io_submit a page fault, and perhaps a
+ * sleep. */
+static void test_has_its_pages(void)
+{
+    /* No other test gives a buffer of this size to the pool. */
+    const gsize size = 2 << 20;
+    guint8 *buffer = aligned_buffer_take(size);
+    g_autofree guint8 *is_there = g_malloc0(size / 4096);
+
+    g_assert_no_errno(mincore(buffer, size, is_there));
+    for (gsize i = 0; i < size / 4096; i++)
+        g_assert_true(is_there[i] & 1);
+    aligned_buffer_give(buffer, size);
 }
 
 /* Many readers in turn share one buffer. */
@@ -57,6 +73,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/aligned-buffer/sizes", test_sizes);
+    g_test_add_func("/aligned-buffer/has-its-pages", test_has_its_pages);
     g_test_add_func("/aligned-buffer/reuse", test_reuse);
     g_test_add_func("/aligned-buffer/bound", test_bound);
     return g_test_run();
