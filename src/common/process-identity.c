@@ -295,8 +295,12 @@ gboolean process_identity_signal(const ProcessIdentity *self, int signal_number,
 char *process_boot_id(GError **error)
 {
     static const char path[] = "/proc/sys/kernel/random/boot_id";
-    g_autofree char *text = NULL;
+    static char *known; /* it does not change, and is asked for with every renewal */
+    g_autofree char *text = g_strdup(g_atomic_pointer_get(&known));
+    char *kept;
 
+    if (text != NULL)
+        return g_steal_pointer(&text);
     if (g_file_get_contents(path, &text, NULL, NULL))
         g_strstrip(text);
     if (text == NULL || !g_uuid_string_is_valid(text)) {
@@ -304,5 +308,8 @@ char *process_boot_id(GError **error)
                           "The id of this boot cannot be read from %s.", path);
         return NULL;
     }
+    kept = g_strdup(text);
+    if (!g_atomic_pointer_compare_and_exchange(&known, NULL, kept))
+        g_free(kept);
     return g_steal_pointer(&text);
 }

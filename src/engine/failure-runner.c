@@ -6,6 +6,7 @@
 
 #include "actions/action-process.h"
 #include "common/bailiff-error.h"
+#include "common/boottime-timer.h"
 #include "common/boottime.h"
 
 struct FailureRunner {
@@ -14,7 +15,7 @@ struct FailureRunner {
     gboolean descendants;
     const FailureRunnerEvents *events;
     gpointer user_data;
-    GSource *timer;
+    BoottimeTimer *timer;
     /* What the action under way answered, for the event at the step's end. */
     gboolean worked;
     char *detail;
@@ -94,16 +95,12 @@ static void advance(FailureRunner *self)
     } while (out.request);
     if (self->unfinished)
         out.next_us = MIN(out.next_us, time_add(boottime_now(), UNFINISHED_PAUSE_US));
-    boottime_source_set(self->timer, out.next_us);
+    boottime_timer_set(self->timer, out.next_us);
 }
 
-static gboolean on_timer(gpointer user_data)
+static void on_timer(gpointer user_data)
 {
-    FailureRunner *self = user_data;
-
-    boottime_source_set(self->timer, TIME_NEVER);
-    advance(self);
-    return G_SOURCE_CONTINUE;
+    advance(user_data);
 }
 
 FailureRunner *failure_runner_new(const FailurePolicy *policy, const ProcessIdentity *process,
@@ -117,10 +114,7 @@ FailureRunner *failure_runner_new(const FailurePolicy *policy, const ProcessIden
     self->events = events;
     self->user_data = user_data;
     failure_run_init(&self->run, policy, fail_us);
-    self->timer = boottime_source_new(TIME_NEVER);
-    g_source_set_priority(self->timer, G_PRIORITY_HIGH);
-    g_source_set_callback(self->timer, on_timer, self, NULL);
-    g_source_attach(self->timer, NULL);
+    self->timer = boottime_timer_new(on_timer, self);
     advance(self);
     return self;
 }
@@ -131,14 +125,13 @@ void failure_runner_cleared(FailureRunner *self)
         return;
     self->unfinished = FALSE;
     failure_run_cleared(&self->run);
-    boottime_source_set(self->timer, TIME_NEVER);
+    boottime_timer_set(self->timer, TIME_NEVER);
     finish_step(self, self->run.step);
 }
 
 void failure_runner_free(FailureRunner *self)
 {
-    g_source_destroy(self->timer);
-    g_source_unref(self->timer);
+    boottime_timer_free(self->timer);
     g_free(self->detail);
     g_free(self);
 }

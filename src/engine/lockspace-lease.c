@@ -33,24 +33,17 @@ static void go_on_leaving(BailiffLockspace *self);
 
 /* --- timers ---------------------------------------------------------------------------------- */
 
-static void arm(GSource **source, guint64 when_us, GSourceFunc callback, BailiffLockspace *self)
+static void arm(BoottimeTimer **timer, guint64 when_us, BoottimeTimerFunc callback,
+                BailiffLockspace *self)
 {
-    if (*source != NULL) {
-        boottime_source_set(*source, when_us);
-        return;
-    }
-    *source = boottime_source_new(when_us);
-    g_source_set_priority(*source, G_PRIORITY_HIGH);
-    g_source_set_callback(*source, callback, self, NULL);
-    g_source_attach(*source, NULL);
+    if (*timer == NULL)
+        *timer = boottime_timer_new(callback, self);
+    boottime_timer_set(*timer, when_us);
 }
 
-static void disarm(GSource **source)
+static void disarm(BoottimeTimer **timer)
 {
-    if (*source != NULL) {
-        g_source_destroy(*source);
-        g_clear_pointer(source, g_source_unref);
-    }
+    g_clear_pointer(timer, boottime_timer_free);
 }
 
 void bailiff_lockspace_stop_timers(BailiffLockspace *self)
@@ -252,7 +245,7 @@ void bailiff_lockspace_check_cleared(BailiffLockspace *self)
 
 /* --- deadlines ------------------------------------------------------------------------------- */
 
-static gboolean on_deadline(gpointer user_data);
+static void on_deadline(gpointer user_data);
 
 static void arm_deadlines(BailiffLockspace *self)
 {
@@ -268,7 +261,7 @@ static const char *first_line_or(const char *text, const char *otherwise)
     return text != NULL && *text != '\0' ? text : otherwise;
 }
 
-static gboolean on_deadline(gpointer user_data)
+static void on_deadline(gpointer user_data)
 {
     g_autoptr(BailiffLockspace) self = g_object_ref(user_data);
     guint64 now = boottime_now();
@@ -280,9 +273,8 @@ static gboolean on_deadline(gpointer user_data)
         g_autofree char *text = g_strdup_printf("No renewal has worked for %u seconds: %s",
                                                 8 * self->io_timeout, reason);
 
-        boottime_source_set(self->deadline_timer, TIME_NEVER);
         fail_now(self, fail_at, text);
-        return G_SOURCE_CONTINUE;
+        return;
     }
     arm_deadlines(self);
     if (now >= bailiff_lockspace_get_late_at(self) && self->state == BAILIFF_LOCKSPACE_HELD) {
@@ -295,18 +287,13 @@ static gboolean on_deadline(gpointer user_data)
         bailiff_lockspace_set_state(self, BAILIFF_LOCKSPACE_LATE, reason);
         bailiff_lockspace_emit_renewal_late(self, left, reason);
     }
-    return G_SOURCE_CONTINUE;
 }
 
 /* --- renewing -------------------------------------------------------------------------------- */
 
-static gboolean on_renewal_due(gpointer user_data)
+static void on_renewal_due(gpointer user_data)
 {
-    BailiffLockspace *self = user_data;
-
-    boottime_source_set(self->renewal_timer, TIME_NEVER);
-    start_renewal(self);
-    return G_SOURCE_CONTINUE;
+    start_renewal(user_data);
 }
 
 /* In the second after that of the last one at the earliest: its time stamp must be another one. */
@@ -636,13 +623,9 @@ static void give_back(BailiffLockspace *self)
 /* Storage that does not answer cannot hold up a leave for longer than its io timeout once nothing
  * uses the lease any more. What is in flight then stays fenced, for the next join too; and the host
  * lease is not given back, so that other hosts wait until it has expired. */
-static gboolean on_leave_timeout(gpointer user_data)
+static void on_leave_timeout(gpointer user_data)
 {
-    BailiffLockspace *self = user_data;
-
-    boottime_source_set(self->leave_timer, TIME_NEVER);
-    finish_leaving(self);
-    return G_SOURCE_CONTINUE;
+    finish_leaving(user_data);
 }
 
 static void go_on_leaving(BailiffLockspace *self)

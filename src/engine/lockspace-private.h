@@ -6,6 +6,7 @@
 #pragma once
 
 #include "blockio/block-device.h"
+#include "common/boottime-timer.h"
 #include "engine/device-opener.h"
 #include "engine/lease-error.h"
 #include "engine/lease-sight.h"
@@ -62,9 +63,9 @@ struct _BailiffLockspace {
     WritePermit *resource_permit; /* of the writes into resources: ends when the lockspace fails */
     gboolean resource_writes_ended; /* it is revoked */
 
-    GSource *renewal_timer;
-    GSource *deadline_timer;
-    GSource *leave_timer;
+    BoottimeTimer *renewal_timer;
+    BoottimeTimer *deadline_timer;
+    BoottimeTimer *leave_timer;
 
     GHashTable *hosts;     /* guint64* -> BailiffHost */
     GHashTable *resources; /* name -> BailiffResource, in every phase */
