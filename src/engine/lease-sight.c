@@ -4,12 +4,15 @@
  */
 #include "engine/lease-sight.h"
 
+#include <sys/mman.h>
+
 struct LeaseSight {
     gatomicrefcount references;
     GMutex mutex;
     char *lockspace_name;
     HostTable table;
-    HostSlot *slots;
+    HostSlot *slots;    /* and behind them inbox_slots, in one piece of memory */
+    gsize mapped_bytes; /* 0: from the heap */
     HostInbox inbox;
     HostInboxSlot *inbox_slots;
     GArray *events; /* HostEventIn */
@@ -19,6 +22,26 @@ struct LeaseSight {
     gint closed; /* atomic */
 };
 
+/* Zeroed pages that nobody writes cost no memory: host ids never used are free of charge. The heap
+ * would give pages that were used before, and write zeroes to all of them. */
+static void make_slots(LeaseSight *self, guint32 max_hosts)
+{
+    gsize bytes = max_hosts * (sizeof(HostSlot) + sizeof(HostInboxSlot));
+    void *mapped = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    self->mapped_bytes = mapped != MAP_FAILED ? bytes : 0;
+    self->slots = mapped != MAP_FAILED ? mapped : g_malloc0(bytes);
+    self->inbox_slots = (HostInboxSlot *)(void *)(self->slots + max_hosts);
+}
+
+static void free_slots(LeaseSight *self)
+{
+    if (self->mapped_bytes > 0)
+        munmap(self->slots, self->mapped_bytes);
+    else
+        g_free(self->slots);
+}
+
 LeaseSight *lease_sight_new(const char *lockspace_name, const Layout *layout, guint64 own_host_id,
                             guint64 own_generation, guint32 own_io_timeout)
 {
@@ -27,10 +50,8 @@ LeaseSight *lease_sight_new(const char *lockspace_name, const Layout *layout, gu
     g_atomic_ref_count_init(&self->references);
     g_mutex_init(&self->mutex);
     self->lockspace_name = g_strdup(lockspace_name);
-    /* Zeroed pages that nobody writes cost no memory: host ids never used stay free of charge. */
-    self->slots = g_new0(HostSlot, layout->max_hosts);
+    make_slots(self, layout->max_hosts);
     host_table_init(&self->table, self->slots, layout, own_host_id, own_io_timeout);
-    self->inbox_slots = g_new0(HostInboxSlot, layout->max_hosts);
     host_inbox_init(&self->inbox, self->inbox_slots, own_host_id, own_generation);
     self->events = g_array_new(FALSE, FALSE, sizeof(HostEventIn));
     self->area_reader = area_reader_new(layout, own_host_id);
@@ -49,8 +70,7 @@ void lease_sight_unref(LeaseSight *self)
         return;
     g_mutex_clear(&self->mutex);
     g_free(self->lockspace_name);
-    g_free(self->slots);
-    g_free(self->inbox_slots);
+    free_slots(self);
     g_array_unref(self->events);
     area_reader_free(self->area_reader);
     g_free(self);
@@ -115,9 +135,16 @@ AreaReader *lease_sight_get_area_reader(LeaseSight *self)
     return self->area_reader;
 }
 
-guint32 lease_sight_max_hosts(LeaseSight *self)
+gboolean lease_sight_next_host(LeaseSight *self, guint64 after_id, HostView *ret)
 {
-    return self->table.layout.max_hosts; /* never changes */
+    guint64 host_id;
+
+    g_mutex_lock(&self->mutex);
+    host_id = host_table_next(&self->table, after_id);
+    if (host_id != 0)
+        *ret = host_table_view(&self->table, host_id);
+    g_mutex_unlock(&self->mutex);
+    return host_id != 0;
 }
 
 void lease_sight_set_valid_until(LeaseSight *self, guint64 valid_until_us)

@@ -26,7 +26,8 @@ void lease_sight_observe(LeaseSight *self, const guint8 *area, guint32 length,
 GArray *lease_sight_take_events(LeaseSight *self);
 HostView lease_sight_view(LeaseSight *self, guint64 host_id);
 void lease_sight_hosts_ever(LeaseSight *self, HostsEver *ret);
-guint32 lease_sight_max_hosts(LeaseSight *self);
+/* The first host with a higher id than `after_id` of whom anything was ever seen; FALSE: none. */
+gboolean lease_sight_next_host(LeaseSight *self, guint64 after_id, HostView *ret);
 
 /* What is known of resources; for the resource worker's thread. Lives as long as the sight. */
 AreaReader *lease_sight_get_area_reader(LeaseSight *self);

@@ -245,10 +245,10 @@ void bailiff_lockspace_emit_host_event(BailiffLockspace *self, const HostEventIn
 
 void bailiff_lockspace_update_hosts(BailiffLockspace *self)
 {
-    guint32 n = lease_sight_max_hosts(self->sight);
+    HostView view = { .host_id = 0 };
 
-    for (guint64 id = 1; id <= n; id++) {
-        HostView view = lease_sight_view(self->sight, id);
+    while (lease_sight_next_host(self->sight, view.host_id, &view)) {
+        guint64 id = view.host_id;
         BailiffHost *host;
         HostState state, old;
 

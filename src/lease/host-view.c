@@ -8,6 +8,8 @@
  */
 #include "lease/host-view.h"
 
+#include <string.h>
+
 #include "lease/lease-timing.h"
 #include "ondisk/leader-record.h"
 
@@ -39,10 +41,18 @@ void host_table_init(HostTable *self, HostSlot *slots, const Layout *layout, uin
 
 /* Only these two make a record bad here: the checksum of a sector that is being written while the
  * area is read may be wrong, and a sign of life must not be missed. */
-static bool record_is_bad(const LeaderRecord *record, const char *lockspace_name)
+static bool record_is_bad(const LeaderRecord *record, const char *lockspace_name, size_t length)
 {
     return record->magic != HOST_LEASE_MAGIC ||
-           !fixed_name_equal(record->lockspace_name, lockspace_name);
+           memcmp(record->lockspace_name, lockspace_name, length) != 0;
+}
+
+/* As many bytes as must be the same for fixed_name_equal(), counted once for 2000 records. */
+static size_t compared_length(const char *lockspace_name)
+{
+    size_t length = strnlen(lockspace_name, FIXED_NAME_SIZE);
+
+    return length < FIXED_NAME_SIZE ? length + 1 : length;
 }
 
 /* Returns whether the host changed. A slot that was never used equals its zeroed memory and never
@@ -66,12 +76,24 @@ static bool slot_observe(HostSlot *slot, const LeaderRecord *record, bool bad)
     return true;
 }
 
+static bool is_touched(const HostTable *self, uint32_t slot)
+{
+    return (self->touched[slot / 64] >> (slot % 64)) & 1;
+}
+
+/* What a slot looks like of which nothing was ever seen: see slot_observe(). */
+static bool is_like_unused(const LeaderRecord *record, bool bad)
+{
+    return !bad && record->owner_id == 0 && record->owner_generation == 0 && record->timestamp == 0;
+}
+
 unsigned host_table_observe(HostTable *self, const uint8_t *area, uint32_t length,
                             const char *lockspace_name, uint64_t read_started_us,
                             uint64_t read_ended_us)
 {
     bool first = self->first_check_us == 0;
     unsigned changed = 0;
+    size_t name_length = compared_length(lockspace_name);
 
     /* An older read that comes late shows nothing newer than what is known: its "changes" would be
      * the past. */
@@ -81,7 +103,11 @@ unsigned host_table_observe(HostTable *self, const uint8_t *area, uint32_t lengt
         HostSlot *slot = &self->slots[i];
         LeaderRecord record;
         leader_record_decode(&record, area + layout_host_lease(&self->layout, 0, i + 1));
-        if (!slot_observe(slot, &record, record_is_bad(&record, lockspace_name)))
+        bool bad = record_is_bad(&record, lockspace_name, name_length);
+        if (!is_touched(self, i) && is_like_unused(&record, bad))
+            continue;
+        self->touched[i / 64] |= UINT64_C(1) << (i % 64);
+        if (!slot_observe(slot, &record, bad))
             continue;
         slot->last_live_us = read_ended_us;
         slot->seen_to_change = !first;
@@ -91,6 +117,19 @@ unsigned host_table_observe(HostTable *self, const uint8_t *area, uint32_t lengt
         self->first_check_us = read_ended_us;
     self->last_check_us = read_started_us;
     return changed;
+}
+
+uint64_t host_table_next(const HostTable *self, uint64_t after_id)
+{
+    /* Slot i is host i + 1. */
+    for (uint64_t i = after_id; i < self->layout.max_hosts; i++) {
+        uint64_t rest = self->touched[i / 64] >> (i % 64);
+        if (rest & 1)
+            return i + 1;
+        if (rest == 0)
+            i |= 63; /* nobody in the rest of this word */
+    }
+    return 0;
 }
 
 HostView host_table_view(const HostTable *self, uint64_t host_id)

@@ -76,6 +76,9 @@ typedef struct HostTable {
     uint64_t own_host_id;
     uint64_t first_check_us;
     uint64_t last_check_us;
+    /* One bit for each slot, set once it is not all zero. Of 2000 hosts hardly any exist: the other
+     * slots are not even read. */
+    uint64_t touched[(LAYOUT_MAX_HOSTS + 63) / 64];
 } HostTable;
 
 void host_table_init(HostTable *self, HostSlot *slots, const Layout *layout, uint64_t own_host_id,
@@ -90,6 +93,10 @@ unsigned host_table_observe(HostTable *self, const uint8_t *area, uint32_t lengt
 
 /* What is known of `host_id`; all zero but host_id when it is out of range or nothing was read. */
 HostView host_table_view(const HostTable *self, uint64_t host_id);
+
+/* The lowest host id above `after_id` of which a record was ever seen that is not one of a host id
+ * that was never used; 0 when there is none. Host ids without are not worth a view. */
+uint64_t host_table_next(const HostTable *self, uint64_t after_id);
 
 /* Judges a view by its own evidence (see the top); `own_host_id` is always live while its time
  * stamp is not 0. */

@@ -397,6 +397,34 @@ static void test_geometries(void)
     }
 }
 
+static void test_next(void)
+{
+    const uint64_t used[] = { 1, 2, 64, 65, 128, 200, 1999, 2000 };
+    World world;
+    world_init(&world);
+    world_read(&world, T0, T0);
+    g_assert_cmpuint(host_table_next(&world.table, 0), ==, 0);
+
+    for (unsigned i = 0; i < G_N_ELEMENTS(used); i++)
+        memory_lockspace_put(&world.space, used[i],
+                             memory_lockspace_held(&world.space, used[i], "host", 1, 5, N));
+    g_assert_cmpuint(world_read(&world, T0 + 1, T0 + 1), ==, G_N_ELEMENTS(used));
+    uint64_t id = 0;
+    for (unsigned i = 0; i < G_N_ELEMENTS(used); i++) {
+        id = host_table_next(&world.table, id);
+        g_assert_cmpuint(id, ==, used[i]);
+    }
+    g_assert_cmpuint(host_table_next(&world.table, id), ==, 0);
+    g_assert_cmpuint(host_table_next(&world.table, UINT64_MAX), ==, 0);
+
+    /* One that becomes as good as never used stays known, and its change is seen. */
+    memory_lockspace_put(&world.space, 64, memory_lockspace_held(&world.space, 0, "", 0, 0, N));
+    g_assert_cmpuint(world_read(&world, T0 + 2, T0 + 2), ==, 1);
+    g_assert_cmpuint(host_table_next(&world.table, 2), ==, 64);
+    g_assert_cmpuint(host_table_view(&world.table, 64).timestamp, ==, 0);
+    world_clear(&world);
+}
+
 static void test_names(void)
 {
     g_assert_cmpstr(host_state_name(HOST_UNKNOWN), ==, "unknown");
@@ -431,6 +459,7 @@ int main(int argc, char **argv)
     g_test_add_func("/host-view/checksum", test_checksum_does_not_matter);
     g_test_add_func("/host-view/no-change", test_what_is_no_change);
     g_test_add_func("/host-view/geometries", test_geometries);
+    g_test_add_func("/host-view/next", test_next);
     g_test_add_func("/host-view/names", test_names);
     return g_test_run();
 }
