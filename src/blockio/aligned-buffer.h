@@ -11,7 +11,7 @@
 
 #include <glib.h>
 
-#define ALIGNED_BUFFER_POOL_BYTES (8u << 20)
+#define ALIGNED_BUFFER_POOL_BYTES (16u << 20)
 
 /* At least `size` bytes with unspecified content; NULL when `size` is 0 or there is no memory. */
 guint8 *aligned_buffer_take(gsize size);

@@ -296,12 +296,19 @@ static void on_renewal_due(gpointer user_data)
     start_renewal(user_data);
 }
 
-/* In the second after that of the last one at the earliest: its time stamp must be another one. */
+/* In the second after that of the last one at the earliest: its time stamp must be another one.
+ *
+ * Up to a sixteenth of the interval early, at random: hundreds of lockspaces that were joined at
+ * the same time, or whose storage came back to all of them at once, would otherwise be renewed at
+ * the same time for ever, each with a buffer for its area. */
 static guint64 next_renewal_at(BailiffLockspace *self)
 {
+    guint64 interval_us = timing_renewal_interval(self->io_timeout);
+    guint64 early_us = g_random_int() % (interval_us / 16);
+
     if (bailiff_lockspace_has_events_waiting(self))
         return time_from_seconds(self->last_renewal_us / USEC_PER_SECOND + 1);
-    return time_add(self->last_renewal_us, timing_renewal_interval(self->io_timeout));
+    return time_add(self->last_renewal_us, interval_us - early_us);
 }
 
 static void schedule_renewal(BailiffLockspace *self, guint64 when_us)
