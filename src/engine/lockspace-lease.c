@@ -215,6 +215,15 @@ static void fail_now(BailiffLockspace *self, guint64 fail_us, const char *reason
     bailiff_lockspace_check_cleared(self);
 }
 
+/* Who took it had waited until the free deadline. By then the fail deadline was over for a minute,
+ * and whatever a policy grants was, too: each step is still asked for, and the kill at once. */
+void bailiff_lockspace_fail_taken(BailiffLockspace *self, const char *reason)
+{
+    self->is_taken = TRUE;
+    disarm(&self->renewal_timer);
+    fail_now(self, time_since(boottime_now(), time_from_seconds(WATCHDOG_FIRE_SECONDS)), reason);
+}
+
 static void give_back(BailiffLockspace *self);
 
 static gboolean may_give_back(BailiffLockspace *self)
@@ -313,7 +322,7 @@ static guint64 next_renewal_at(BailiffLockspace *self)
 
 static void schedule_renewal(BailiffLockspace *self, guint64 when_us)
 {
-    if (!self->abandoned && self->state != BAILIFF_LOCKSPACE_LOST)
+    if (!self->abandoned && !self->is_taken && self->state != BAILIFF_LOCKSPACE_LOST)
         arm(&self->renewal_timer, when_us, on_renewal_due, self);
 }
 
@@ -364,7 +373,10 @@ static void accept_renewal(BailiffLockspace *self)
 static void renewal_failed(BailiffLockspace *self, const LeaseFault *fault, const GError *error)
 {
     if (renew_fault_is_fatal(fault)) {
-        fail_now(self, boottime_now(), error->message);
+        /* A standstill: by the clocks of others the fail deadline was over some time ago. */
+        guint64 overdue_us = time_since(fault->unheard_of_us, timing_fail(self->io_timeout));
+
+        fail_now(self, time_since(boottime_now(), overdue_us), error->message);
         disarm(&self->renewal_timer);
         return;
     }
@@ -390,6 +402,7 @@ static void on_renewed(GObject *source, GAsyncResult *result, gpointer user_data
     if (worked) {
         accept_renewal(self);
         bailiff_lockspace_carried_events(self);
+        bailiff_lockspace_recheck(self);
     } else {
         renewal_failed(self, &fault, error);
     }
@@ -419,7 +432,8 @@ static void start_renewal(BailiffLockspace *self)
         .observe_length = self->layout.align_size,
     };
 
-    if (self->operating || self->abandoned || self->state == BAILIFF_LOCKSPACE_LOST)
+    if (self->operating || self->abandoned || self->is_taken ||
+        self->state == BAILIFF_LOCKSPACE_LOST)
         return;
     host_lease_renew_init(&self->machine.renew, &self->lease,
                           bailiff_lockspace_compose_events(self));

@@ -67,6 +67,12 @@ struct _BailiffLockspace {
     BoottimeTimer *deadline_timer;
     BoottimeTimer *leave_timer;
 
+    FrozenWatch frozen_watch; /* the worker's, as `lease` is */
+    FrozenPeer *frozen_peers; /* NULL until joined */
+    gboolean is_taken;        /* others have what it holds: it is not renewed any more */
+    gboolean is_suspected;    /* the clocks of others disagree whether this host stood still */
+    guint64 looks;            /* at what is held, so far */
+
     GHashTable *hosts;     /* guint64* -> BailiffHost */
     GHashTable *resources; /* name -> BailiffResource, in every phase */
     TurnQueues *turns;     /* who waits here for a resource */
@@ -140,3 +146,12 @@ gboolean bailiff_lockspace_has_events_waiting(BailiffLockspace *self);
 void bailiff_lockspace_deliver_events(BailiffLockspace *self);
 /* Nothing more is sent; who waits for it is told. */
 void bailiff_lockspace_end_events(BailiffLockspace *self);
+/* Another host has what is held here, since this one was not heard of for longer than its fail
+ * deadline: everything is overdue. Fails at once, and is not renewed any more. */
+void bailiff_lockspace_fail_taken(BailiffLockspace *self, const char *reason);
+
+/* lockspace-recheck.c */
+/* From the join on: each renewal compares the clocks of the other hosts with ours. */
+void bailiff_lockspace_watch_clocks(BailiffLockspace *self);
+/* After each good renewal: looks whether what is held is still ours on disk. */
+void bailiff_lockspace_recheck(BailiffLockspace *self);

@@ -18,6 +18,7 @@
 
 #include "blockio/block-device.h"
 #include "engine/resource.h"
+#include "lease/resource-lease.h"
 
 typedef enum ResourcePhase {
     RESOURCE_ACQUIRING,
@@ -32,8 +33,20 @@ BailiffResource *bailiff_resource_new(BailiffLockspace *lockspace,
                                       const char *path, guint64 offset);
 
 ResourcePhase bailiff_resource_get_phase(BailiffResource *self);
+/* The looks at it (lockspace-recheck.c). */
+typedef struct ResourceLook {
+    guint64 number;  /* of the last good one, in its lockspace; 0: none yet */
+    guint64 version; /* of what it saw */
+    ResourceMode mode;
+    gboolean under_way;
+    gboolean troubled; /* the last one showed nothing */
+} ResourceLook;
+
+ResourceLook *bailiff_resource_get_look(BailiffResource *self);
+/* FALSE while it is not held, or an operation on it is under way. *ret: a copy. */
+gboolean bailiff_resource_copy_held(BailiffResource *self, ResourceLease *ret);
 /* NULL until it is open. */
-const BlockDevice *bailiff_resource_get_device(BailiffResource *self);
+BlockDevice *bailiff_resource_get_device(BailiffResource *self);
 /* Shown to others: published, and until it is gone. */
 gboolean bailiff_resource_is_visible(BailiffResource *self);
 /* Its registration uses it or is about to: acquiring, granted, published. */

@@ -39,6 +39,7 @@ struct _BailiffResource {
         ResourceRelease release;
     } machine;
     gboolean operating;
+    ResourceLook look;
     guint64 version;
 
     GTask *acquire_task;
@@ -650,9 +651,23 @@ ResourcePhase bailiff_resource_get_phase(BailiffResource *self)
     return self->phase;
 }
 
-const BlockDevice *bailiff_resource_get_device(BailiffResource *self)
+BlockDevice *bailiff_resource_get_device(BailiffResource *self)
 {
     return self->device;
+}
+
+ResourceLook *bailiff_resource_get_look(BailiffResource *self)
+{
+    return &self->look;
+}
+
+gboolean bailiff_resource_copy_held(BailiffResource *self, ResourceLease *ret)
+{
+    if (self->operating || !self->lease.held || self->abandoned || self->device == NULL ||
+        (self->phase != RESOURCE_GRANTED && self->phase != RESOURCE_PUBLISHED))
+        return FALSE;
+    *ret = self->lease;
+    return TRUE;
 }
 
 gboolean bailiff_resource_is_visible(BailiffResource *self)
