@@ -6,7 +6,8 @@
  * If bailiffd dies, processes that hold leases go on, and nobody enforces anything for them. A new
  * bailiffd that joined the lockspace again would make other hosts believe that the old holds are
  * void: so it refuses to join while such a process lives. One small file for each registration,
- * written before its first lease is granted, removed when it is cleared.
+ * written before its first lease is granted, removed when it is cleared, or has held nothing for a
+ * moment.
  */
 #pragma once
 

@@ -22,6 +22,11 @@
 /* Between two kills of what a tree that lost its root has left. */
 #define LEFT_BEHIND_PAUSE_US (USEC_PER_SECOND / 10)
 
+/* How long the held record of one that holds nothing any more stays: who takes and gives back
+ * leases all the time need not write it each time. A daemon that dies meanwhile is succeeded by one
+ * that takes that process for a holder, which errs on the right side. */
+#define RECORD_REST_SECONDS 1
+
 struct _BailiffRegistration {
     GObject parent_instance;
 
@@ -44,7 +49,8 @@ struct _BailiffRegistration {
     GPtrArray *resources; /* published ones, until they are gone */
     guint acquiring;
     GCancellable *cancellable;
-    GHashTable *recorded;     /* set of lockspace names in the held record */
+    GHashTable *recorded; /* set of lockspace names in the held record */
+    guint record_timer;
     GPtrArray *ended_runners; /* freed at the end: a runner can end inside its own callback */
 };
 
@@ -122,6 +128,7 @@ static void bailiff_registration_finalize(GObject *object)
     process_identity_clear(&self->process);
     g_ptr_array_unref(self->resources);
     g_object_unref(self->cancellable);
+    g_clear_handle_id(&self->record_timer, g_source_remove);
     g_hash_table_unref(self->recorded);
     g_free(self->name);
     G_OBJECT_CLASS(bailiff_registration_parent_class)->finalize(object);
@@ -325,6 +332,25 @@ BailiffRegistration *bailiff_registration_new(BailiffEngine *engine, guint64 id,
     return self;
 }
 
+static void remove_record(BailiffRegistration *self)
+{
+    g_clear_handle_id(&self->record_timer, g_source_remove);
+    if (self->engine == NULL || g_hash_table_size(self->recorded) == 0)
+        return;
+    held_record_remove(bailiff_engine_get_runtime_dir(self->engine), self->id);
+    g_hash_table_remove_all(self->recorded);
+}
+
+static gboolean on_record_rested(gpointer user_data)
+{
+    BailiffRegistration *self = user_data;
+
+    self->record_timer = 0;
+    if (self->resources->len == 0 && self->acquiring == 0)
+        remove_record(self);
+    return G_SOURCE_REMOVE;
+}
+
 /* Gone once the process has ended and nothing of it is left on disk or under way. */
 static void check_removable(BailiffRegistration *self)
 {
@@ -332,10 +358,10 @@ static void check_removable(BailiffRegistration *self)
 
     if (self->resources->len > 0 || self->acquiring > 0)
         return;
-    if (engine != NULL && g_hash_table_size(self->recorded) > 0) {
-        held_record_remove(bailiff_engine_get_runtime_dir(engine), self->id);
-        g_hash_table_remove_all(self->recorded);
-    }
+    if (self->ended)
+        remove_record(self);
+    else if (self->record_timer == 0 && g_hash_table_size(self->recorded) > 0)
+        self->record_timer = g_timeout_add_seconds(RECORD_REST_SECONDS, on_record_rested, self);
     if (!self->ended || engine == NULL)
         return;
     self->engine = NULL;
@@ -523,6 +549,7 @@ gboolean bailiff_registration_unregister(BailiffRegistration *self, GError **err
     }
     if (engine == NULL)
         return TRUE;
+    remove_record(self);
     drop_source(&self->end_watch);
     self->engine = NULL;
     bailiff_engine_remove_registration(engine, self);

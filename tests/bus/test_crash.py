@@ -7,6 +7,7 @@ import pytest
 
 from lease_calls import (MIB, SPACE, acquire, end_worker, fails_with, format_lockspace, format_resource, join, lease,
                          begin_join, inspect_resource, register, release, unregister)
+from main_loop import poll_until
 
 
 @pytest.fixture
@@ -83,6 +84,8 @@ def test_released_leases_are_no_hindrance(host, space, make_worker):
     release(host, path)
     unregister(host, path)
     register(host, without, "without")
+    held = os.path.join(host.directory, "run", "held")
+    poll_until(lambda: not os.listdir(held), "the end of the held records")
     restart(host)
     join(host, space)
 
