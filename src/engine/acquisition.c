@@ -31,6 +31,8 @@ typedef struct AcquisitionItem {
     gboolean wait;
     gboolean persistent;
     gboolean adopt;
+    ResourceMode mode;
+    gboolean joins;            /* `resource` is held shared here already, by others */
     guint position;            /* in the caller's order */
     BailiffResource *resource; /* once it is in the lockspace's table for us */
     gboolean granted;
@@ -106,9 +108,14 @@ static void succeed(Acquisition *call)
 
     g_ptr_array_set_size(resources, (int)call->n_items);
     for (gsize i = 0; i < call->n_items; i++) {
-        bailiff_resource_set_persistent(call->items[i].resource, call->items[i].persistent);
+        /* A shared one stays persistent that anybody wanted so: he may be gone, and not have
+         * released it, when the others let go. */
+        if (!call->items[i].joins || call->items[i].persistent)
+            bailiff_resource_set_persistent(call->items[i].resource, call->items[i].persistent);
         if (call->items[i].adopt)
             bailiff_resource_adopt(call->items[i].resource, call->registration);
+        else if (call->items[i].joins)
+            bailiff_resource_join(call->items[i].resource, call->registration);
         else
             bailiff_resource_publish(call->items[i].resource);
         resources->pdata[call->items[i].position] = g_object_ref(call->items[i].resource);
@@ -150,7 +157,7 @@ static void undo(Acquisition *call)
 {
     call->undoing = 1;
     for (gsize i = 0; i < call->n_items; i++) {
-        if (!call->items[i].granted)
+        if (!call->items[i].granted || call->items[i].joins)
             continue;
         if (call->items[i].adopt) {
             bailiff_resource_unreserve(call->items[i].resource);
@@ -171,10 +178,19 @@ static gboolean check_still_good(Acquisition *call, GError **error)
         !bailiff_registration_check_ready(call->registration, error))
         return FALSE;
     for (gsize i = 0; i < call->n_items; i++) {
-        BailiffLockspace *lockspace = call->items[i].lockspace;
+        const AcquisitionItem *item = &call->items[i];
+        BailiffLockspace *lockspace = item->lockspace;
 
         if (!bailiff_lockspace_check_usable(lockspace, error))
             return FALSE;
+        if (item->joins && (!bailiff_resource_is_shared(item->resource) ||
+                            !bailiff_resource_check_joinable(item->resource, call->registration,
+                                                             item->path, item->offset, error))) {
+            if (*error == NULL)
+                bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Try again.",
+                                  "Resource %s was made exclusive meanwhile.", item->resource_name);
+            return FALSE;
+        }
         if (boottime_now() >= bailiff_lockspace_get_fail_at(lockspace)) {
             bailiff_set_error(error, BAILIFF_ERROR_LOST, "Check the storage, then try again.",
                               "Lockspace %s has passed its fail deadline.",
@@ -254,13 +270,32 @@ static gboolean on_pause_over(gpointer user_data)
     return G_SOURCE_CONTINUE;
 }
 
+/* What is shared here, or is about to be, can be joined; not past those who wait. */
+static gboolean may_join_soon(const AcquisitionItem *item)
+{
+    BailiffResource *here = bailiff_lockspace_find_resource(item->lockspace, item->resource_name);
+
+    return item->mode == RESOURCE_SHARED && here != NULL && bailiff_resource_is_shared(here) &&
+           bailiff_resource_get_phase(here) <= RESOURCE_PUBLISHED;
+}
+
+/* Another call on this host is acquiring it shared: this one can join in a moment, or not at all.
+ */
+static gboolean is_about_to_share(const AcquisitionItem *item)
+{
+    BailiffResource *here = bailiff_lockspace_find_resource(item->lockspace, item->resource_name);
+
+    return item->mode == RESOURCE_SHARED && here != NULL && bailiff_resource_is_shared(here) &&
+           bailiff_resource_get_phase(here) < RESOURCE_PUBLISHED;
+}
+
 /* Only the first asks again, and only when it is another host that is in the way, or late storage:
  * all others are told when it is their turn. */
 static void wait_for_turn(AcquisitionItem *item)
 {
     guint64 when_us = TIME_NEVER, now_us = boottime_now();
 
-    if (turn_is_first(&item->turn) && !is_here(item))
+    if ((turn_is_first(&item->turn) && !is_here(item)) || may_join_soon(item))
         when_us = time_add(now_us, WAIT_PAUSE_MIN_US + g_random_int() % WAIT_PAUSE_SPREAD_US);
     item->waiting = TRUE;
     if (item->timer == NULL) {
@@ -275,7 +310,7 @@ static void wait_for_turn(AcquisitionItem *item)
 static void item_not_now(AcquisitionItem *item, GError *error)
 {
     g_clear_object(&item->resource);
-    if (can_wait(item) && item->call->error == NULL &&
+    if ((can_wait(item) || is_about_to_share(item)) && item->call->error == NULL &&
         is_worth_waiting(error) && !g_cancellable_is_cancelled(item->call->cancellable)) {
         g_error_free(error);
         wait_for_turn(item);
@@ -353,6 +388,14 @@ static void adopt_item(AcquisitionItem *item)
     if (bailiff_lockspace_check_usable(item->lockspace, &error))
         orphan = bailiff_lockspace_reserve_orphan(item->lockspace, item->resource_name, item->path,
                                                   item->offset, item->required_version, &error);
+    if (orphan != NULL && bailiff_resource_is_shared(orphan) != (item->mode == RESOURCE_SHARED)) {
+        bailiff_set_error(&error, BAILIFF_ERROR_INVALID_ARGUMENT, "Adopt it in its own mode.",
+                          "The orphan %s of lockspace %s is held %s.", item->resource_name,
+                          bailiff_lockspace_get_name(item->lockspace),
+                          bailiff_resource_get_mode_name(orphan));
+        bailiff_resource_unreserve(orphan);
+        orphan = NULL;
+    }
     if (orphan == NULL) {
         item_failed(item, error);
         return;
@@ -361,6 +404,26 @@ static void adopt_item(AcquisitionItem *item)
     item->granted = TRUE;
     item->call->running--;
     go_on(item->call);
+}
+
+/* A shared lease that is held on this host already is joined. FALSE: there is none, or with an
+ * error. */
+static gboolean join_shared(AcquisitionItem *item, GError **error)
+{
+    BailiffResource *here = bailiff_lockspace_find_resource(item->lockspace, item->resource_name);
+
+    if (item->mode != RESOURCE_SHARED || here == NULL || !bailiff_resource_is_shared(here) ||
+        bailiff_resource_get_phase(here) != RESOURCE_PUBLISHED ||
+        bailiff_resource_is_orphan(here) ||
+        !bailiff_resource_check_joinable(here, item->call->registration, item->path, item->offset,
+                                         error) ||
+        !check_its_turn(item, error))
+        return FALSE;
+    item->resource = g_object_ref(here);
+    item->joins = TRUE;
+    item->granted = TRUE;
+    item->call->running--;
+    return TRUE;
 }
 
 static void try_item(AcquisitionItem *item)
@@ -378,12 +441,18 @@ static void try_item(AcquisitionItem *item)
     /* In its place before the first try, which may take long: who comes meanwhile is behind it. */
     if (can_wait(item))
         turn_enter(item->lockspace->turns, item->resource_name, &item->turn, boottime_now());
-    if (!bailiff_lockspace_check_usable(item->lockspace, &error) || !check_not_here(item, &error)) {
+    if (bailiff_lockspace_check_usable(item->lockspace, &error) && join_shared(item, &error)) {
+        leave_queue(item);
+        go_on(item->call);
+        return;
+    }
+    if (error != NULL || !check_not_here(item, &error)) {
         item_not_now(item, error);
         return;
     }
-    item->resource = bailiff_resource_new(item->lockspace, item->call->registration,
-                                          item->resource_name, item->path, item->offset);
+    item->resource =
+        bailiff_resource_new(item->lockspace, item->call->registration, item->resource_name,
+                             item->path, item->offset, item->mode);
     bailiff_lockspace_add_resource(item->lockspace, item->resource);
     bailiff_resource_acquire_async(item->resource, item->wait, item->required_version,
                                    item->call->cancellable, on_acquired, item);
@@ -406,7 +475,8 @@ static void start_items(Acquisition *call)
     }
 }
 
-/* --- the beginning --------------------------------------------------------------------------- */
+/* --- the beginning ---------------------------------------------------------------------------
+ */
 
 static void on_stop(GCancellable *source, gpointer user_data)
 {
@@ -474,6 +544,7 @@ static void copy_wish(AcquisitionItem *item, Acquisition *call, BailiffEngine *e
         .wait = wish->wait,
         .persistent = wish->persistent,
         .adopt = wish->adopt,
+        .mode = wish->shared ? RESOURCE_SHARED : RESOURCE_EXCLUSIVE,
         .position = position,
         .turn = { .go = go_item, .user_data = item },
     };

@@ -184,7 +184,7 @@ static void fail_resources(BailiffLockspace *self, guint64 fail_us)
         else if (bailiff_resource_get_phase(one) == RESOURCE_ACQUIRING)
             bailiff_resource_stop_acquiring(one);
         else if (bailiff_resource_get_phase(one) == RESOURCE_PUBLISHED)
-            bailiff_registration_start_failing(bailiff_resource_get_registration(one), fail_us);
+            bailiff_resource_start_failing(one, fail_us);
         else if (bailiff_resource_get_phase(one) == RESOURCE_GRANTED)
             /* Of a call that still waits for other leases, and will not get this one. */
             bailiff_resource_release_async(one, on_granted_given_back, NULL);

@@ -537,11 +537,11 @@ GPtrArray *bailiff_lockspace_list_registrations(BailiffLockspace *self)
 
     g_hash_table_iter_init(&iter, self->resources);
     while (g_hash_table_iter_next(&iter, NULL, &resource)) {
-        BailiffRegistration *registration = bailiff_resource_get_registration(resource);
+        g_autoptr(GPtrArray) holders = bailiff_resource_list_registrations(resource);
 
-        if (registration != NULL && bailiff_resource_is_used(resource) &&
-            !g_ptr_array_find(list, registration, NULL))
-            g_ptr_array_add(list, g_object_ref(registration));
+        for (guint i = 0; bailiff_resource_is_used(resource) && i < holders->len; i++)
+            if (!g_ptr_array_find(list, holders->pdata[i], NULL))
+                g_ptr_array_add(list, g_object_ref(holders->pdata[i]));
     }
     return list;
 }

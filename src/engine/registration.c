@@ -253,7 +253,7 @@ static void let_go_of_everything(BailiffRegistration *self)
     g_autoptr(GPtrArray) resources = bailiff_registration_list_resources(self);
 
     for (guint i = 0; i < resources->len; i++)
-        bailiff_resource_holder_ended(resources->pdata[i]);
+        bailiff_resource_holder_ended(resources->pdata[i], self);
 }
 
 static void everything_has_ended(BailiffRegistration *self)
@@ -506,14 +506,20 @@ void bailiff_registration_release_async(BailiffRegistration *self, GPtrArray *re
 {
     g_autoptr(GPtrArray) all = bailiff_registration_list_resources(self);
 
-    release_call_start(resources != NULL && resources->len > 0 ? resources : all, on_all_released,
-                       g_task_new(self, NULL, callback, user_data));
+    g_autoptr(GPtrArray) last = g_ptr_array_new();
+    GPtrArray *list = resources != NULL && resources->len > 0 ? resources : all;
+
+    /* Where others on this host share it that is all; those who are the last release it. */
+    for (guint i = 0; i < list->len; i++)
+        if (!bailiff_resource_leave(list->pdata[i], self))
+            g_ptr_array_add(last, list->pdata[i]);
+    release_call_start(last, on_all_released, g_task_new(self, NULL, callback, user_data));
 }
 
 void bailiff_registration_take_back(BailiffRegistration *self, GPtrArray *resources)
 {
     for (guint i = 0; i < resources->len; i++)
-        bailiff_resource_take_back(resources->pdata[i]);
+        bailiff_resource_take_back(resources->pdata[i], self);
 }
 
 gboolean bailiff_registration_release_finish(BailiffRegistration *self, GAsyncResult *result,

@@ -50,6 +50,7 @@ typedef struct BailiffLeaseWish {
     gboolean wait;            /* as long as it takes */
     gboolean persistent;      /* becomes an orphan when the holder ends without releasing it */
     gboolean adopt;           /* take over an orphan of this host, and nothing else */
+    gboolean shared;
 } BailiffLeaseWish;
 
 /* All or none: an orphan that was to be adopted stays one then. The result is a GPtrArray of

@@ -30,7 +30,7 @@ typedef enum ResourcePhase {
 
 BailiffResource *bailiff_resource_new(BailiffLockspace *lockspace,
                                       BailiffRegistration *registration, const char *name,
-                                      const char *path, guint64 offset);
+                                      const char *path, guint64 offset, ResourceMode mode);
 
 ResourcePhase bailiff_resource_get_phase(BailiffResource *self);
 /* The looks at it (lockspace-recheck.c). */
@@ -65,10 +65,11 @@ void bailiff_resource_publish(BailiffResource *self);
 
 /* While it is being acquired or adopted: whether it outlives its holder. */
 void bailiff_resource_set_persistent(BailiffResource *self, gboolean persistent);
-/* Its holder has ended without releasing it: released, or an orphan from now on. */
-void bailiff_resource_holder_ended(BailiffResource *self);
-/* Published or adopted, and nobody was told: released, or an orphan again. */
-void bailiff_resource_take_back(BailiffResource *self);
+/* One who holds it has ended without releasing it: others go on sharing it, else it is released, or
+ * an orphan from now on. */
+void bailiff_resource_holder_ended(BailiffResource *self, BailiffRegistration *registration);
+/* Published, joined or adopted, and nobody was told: released, or an orphan again. */
+void bailiff_resource_take_back(BailiffResource *self, BailiffRegistration *registration);
 /* An orphan that one call is about to adopt: nobody else may touch it. Busy. Ends with either of
  * the others, or with its being abandoned. */
 gboolean bailiff_resource_reserve(BailiffResource *self, GError **error);
@@ -76,6 +77,16 @@ void bailiff_resource_unreserve(BailiffResource *self);
 void bailiff_resource_adopt(BailiffResource *self, BailiffRegistration *registration);
 /* Who held it before it became an orphan; never NULL. */
 const char *bailiff_resource_get_former_holder(BailiffResource *self);
+
+/* A shared one that is held: whether `registration` can hold it, too, without any I/O. */
+gboolean bailiff_resource_check_joinable(BailiffResource *self, BailiffRegistration *registration,
+                                         const char *path, guint64 offset, GError **error);
+void bailiff_resource_join(BailiffResource *self, BailiffRegistration *registration);
+/* FALSE: nobody else holds it, so it has to be released. */
+gboolean bailiff_resource_leave(BailiffResource *self, BailiffRegistration *registration);
+
+/* The failure policies of all who hold it are walked. */
+void bailiff_resource_start_failing(BailiffResource *self, guint64 fail_us);
 
 /* The lockspace's lease is lost, or given back: no more I/O is started. Gone as soon as nothing of
  * it is in flight. */

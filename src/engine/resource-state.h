@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What a resource lease is made of, for the files that drive it:
+ *
+ *   resource.c             its life: releasing, being gone
+ *   resource-acquiring.c   how it comes about
+ *   resource-conversion.c  from one mode to the other while it is held
+ *   resource-holders.c     who holds it on this host
+ *   resource-orphan.c      when nobody does, and yet it stays held
+ */
+#pragma once
+
+#include "engine/machine-driver.h"
+#include "engine/resource-private.h"
+#include "lease/resource-acquire.h"
+#include "lease/resource-convert.h"
+#include "lease/resource-release.h"
+#include "lease/resource-share.h"
+
+struct _BailiffResource {
+    GObject parent_instance;
+
+    BailiffLockspace *lockspace;
+    BailiffRegistration *registration; /* the first who holds it */
+    GPtrArray *sharers;                /* others, of a shared one */
+    char *name;
+    char *path;
+    guint64 offset;
+    ResourcePhase phase;
+    gboolean visible;
+
+    BlockDevice *device;
+    /* The worker's while `operating`. */
+    ResourceLease lease;
+    union {
+        ResourceAcquire acquire;
+        ResourceShare share;
+        ResourceConvert convert;
+        ResourceRelease release;
+    } machine;
+    gboolean operating;
+    ResourceLook look;
+    ResourceMode mode; /* as its holders may use it; wished for, until it is granted */
+    guint64 version;   /* 0: shared */
+
+    GTask *acquire_task;
+    gboolean patient;
+    guint64 required_version;
+    GTask *convert_task;
+    GCancellable *stop_converting;
+    GError *convert_error; /* why the conversion failed that has left something on disk */
+    GPtrArray *release_tasks;
+    char *new_name; /* to be given with the release */
+    GSource *timer; /* the next release attempt, or look at what is in flight */
+    gboolean abandoned;
+    guint attempts;
+
+    gboolean persistent;
+    gboolean orphan;   /* then, and ever after if it is not adopted, there is no registration */
+    gboolean reserved; /* an orphan that somebody is about to adopt */
+    gboolean adopted;  /* was an orphan before its present holder */
+    char *former_holder;
+};
+
+/* Starts the machine in self->machine; `callback` gets a reference to the resource. */
+void resource_operate(BailiffResource *self, MachineResume resume, GCancellable *cancellable,
+                      GAsyncReadyCallback callback);
+GError *resource_describe_fault(BailiffResource *self, const LeaseFault *fault);
+/* Worth another attempt: the storage may answer then. */
+gboolean resource_is_worth_a_retry(const LeaseFault *fault);
+/* Calls on_timer at the time; it goes on with what the phase is about. */
+void resource_arm(BailiffResource *self, guint64 when_us);
+
+/* After its machine has ended: goes on with being released or gone, if that was asked for
+ * meanwhile, and says so. */
+gboolean resource_moved_on(BailiffResource *self);
+/* It is released or abandoned: a conversion that is under way stops at its next chance, and its
+ * call is answered. */
+void resource_end_conversion(BailiffResource *self);
+/* Gives the leader back that a conversion has left to us, until it is done. */
+void resource_settle(BailiffResource *self);
+
+/* All its holders are told that it is gone. */
+void resource_tell_gone(BailiffResource *self);
+/* Whether it can be released with a new name. */
+gboolean resource_check_rename(BailiffResource *self, const char *new_name, GError **error);
+
+/* Gone as soon as nothing of ours can land on disk any more. */
+void resource_try_to_go(BailiffResource *self);
+void resource_set_phase(BailiffResource *self, ResourcePhase phase);
+/* Its thread is held up by the storage for longer than anybody should wait. */
+void resource_give_up_acquiring(BailiffResource *self);
+
+void resource_notify_orphan(BailiffResource *self);
+void resource_notify_mode(BailiffResource *self);
+void resource_notify_registrations(BailiffResource *self);
