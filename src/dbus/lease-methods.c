@@ -8,6 +8,7 @@
 #include "dbus/lease-methods.h"
 
 #include "common/bailiff-error.h"
+#include "dbus/lease-mode.h"
 #include "dbus/method-call.h"
 #include "dbus/printable-word.h"
 #include "dbus/resource-object.h"
@@ -29,20 +30,18 @@ static void acquire_args_free(AcquireArgs *args)
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(AcquireArgs, acquire_args_free)
 
-#define ONLY_EXCLUSIVE "Use exclusive, which is also what is meant without this option."
-
-static gboolean check_mode(const char *mode, GError **error)
+static gboolean parse_mode(const char *mode, BailiffLeaseWish *wish, GError **error)
 {
-    if (mode == NULL || g_str_equal(mode, "exclusive"))
-        return TRUE;
-    if (g_str_equal(mode, "shared")) {
-        bailiff_set_error(error, BAILIFF_ERROR_UNSUPPORTED, ONLY_EXCLUSIVE,
-                          "Shared leases cannot be acquired yet.");
+    ResourceMode parsed = RESOURCE_EXCLUSIVE;
+
+    if (mode != NULL && !lease_mode_parse(mode, &parsed, error))
         return FALSE;
-    }
-    g_autofree char *word = printable_word(mode);
-    bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT, ONLY_EXCLUSIVE,
-                      "\"%s\" is not a mode of a lease.", word);
+    wish->shared = parsed == RESOURCE_SHARED;
+    if (!wish->shared || wish->required_version == 0)
+        return TRUE;
+    bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT,
+                      "Leave the option version out, or acquire it exclusively.",
+                      "A shared lease has no version.");
     return FALSE;
 }
 
@@ -68,7 +67,7 @@ static gboolean parse_wish(GVariant *variant, BailiffLeaseWish *ret, GPtrArray *
         { "adopt", "b", &wish.adopt },
     };
     if (!variant_options_parse(options, known, G_N_ELEMENTS(known), error) ||
-        !check_mode(mode, error)) {
+        !parse_mode(mode, &wish, error)) {
         g_autofree char *word = printable_word(resource);
         g_prefix_error(error, "The lease on %s: ", word);
         return FALSE;
@@ -183,7 +182,7 @@ static BailiffResource *find_own_resource(BailiffBusService *service,
         return NULL;
     }
     BailiffResource *resource = bailiff_resource_object_get_resource(object);
-    if (bailiff_resource_get_registration(resource) != registration) {
+    if (!bailiff_resource_is_held_by(resource, registration)) {
         bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT,
                           "Call Release() of the registration that holds it.",
                           "The lease on %s is not held by this registration.",

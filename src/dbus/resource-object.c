@@ -6,6 +6,7 @@
 #include "dbus/resource-object.h"
 
 #include "common/bailiff-error.h"
+#include "dbus/lease-mode.h"
 #include "dbus/method-call.h"
 #include "dbus/object-path.h"
 #include "dbus/variant-options.h"
@@ -46,21 +47,85 @@ static void release_done(GObject *source, GAsyncResult *result, gpointer user_da
 static void release_act(MethodCall *call)
 {
     BailiffResourceObject *self = BAILIFF_RESOURCE_OBJECT(call->target);
-    bailiff_resource_release_async(self->resource, release_done, call);
+    const char *new_name = call->args;
+    g_autoptr(GPtrArray) holders = bailiff_resource_list_registrations(self->resource);
+
+    /* Nobody can say for all of them that they do not use it any more. */
+    if (holders->len > 1)
+        method_call_fail(
+            call, bailiff_error_make(BAILIFF_ERROR_BUSY,
+                                     "Call Release() of each registration that holds it.",
+                                     "The lease on %s is shared by %u registrations on this host.",
+                                     bailiff_resource_get_name(self->resource), holders->len));
+    else if (new_name != NULL)
+        bailiff_resource_rename_async(self->resource, new_name, release_done, call);
+    else
+        bailiff_resource_release_async(self->resource, release_done, call);
 }
 
 static gboolean handle_release(BailiffBusResource *object, GDBusMethodInvocation *invocation,
                                GVariant *options)
 {
     BailiffResourceObject *self = BAILIFF_RESOURCE_OBJECT(object);
+    g_autofree char *new_name = NULL;
+    const VariantOption known[] = { { "rename", "s", &new_name } };
     GError *error = NULL;
 
-    if (!variant_options_parse(options, NULL, 0, &error))
+    if (!variant_options_parse(options, known, G_N_ELEMENTS(known), &error))
         return method_call_refuse(invocation, error);
-    return method_call_start(self->service, self, invocation, release_act, NULL, NULL);
+    return method_call_start(self->service, self, invocation, release_act,
+                             g_steal_pointer(&new_name), g_free);
+}
+
+/* Converting. */
+
+static void convert_done(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    MethodCall *call = user_data;
+    GError *error = NULL;
+
+    if (bailiff_resource_convert_finish(BAILIFF_RESOURCE(source), result, &error))
+        method_call_reply(call, NULL);
+    else
+        method_call_fail(call, error);
+}
+
+static void convert_act(MethodCall *call)
+{
+    BailiffResourceObject *self = BAILIFF_RESOURCE_OBJECT(call->target);
+    const ResourceMode *mode = call->args;
+
+    bailiff_resource_convert_async(self->resource, *mode, convert_done, call);
+}
+
+static gboolean handle_convert(BailiffBusResource *object, GDBusMethodInvocation *invocation,
+                               const char *word, GVariant *options)
+{
+    BailiffResourceObject *self = BAILIFF_RESOURCE_OBJECT(object);
+    g_autofree ResourceMode *mode = g_new0(ResourceMode, 1);
+    GError *error = NULL;
+
+    if (!lease_mode_parse(word, mode, &error) || !variant_options_parse(options, NULL, 0, &error))
+        return method_call_refuse(invocation, error);
+    return method_call_start(self->service, self, invocation, convert_act, g_steal_pointer(&mode),
+                             g_free);
 }
 
 /* Showing. */
+
+static void sync_registrations(BailiffResourceObject *self)
+{
+    g_autoptr(GPtrArray) holders = bailiff_resource_list_registrations(self->resource);
+    g_autoptr(GStrvBuilder) builder = g_strv_builder_new();
+
+    for (guint i = 0; i < holders->len; i++) {
+        g_autofree char *path =
+            object_path_registration(bailiff_registration_get_id(g_ptr_array_index(holders, i)));
+        g_strv_builder_add(builder, path);
+    }
+    g_auto(GStrv) paths = g_strv_builder_end(builder);
+    bailiff_bus_resource_set_registrations(BAILIFF_BUS_RESOURCE(self), (const char *const *)paths);
+}
 
 static void sync_properties(BailiffResourceObject *self)
 {
@@ -70,8 +135,10 @@ static void sync_properties(BailiffResourceObject *self)
         registration != NULL ? object_path_registration(bailiff_registration_get_id(registration))
                              : g_strdup("/");
 
+    bailiff_bus_resource_set_mode(bus, bailiff_resource_get_mode_name(self->resource));
     bailiff_bus_resource_set_version(bus, bailiff_resource_get_version(self->resource));
     bailiff_bus_resource_set_registration(bus, path);
+    sync_registrations(self);
     bailiff_bus_resource_set_orphan(bus, bailiff_resource_is_orphan(self->resource));
     bailiff_bus_resource_set_state(
         bus, bailiff_resource_state_name(bailiff_resource_get_state(self->resource)));
@@ -109,6 +176,7 @@ static void bailiff_resource_object_finalize(GObject *object)
 static void resource_iface_init(BailiffBusResourceIface *iface)
 {
     iface->handle_release = handle_release;
+    iface->handle_convert = handle_convert;
 }
 
 static void bailiff_resource_object_class_init(BailiffResourceObjectClass *class)
@@ -141,7 +209,6 @@ void bailiff_resource_object_show(BailiffBusService *service, BailiffResource *r
         bus, bailiff_lockspace_get_name(bailiff_resource_get_lockspace(resource)));
     bailiff_bus_resource_set_path(bus, bailiff_resource_get_path(resource));
     bailiff_bus_resource_set_offset(bus, bailiff_resource_get_offset(resource));
-    bailiff_bus_resource_set_mode(bus, "exclusive");
     sync_properties(self);
     g_signal_connect_object(resource, "notify", G_CALLBACK(resource_changed), self, 0);
     bailiff_bus_service_show(service, path, G_DBUS_INTERFACE_SKELETON(self));

@@ -540,8 +540,6 @@ def test_lease_of_another_lockspace(daemon, world, registration, storage):
 
 
 def test_modes_that_there_are_not(daemon, world, registration):
-    with fails_with("Unsupported"):
-        acquire(daemon, registration, lease(world.joined, mode=("s", "shared")))
     for mode in "", "EXCLUSIVE", "\x1b[31m":
         with fails_with("InvalidArgument"):
             acquire(daemon, registration, lease(world.joined, mode=("s", mode)))

@@ -110,7 +110,7 @@ def test_announcements_come_before_replies(daemon, worker, fresh):
     assert added[-1][0] == resource == path_of(wanted)
     assert added[-1][1][f"{BUS_NAME}.Resource"] == {
         "Name": wanted[1], "Lockspace": "space", "Path": wanted[2], "Offset": wanted[3], "Mode": "exclusive",
-        "Version": 1, "Registration": path, "Orphan": False, "State": "held"}
+        "Version": 1, "Registration": path, "Registrations": [path], "Orphan": False, "State": "held"}
     assert values_of(daemon, path, "Registration", "Resources", seen) == [[resource]]
     assert path in values_of(daemon, SPACE, "Lockspace", "Registrations", seen)[-1]
 
