@@ -39,6 +39,8 @@ int command_acquire(CommandLine *line)
           N_("Wait as long as it takes for the present owner to release it or to be dead"), NULL },
         { "version", 0, 0, G_OPTION_ARG_STRING, &version_text,
           N_("Only if the lease has this version before"), N_("N") },
+        { "shared", 0, 0, G_OPTION_ARG_NONE, &wanted.shared,
+          N_("Shared: beside any number of others, all of them shared"), NULL },
         { "persistent", 0, 0, G_OPTION_ARG_NONE, &wanted.persistent,
           N_("It stays held, as an orphan, when the process ends without releasing it"), NULL },
         { "adopt", 0, 0, G_OPTION_ARG_NONE, &wanted.adopt,
@@ -50,6 +52,8 @@ int command_acquire(CommandLine *line)
         return status;
     if (version_text && line->n_words > 3)
         return command_line_usage(line, _("--version goes with a single resource."));
+    if (version_text && wanted.shared)
+        return command_line_usage(line, _("--version does not go with --shared."));
 
     GError *error = NULL;
     g_autoptr(GVariant) wishes = NULL;

@@ -5,64 +5,73 @@
 #include "ctl/commands.h"
 
 #include <glib/gi18n.h>
-#include <string.h>
 
-#include "ctl/bus-client.h"
-
-static const char *find_resource(GPtrArray *resources, const char *registration_path,
-                                 const char *word)
-{
-    for (guint i = 0; i < resources->len; i++) {
-        BailiffBusResource *resource = resources->pdata[i];
-        const char *path = g_dbus_proxy_get_object_path(G_DBUS_PROXY(resource));
-        g_autofree char *name = g_strconcat(bailiff_bus_resource_get_lockspace(resource), "/",
-                                            bailiff_bus_resource_get_name(resource), NULL);
-        if (g_strcmp0(bailiff_bus_resource_get_registration(resource), registration_path) == 0 &&
-            (strcmp(name, word) == 0 || strcmp(path, word) == 0))
-            return path;
-    }
-    return NULL;
-}
+#include "ctl/resource-word.h"
 
 /* The object paths for the words; NULL with an error. */
 static GPtrArray *find_resources(BusClient *client, const char *registration_path, char **words,
                                  GError **error)
 {
-    g_autoptr(GPtrArray) resources = bus_client_resources(client, NULL);
     g_autoptr(GPtrArray) paths = g_ptr_array_new_with_free_func(g_free);
     for (; *words; words++) {
-        const char *path = find_resource(resources, registration_path, *words);
-        if (!path) {
-            ctl_set_error(error, CTL_EXIT_ERROR,
-                          strchr(*words, '/')
-                              ? _("What it holds is in 'bailiffctl status'.")
-                              : _("Write it as LOCKSPACE/RESOURCE, such as vg0/disk1."),
-                          _("The registration does not hold '%s'."), *words);
+        g_autoptr(BailiffBusResource) resource =
+            find_resource_word(client, registration_path, *words, error);
+        if (!resource)
             return NULL;
-        }
-        g_ptr_array_add(paths, g_strdup(path));
+        g_ptr_array_add(paths, g_strdup(g_dbus_proxy_get_object_path(G_DBUS_PROXY(resource))));
     }
     g_ptr_array_add(paths, NULL);
     return g_steal_pointer(&paths);
 }
 
+static gboolean release_renamed(BusClient *client, const char *registration_path, const char *word,
+                                const char *new_name, GError **error)
+{
+    g_autoptr(BailiffBusResource) resource =
+        find_resource_word(client, registration_path, word, error);
+    if (!resource)
+        return FALSE;
+    g_auto(GVariantDict) options = G_VARIANT_DICT_INIT(NULL);
+    g_variant_dict_insert(&options, "rename", "s", new_name);
+    return bailiff_bus_resource_call_release_sync(resource, g_variant_dict_end(&options),
+                                                  G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION,
+                                                  BUS_NO_TIME_LIMIT, NULL, error);
+}
+
+static gboolean release(BusClient *client, BailiffBusRegistration *registration, char **words,
+                        GError **error)
+{
+    g_autoptr(GPtrArray) paths = find_resources(
+        client, g_dbus_proxy_get_object_path(G_DBUS_PROXY(registration)), words, error);
+    return paths &&
+           bailiff_bus_registration_call_release_sync(
+               registration, (const char *const *)paths->pdata, g_variant_new("a{sv}", NULL),
+               G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION, BUS_NO_TIME_LIMIT, NULL, error);
+}
+
 int command_release(CommandLine *line)
 {
+    g_autofree char *new_name = NULL;
+    const GOptionEntry entries[] = {
+        { "rename", 0, 0, G_OPTION_ARG_STRING, &new_name,
+          N_("The resource gets this name on storage, in the same write"), N_("NAME") },
+        { NULL },
+    };
     int status;
-    if (!command_line_parse(line, NULL, 1, G_MAXUINT, &status))
+    if (!command_line_parse(line, entries, 1, G_MAXUINT, &status))
         return status;
+    if (new_name && line->n_words != 2)
+        return command_line_usage(line, _("--rename goes with a single resource."));
 
     GError *error = NULL;
     g_autoptr(BailiffBusRegistration) registration = NULL;
-    g_autoptr(GPtrArray) paths = NULL;
     g_autoptr(BusClient) client = bus_client_new(&error);
     if (!client || !bus_client_load(client, &error) ||
-        !(registration = bus_client_find_registration(client, line->words[0], &error)) ||
-        !(paths = find_resources(client, g_dbus_proxy_get_object_path(G_DBUS_PROXY(registration)),
-                                 line->words + 1, &error)) ||
-        !bailiff_bus_registration_call_release_sync(
-            registration, (const char *const *)paths->pdata, g_variant_new("a{sv}", NULL),
-            G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION, BUS_NO_TIME_LIMIT, NULL, &error))
+        !(registration = bus_client_find_registration(client, line->words[0], &error)))
+        return command_line_fail(error);
+    const char *path = g_dbus_proxy_get_object_path(G_DBUS_PROXY(registration));
+    if (new_name ? !release_renamed(client, path, line->words[1], new_name, &error)
+                 : !release(client, registration, line->words + 1, &error))
         return command_line_fail(error);
     return CTL_EXIT_OK;
 }

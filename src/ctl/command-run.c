@@ -346,6 +346,8 @@ int command_run(CommandLine *line)
     g_autofree char *policy_text = NULL;
     g_autofree char *name = NULL;
     const GOptionEntry entries[] = {
+        { "shared", 0, 0, G_OPTION_ARG_NONE, &wish.shared,
+          N_("Shared: beside any number of others, all of them shared"), NULL },
         { "wait", 0, 0, G_OPTION_ARG_NONE, &wish.wait,
           N_("Wait as long as it takes for the present owner to release it or to be dead"), NULL },
         { "failure-policy", 0, 0, G_OPTION_ARG_STRING, &policy_text,

@@ -7,6 +7,7 @@
 #include "ctl/command-line.h"
 
 int command_acquire(CommandLine *line);
+int command_convert(CommandLine *line);
 int command_format_lockspace(CommandLine *line);
 int command_format_resource(CommandLine *line);
 int command_history(CommandLine *line);

@@ -70,6 +70,17 @@ static char *holder_text(BusClient *client, const char *path)
                            bailiff_bus_registration_get_pid(registration));
 }
 
+static char *holders_text(BusClient *client, BailiffBusResource *resource)
+{
+    const char *const *paths = bailiff_bus_resource_get_registrations(resource);
+    g_autoptr(GString) text = g_string_new(NULL);
+    for (gsize i = 0; paths && paths[i]; i++) {
+        g_autofree char *holder = holder_text(client, paths[i]);
+        g_string_append_printf(text, "%s%s", i > 0 ? ", " : "", holder);
+    }
+    return g_string_free(g_steal_pointer(&text), FALSE);
+}
+
 OutputTable *resources_table(BusClient *client, GPtrArray *resources)
 {
     OutputTable *table = output_table_new(_("RESOURCE"), _("STATE"), _("MODE"), _(">VERSION"),
@@ -77,17 +88,19 @@ OutputTable *resources_table(BusClient *client, GPtrArray *resources)
     for (guint i = 0; i < resources->len; i++) {
         BailiffBusResource *resource = resources->pdata[i];
         const char *state = bailiff_bus_resource_get_state(resource);
-        g_autofree char *holder =
-            bailiff_bus_resource_get_orphan(resource)
-                ? g_strdup(_("(orphan)"))
-                : holder_text(client, bailiff_bus_resource_get_registration(resource));
+        g_autofree char *holder = bailiff_bus_resource_get_orphan(resource)
+                                      ? g_strdup(_("(orphan)"))
+                                      : holders_text(client, resource);
         g_autofree char *place = place_text(bailiff_bus_resource_get_path(resource),
                                             bailiff_bus_resource_get_offset(resource));
         output_table_add(table, TABLE_PLAIN, bailiff_bus_resource_get_name(resource));
         output_table_add(table, state_color(state), state);
         output_table_add(table, TABLE_PLAIN, bailiff_bus_resource_get_mode(resource));
-        output_table_addf(table, TABLE_PLAIN, "%" G_GUINT64_FORMAT,
-                          bailiff_bus_resource_get_version(resource));
+        if (bailiff_bus_resource_get_version(resource) == 0)
+            output_table_add(table, TABLE_PLAIN, ""); /* shared: it has none */
+        else
+            output_table_addf(table, TABLE_PLAIN, "%" G_GUINT64_FORMAT,
+                              bailiff_bus_resource_get_version(resource));
         output_table_add(table, TABLE_PLAIN, holder);
         output_table_add(table, TABLE_PLAIN, place);
     }

@@ -61,6 +61,8 @@ GVariant *acquire_wishes(const char *lockspace, char **words, const AcquireOptio
             g_variant_dict_insert(&options, "persistent", "b", TRUE);
         if (wanted->adopt)
             g_variant_dict_insert(&options, "adopt", "b", TRUE);
+        if (wanted->shared)
+            g_variant_dict_insert(&options, "mode", "s", "shared");
         if (wanted->version)
             g_variant_dict_insert(&options, "version", "t", wanted->version);
         g_variant_builder_add(&wishes, "(ssst@a{sv})", lockspace, place->resource,

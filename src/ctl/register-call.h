@@ -16,6 +16,7 @@ typedef struct AcquireOptions {
     gboolean wait;
     gboolean persistent;
     gboolean adopt;
+    gboolean shared;
     guint64 version; /* 0: any */
 } AcquireOptions;
 

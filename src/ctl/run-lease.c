@@ -25,9 +25,9 @@ static gboolean read_resources(RunLease *self, BusClient *client, GError **error
         const char *name = bailiff_bus_resource_get_name(resource);
         self->versions[i] = bailiff_bus_resource_get_version(resource);
         self->names[i] = g_strdup(name ? name : "");
-        if (self->versions[i] == 0) {
+        if (!name) {
             ctl_set_error(error, CTL_EXIT_RUN_FAILED, _("Look at 'bailiffctl status'."),
-                          _("The lease '%s' is gone again."), self->names[i]);
+                          _("The lease '%s' is gone again."), object_path_leaf(self->resources[i]));
             return FALSE;
         }
     }
@@ -54,7 +54,7 @@ static gboolean read_lockspace(RunLease *self, BusClient *client, GError **error
 RunLease *run_lease_take(BusClient *client, const RunWish *wish, GError **error)
 {
     g_autoptr(RunLease) self = g_new0(RunLease, 1);
-    const AcquireOptions wanted = { .wait = wish->wait };
+    const AcquireOptions wanted = { .wait = wish->wait, .shared = wish->shared };
     g_autoptr(GVariant) wishes = acquire_wishes(wish->lockspace, wish->places, &wanted, error);
     if (!wishes)
         return NULL;
@@ -138,7 +138,8 @@ char **run_lease_environment(const RunLease *self)
         g_autofree char *version_key = g_strconcat("BAILIFF_VERSION", suffix, NULL);
         g_autofree char *version = g_strdup_printf("%" G_GUINT64_FORMAT, self->versions[i]);
         environment = g_environ_setenv(environment, resource_key, self->names[i], TRUE);
-        environment = g_environ_setenv(environment, version_key, version, TRUE);
+        if (self->versions[i] != 0)
+            environment = g_environ_setenv(environment, version_key, version, TRUE);
     }
     return environment;
 }

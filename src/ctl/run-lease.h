@@ -14,7 +14,7 @@ typedef struct RunLease {
     char *lockspace_name;
     char *lockspace;   /* object path */
     char **resources;  /* object paths */
-    guint64 *versions; /* as many */
+    guint64 *versions; /* as many; 0: shared */
     char **names;      /* of the resources */
     guint64 fail_at_us;
 } RunLease;
@@ -25,6 +25,7 @@ typedef struct RunWish {
     const char *lockspace;
     char **places; /* RESOURCE@PATH[:OFFSET] */
     gboolean wait;
+    gboolean shared;
 } RunWish;
 
 /* Registers this process with all that will be below it, and acquires the leases. Fails also when
@@ -37,6 +38,6 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(RunLease, run_lease_free)
  * not done then. `connection`: the one in use by now. */
 gboolean run_lease_give_back(RunLease *self, GDBusConnection *connection, GError **error);
 
-/* The environment of the command: BAILIFF_LOCKSPACE, and BAILIFF_RESOURCE and BAILIFF_VERSION, with
- * _1, _2 … behind them when there are several. */
+/* The environment of the command: BAILIFF_LOCKSPACE, and BAILIFF_RESOURCE and BAILIFF_VERSION (not
+ * of a shared lease), with _1, _2 … behind them when there are several. */
 char **run_lease_environment(const RunLease *self);
