@@ -37,8 +37,8 @@ def space(storage):
 
 @pytest.fixture
 def pair(space, make_pair, sanlock):
-    """Both hosts joined, on storage that sanlock formatted, with three free resources; for one test alone."""
-    space.format_by_sanlock(sanlock, resources=3)
+    """Both hosts joined, on storage that sanlock formatted, with four free resources; for one test alone."""
+    space.format_by_sanlock(sanlock, resources=4)
     return make_pair(space).join()
 
 

@@ -15,11 +15,13 @@ from private_service import BusError
 
 
 def test_takeover(service, pair):
-    exclusive, shared, other = (pair.space.resource(index) for index in (1, 2, 3))
+    exclusive, shared, other, both = (pair.space.resource(index) for index in (1, 2, 3, 4))
     ours, watching, theirs = pair.bailiff.process(), pair.bailiff.process(), pair.sanlock.process()
     assert theirs.acquire(exclusive) == 0
     assert theirs.acquire(shared, ":SH") == 0
     assert theirs.acquire(other) == 0
+    assert theirs.acquire(both, ":SH") == 0
+    assert ours.acquire(both, mode=("s", "shared")) == 0
 
     seen = len(service.signals)
     pair.sanlock.sanlock.kill()
@@ -35,7 +37,13 @@ def test_takeover(service, pair):
         assert "sanlockhost (host id 2" in caught.value.message
         return caught.value.message
 
+    def make_exclusive():
+        path = f"{pair.bailiff.path}/resources/{both.name}"
+        service.call(path, "Resource", "Convert", "(sa{sv})", "exclusive", {})
+
     refused(other)
+    with pytest.raises(BusError, match="sanlockhost"):
+        make_exclusive()
     service.wait_for_signal("HostStateChanged", pair.bailiff.path, seen, lambda a: a == (2, "live", "fail"))
     assert time.monotonic() >= last_renewal + FAIL_AFTER
     asked_at = time.monotonic()
@@ -55,6 +63,10 @@ def test_takeover(service, pair):
     assert exclusive.leader().lver == 2
     # The dead shared holder is gone for good: its sector was cleared.
     assert not any(shared.host_sector_bytes(2))
+    # So is one beside whom we share.
+    make_exclusive()
+    assert not any(both.host_sector_bytes(2))
+    assert both.leader().timestamp >= last_renewal + DEAD_AFTER
     # Without waiting, too.
     assert watching.acquire(other) == 2
     assert pair.space.host_lease(2).timestamp == last_renewal

@@ -217,6 +217,11 @@ class SanlockProcess:
         """0 or sanlock's negative answer; mode ":SH" for a shared lease."""
         return self.result(self.begin_acquire(resource, mode))
 
+    def convert(self, resource, mode=""):
+        """What it holds becomes shared (":SH") or exclusive; as acquire()."""
+        return self.result(self.sanlock.begin("client", "convert", "-r", resource.sanlock_text + mode,
+                                              "-p", self.process.pid))
+
     def release(self, resource):
         """Free on disk when this returns."""
         self.sanlock.run("client", "release", "-r", resource.sanlock_text, "-p", self.process.pid)
