@@ -58,6 +58,7 @@ struct Acquisition {
 
 static void start_items(Acquisition *call);
 static void try_item(AcquisitionItem *item);
+static gboolean start_later(gpointer user_data);
 
 static gboolean is_here(const AcquisitionItem *item)
 {
@@ -178,19 +179,10 @@ static gboolean check_still_good(Acquisition *call, GError **error)
         !bailiff_registration_check_ready(call->registration, error))
         return FALSE;
     for (gsize i = 0; i < call->n_items; i++) {
-        const AcquisitionItem *item = &call->items[i];
-        BailiffLockspace *lockspace = item->lockspace;
+        BailiffLockspace *lockspace = call->items[i].lockspace;
 
         if (!bailiff_lockspace_check_usable(lockspace, error))
             return FALSE;
-        if (item->joins && (!bailiff_resource_is_shared(item->resource) ||
-                            !bailiff_resource_check_joinable(item->resource, call->registration,
-                                                             item->path, item->offset, error))) {
-            if (*error == NULL)
-                bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Try again.",
-                                  "Resource %s was made exclusive meanwhile.", item->resource_name);
-            return FALSE;
-        }
         if (boottime_now() >= bailiff_lockspace_get_fail_at(lockspace)) {
             bailiff_set_error(error, BAILIFF_ERROR_LOST, "Check the storage, then try again.",
                               "Lockspace %s has passed its fail deadline.",
@@ -201,11 +193,33 @@ static gboolean check_still_good(Acquisition *call, GError **error)
     return TRUE;
 }
 
+/* While this call waited for other leases, those who shared one that it was to join may have let go
+ * of it, or have made it exclusive. Then it is tried for again. */
+static gboolean take_up_again(Acquisition *call)
+{
+    gboolean again = FALSE;
+
+    for (gsize i = 0; call->error == NULL && i < call->n_items; i++) {
+        AcquisitionItem *item = &call->items[i];
+
+        if (!item->joins || (bailiff_resource_is_shared(item->resource) &&
+                             bailiff_resource_check_joinable(item->resource, call->registration,
+                                                             item->path, item->offset, NULL)))
+            continue;
+        item->joins = item->granted = FALSE;
+        g_clear_object(&item->resource);
+        call->running++;
+        g_idle_add_full(G_PRIORITY_DEFAULT, start_later, item, NULL);
+        again = TRUE;
+    }
+    return again;
+}
+
 static void go_on(Acquisition *call)
 {
     if (call->error == NULL && call->next < call->n_items)
         start_items(call);
-    if (call->running > 0)
+    if (call->running > 0 || take_up_again(call))
         return;
     if (call->error == NULL)
         check_still_good(call, &call->error);

@@ -7,7 +7,7 @@ import pytest
 
 import disk_records as disk
 from ctl import ctl, ctl_json
-from lease_calls import (MIB, SPACE, acquire, end_worker, fails_with, format_lockspace, format_resource,
+from lease_calls import (MIB, SPACE, acquire, begin_acquire, end_worker, fails_with, format_lockspace, format_resource,
                          inspect_resource, join, lease, policy, register, release, values_of, wait_by_asking,
                          wait_ended, wait_removed)
 from private_service import ROOT_PATH, options
@@ -126,6 +126,71 @@ def test_calls_that_come_together(service, space, make_worker):
     for call in calls:
         assert call.result() == [RESOURCE]
     assert sorted(shown(service)[3]) == sorted(registrations)
+
+
+def test_nobody_is_overtaken(service, space, make_worker):
+    """Who waits for it alone is not kept out by others who go on joining."""
+    first, alone, late, patient = [register(service, make_worker(), f"worker{n}") for n in range(4)]
+    acquire(service, first, lease(space, **SHARED))
+    waiting = begin_acquire(service, alone, lease(space, wait=("b", True)))
+    with fails_with("Busy", "waited for"):
+        acquire(service, late, lease(space, **SHARED))
+    joining = begin_acquire(service, patient, lease(space, wait=("b", True), **SHARED))
+    release(service, first)
+    assert waiting.result() == [RESOURCE]
+    assert shown(service)[3] == [alone]
+    release(service, alone)
+    assert joining.result() == [RESOURCE]
+    acquire(service, late, lease(space, **SHARED))
+    assert shown(service)[3] == [patient, late]
+
+
+def test_orphan(service, space, make_worker):
+    """It stays shared when the last one ends that held it, if any of them wanted so; and is adopted as it is."""
+    one, two = make_worker(), make_worker()
+    acquire(service, register(service, one), lease(space, persistent=("b", True), **SHARED))
+    second = register(service, two)
+    acquire(service, second, lease(space, **SHARED))
+    end_worker(one)
+    service.wait_until(lambda: shown(service)[3] == [second], "the end of the first")
+    assert not service.property(RESOURCE, "Resource", "Orphan")
+    end_worker(two)
+    service.wait_for_property(RESOURCE, "Resource", "Orphan", True)
+    assert shown(service) == ("shared", 0, "/", [])
+    assert sharers(service, space) == [(1, 1)]
+    heir = register(service, make_worker())
+    with fails_with("Held", "orphan"):
+        acquire(service, heir, lease(space, **SHARED))
+    with fails_with("InvalidArgument", "shared"):
+        acquire(service, heir, lease(space, adopt=("b", True)))
+    with fails_with("Busy", "orphan"):
+        convert(service, "exclusive")
+    acquire(service, heir, lease(space, adopt=("b", True), **SHARED))
+    convert(service, "exclusive")
+    release(service, heir)
+    assert state_on_disk(service, space) == "free"
+
+
+def test_all_or_none(service, space, make_worker):
+    """A lease that was joined is left again when another one of the call cannot be had."""
+    format_resource(service, space, 2 * MIB, "wanted")
+    here, there = register(service, make_worker()), register(service, make_worker())
+    acquire(service, here, lease(space, **SHARED))
+    acquire(service, here, lease(space, 2 * MIB, "wanted"))
+    with fails_with("Held"):
+        acquire(service, there, lease(space, **SHARED), lease(space, 2 * MIB, "wanted"))
+    assert shown(service) == ("shared", 0, here, [here])
+    assert service.property(there, "Registration", "Resources") == []
+    # What was to be joined is released before the call has the rest of its leases: it is acquired then.
+    waiting = begin_acquire(service, there, lease(space, **SHARED), lease(space, 2 * MIB, "wanted", wait=("b", True)))
+    with fails_with("Held"):  # answered after that call has begun to wait
+        acquire(service, register(service, make_worker()), lease(space, 2 * MIB, "wanted"))
+    release(service, here, RESOURCE)
+    assert sharers(service, space) == [] and not waiting.done
+    release(service, here)
+    assert waiting.result() == [RESOURCE, f"{ROOT_PATH}/{SPACE}/resources/wanted"]
+    assert shown(service) == ("shared", 0, there, [there])
+    assert sharers(service, space) == [(1, 1)]
 
 
 def test_options(service, space, worker):
