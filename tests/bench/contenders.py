@@ -11,7 +11,9 @@ import subprocess
 import tempfile
 import time
 
-from private_service import PrivateService
+from gi.repository import Gio, GLib
+
+from private_service import BUS_NAME, PROPERTIES, PrivateService, full_interface, full_path
 from sanlock_daemon import SanlockDaemon
 from stores import program
 
@@ -136,6 +138,8 @@ class Bailiff(Contender):
         except BaseException:
             shutil.rmtree(self.runtime)
             raise
+        # It listens to every signal, which costs the bus and this process what is not to be measured.
+        self.service.connection.close_sync()
         self.pid = self.service.daemon.pid
         self.bus_pid = next(pid for pid, command in self.service.processes().items()
                             if command.startswith("dbus-daemon"))
@@ -143,15 +147,28 @@ class Bailiff(Contender):
     def environment(self):
         return self.service.environment
 
+    def call(self, path, interface, method, arguments):
+        """On a connection of its own, which hears no signals."""
+        connection = Gio.DBusConnection.new_for_address_sync(
+            self.service.address, Gio.DBusConnectionFlags.AUTHENTICATION_CLIENT |
+            Gio.DBusConnectionFlags.MESSAGE_BUS_CONNECTION, None, None)
+        try:
+            return connection.call_sync(BUS_NAME, full_path(path), interface, method, arguments, None,
+                                        Gio.DBusCallFlags.NO_AUTO_START, -1, None).unpack()[0]
+        finally:
+            connection.close_sync()
+
     def renewal_starts(self, index, since_us):
-        entries = self.service.call(f"lockspaces/{self.name}{index}", "Lockspace", "GetRenewalHistory", "(u)", 0)
+        entries = self.call(f"lockspaces/{self.name}{index}", full_interface("Lockspace"), "GetRenewalHistory",
+                            GLib.Variant("(u)", (0,)))
         entries = [entry for entry in entries if entry["started-usec"] >= since_us]
         return ([entry["started-usec"] for entry in entries if entry["worked"]],
                 sum(not entry["worked"] for entry in entries))
 
     def fail_deadline_us(self):
         """Of its first lockspace, on CLOCK_BOOTTIME."""
-        return self.service.property(f"lockspaces/{self.name}0", "Lockspace", "FailAtUsec")
+        return self.call(f"lockspaces/{self.name}0", PROPERTIES, "Get",
+                         GLib.Variant("(ss)", (full_interface("Lockspace"), "FailAtUsec")))
 
     def stop(self):
         try:
