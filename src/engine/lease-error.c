@@ -214,6 +214,20 @@ static GError *not_ours_error_new(const LeaseFault *fault, const LeaseErrorConte
         context->resource, context->lockspace, fault->host_id, fault->version);
 }
 
+static GError *bad_request_error_new(const LeaseFault *fault, const LeaseErrorContext *context)
+{
+    g_autofree char *where = place(context);
+
+    if (fault->record == RECORD_BAD_VERSION)
+        return record_error_new(fault->record, context);
+    return bailiff_error_make(
+        BAILIFF_ERROR_CORRUPT,
+        "Find out what else writes there. Nothing was changed; format the resource again only when "
+        "no host uses it.",
+        "The request record of resource %s of lockspace %s on %s is damaged (%s).",
+        context->resource, context->lockspace, where, record_fault_name(fault->record));
+}
+
 GError *lease_error_new(const LeaseFault *fault, const LeaseErrorContext *context)
 {
     switch (fault->kind) {
@@ -264,6 +278,20 @@ GError *lease_error_new(const LeaseFault *fault, const LeaseErrorContext *contex
     case LEASE_INDEX_FULL:
     case LEASE_AREA_OCCUPIED:
         return index_error_new(fault, context);
+    case LEASE_REQUEST_PASSED:
+        return bailiff_error_make(
+            BAILIFF_ERROR_HELD, "Look who holds it now; ask for a later version, or the next one.",
+            "Resource %s of lockspace %s has version %" G_GUINT64_FORMAT
+            " by now: the requested one is over.",
+            context->resource, context->lockspace, fault->version);
+    case LEASE_REQUEST_LATER:
+        return bailiff_error_make(BAILIFF_ERROR_BUSY,
+                                  "Wait until that is over, or take the request back first.",
+                                  "Another host has requested resource %s of lockspace %s for the "
+                                  "later version %" G_GUINT64_FORMAT ".",
+                                  context->resource, context->lockspace, fault->version);
+    case LEASE_BAD_REQUEST:
+        return bad_request_error_new(fault, context);
     case LEASE_OK:
     case LEASE_STOPPED:
     case LEASE_EXPIRED:

@@ -64,14 +64,12 @@ static bool take_event(HostInbox *self, const HostTable *table, const LeaderReco
     if (record->write_generation == 0 || !is_for_us(self, table, host_id, record->write_id) ||
         was_reported(slot, record, table->own_io_timeout))
         return false;
-    *slot = (HostInboxSlot){
-        .reported = true,
-        .sender_generation = record->owner_generation,
-        .generation = record->write_id,
-        .event = record->write_generation,
-        .data = record->write_timestamp,
-        .timestamp = record->timestamp,
-    };
+    slot->reported = true;
+    slot->sender_generation = record->owner_generation;
+    slot->generation = record->write_id;
+    slot->event = record->write_generation;
+    slot->data = record->write_timestamp;
+    slot->timestamp = record->timestamp;
     return true;
 }
 
@@ -99,4 +97,37 @@ unsigned host_inbox_observe(HostInbox *self, const HostTable *table, const uint8
             };
     }
     return n;
+}
+
+/* Source: lease-algorithms facts, section 2 ("request rate limit"). */
+static bool may_examine(const HostInboxSlot *slot, uint32_t own_io_timeout, uint64_t now_us)
+{
+    return slot->examined_us == 0 ||
+           time_since(now_us, slot->examined_us) >= time_from_seconds(6 * (uint64_t)own_io_timeout);
+}
+
+bool host_inbox_examine_due(HostInbox *self, const HostTable *table, const uint8_t *area,
+                            const char *lockspace_name, uint64_t now_us)
+{
+    bool due = false;
+
+    for (uint64_t id = 1; id <= table->layout.max_hosts; id++) {
+        const uint8_t *sector = area + layout_host_lease(&table->layout, 0, id);
+        HostInboxSlot *slot = &self->slots[id - 1];
+        LeaderRecord record;
+
+        if (id != self->own_host_id &&
+            host_bitmap_test(sector + HOST_BITMAP_OFFSET, self->own_host_id) &&
+            load_record(&record, sector, lockspace_name, id) &&
+            record.timestamp != slot->noticed_timestamp) {
+            slot->noticed_timestamp = record.timestamp;
+            slot->examine = true;
+        }
+        if (slot->examine && may_examine(slot, table->own_io_timeout, now_us)) {
+            slot->examine = false;
+            slot->examined_us = now_us;
+            due = true;
+        }
+    }
+    return due;
 }

@@ -27,7 +27,11 @@ typedef struct HostEventIn {
 
 /* Per sender, zeroed; for one who never addressed us it stays so and costs no memory. */
 typedef struct HostInboxSlot {
-    bool reported; /* what is below was, and our bit has been set since */
+    /* Its bit was set since the last examination, in a record with this time stamp at last. */
+    bool examine;
+    uint64_t noticed_timestamp;
+    uint64_t examined_us; /* 0: never */
+    bool reported;        /* what is below was, and our bit has been set since */
     uint64_t sender_generation;
     uint64_t generation, event, data; /* as on disk */
     uint64_t timestamp;               /* of the record in which it was first seen; sender's clock */
@@ -47,3 +51,9 @@ void host_inbox_init(HostInbox *self, HostInboxSlot *slots, uint64_t own_host_id
  * area. A record that is damaged in any way brings nothing, and changes nothing. */
 unsigned host_inbox_observe(HostInbox *self, const HostTable *table, const uint8_t *area,
                             const char *lockspace_name, HostEventIn *ret, unsigned max);
+
+/* Whether the requests of the resources that are held here are to be examined: another host has its
+ * bit for us set. At most once in 6 io timeouts for each sender; a bit that comes sooner waits for
+ * the end of that time, and is not lost. With each area, like host_inbox_observe(). */
+bool host_inbox_examine_due(HostInbox *self, const HostTable *table, const uint8_t *area,
+                            const char *lockspace_name, uint64_t now_us);

@@ -60,6 +60,12 @@ const char *lease_fault_name(LeaseFaultKind kind)
         return "index-full";
     case LEASE_AREA_OCCUPIED:
         return "area-occupied";
+    case LEASE_REQUEST_PASSED:
+        return "request-passed";
+    case LEASE_REQUEST_LATER:
+        return "request-later";
+    case LEASE_BAD_REQUEST:
+        return "bad-request";
     }
     return "unknown";
 }

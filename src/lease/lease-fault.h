@@ -55,6 +55,11 @@ typedef enum LeaseFaultKind {
     LEASE_INDEX_FULL,     /* `limit` entries, all in use */
     LEASE_AREA_OCCUPIED,  /* `content` is where something was about to be initialised; `name` of a
                              resource or a lockspace */
+
+    /* Requests. */
+    LEASE_REQUEST_PASSED, /* the lease has `version` by now, not an earlier one (-272) */
+    LEASE_REQUEST_LATER,  /* another host has asked for `version`, a later one (-273) */
+    LEASE_BAD_REQUEST,    /* the request record is not one: `record` (-270, -271) */
 } LeaseFaultKind;
 
 typedef struct LeaseFault {

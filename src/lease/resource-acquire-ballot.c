@@ -118,6 +118,7 @@ static bool ballot_stands(ResourceAcquire *self, const MachineInput *input, Ball
         *ret = acquire_read_area(self);
         return false;
     }
+    resource_note_request(self->lease, input->data);
     BallotTerms terms = { .layout = &lease->layout,
                           .num_hosts = leader.num_hosts,
                           .host_id = lease->host_id,

@@ -297,6 +297,7 @@ static MachineStep on_area(ResourceAcquire *self, const MachineInput *input)
         return acquire_fail(self, fault);
     if (!acquire_share_stands(self, input))
         return acquire_fail(self, resource_fault(LEASE_SHARE_LOST));
+    resource_note_request(lease, input->data);
 
     bool same = self->based && leader_record_equal(&leader, &self->found);
     /* The next version is looked at as we knew it when that has just been decided. */

@@ -127,6 +127,11 @@ LeaseFault resource_leader_load(const ResourceLease *lease, const uint8_t *area,
     return resource_fault(LEASE_OK);
 }
 
+void resource_note_request(ResourceLease *lease, const uint8_t *area)
+{
+    request_record_decode(&lease->request, area + layout_request(&lease->layout, 0));
+}
+
 bool resource_leader_is_ours(const ResourceLease *lease, const LeaderRecord *leader)
 {
     return leader->owner_id == lease->host_id && leader->owner_generation == lease->generation;

@@ -11,6 +11,7 @@
 #include "lease/machine-step.h"
 #include "ondisk/ballot-record.h"
 #include "ondisk/leader-record.h"
+#include "ondisk/request-record.h"
 
 /* Who asks for what. The strings are copied. */
 typedef struct ResourceWish {
@@ -42,9 +43,10 @@ typedef struct ResourceLease {
     uint32_t io_timeout;
 
     /* Written by the acquire machine. */
-    LeaderRecord leader; /* as committed; with LEASE_HELD and its like: as found */
-    BallotRecord ballot; /* our own, as last written */
-    bool ballot_written; /* something of ours may be in our host sector */
+    LeaderRecord leader;   /* as committed; with LEASE_HELD and its like: as found */
+    RequestRecord request; /* as last read, by acquiring or examining (resource-request.h) */
+    BallotRecord ballot;   /* our own, as last written */
+    bool ballot_written;   /* something of ours may be in our host sector */
     /* Shared: our host sector says so, and every write of it repeats that. */
     ResourceMode mode;
     /* Other hosts may commit our proposal, or our own commit may have landed: the lease must be

@@ -44,6 +44,10 @@ LeaseFault resource_bad_record(RecordFault record, uint64_t host_id);
  * LEASE_BAD_RECORD; *ret is then not to be used. */
 LeaseFault resource_leader_load(const ResourceLease *lease, const uint8_t *area, LeaderRecord *ret);
 
+/* The request record lies beside the leader, and is read with it: who has acquired knows of a
+ * request for a version to come without another I/O. `area`: two sectors of it at least. */
+void resource_note_request(ResourceLease *lease, const uint8_t *area);
+
 /* The leader names this very incarnation of this host as owner. */
 bool resource_leader_is_ours(const ResourceLease *lease, const LeaderRecord *leader);
 

@@ -249,6 +249,51 @@ static void test_many(void)
     world_clear(&world);
 }
 
+static bool world_due(World *self)
+{
+    return host_inbox_examine_due(&self->inbox, &self->table,
+                                  self->space.disk.bytes + self->space.offset,
+                                  MEMORY_LOCKSPACE_NAME, self->now_us);
+}
+
+static bool world_sent_due(World *self, Sent sent)
+{
+    world_sent(self, sent);
+    return world_due(self);
+}
+
+/* A read every 20 s; the limit is 60 s. */
+static void test_examine(void)
+{
+    World world;
+    world_init(&world);
+    g_assert_false(world_sent_due(&world, (Sent){ 100 }));
+    g_assert_true(world_sent_due(&world, (Sent){ 120, .bit = true }));
+    g_assert_false(world_due(&world));
+    g_assert_false(world_sent_due(&world, (Sent){ 140, .bit = true }));
+    /* What came too soon is seen to in the end, though the bit has gone; once. */
+    g_assert_false(world_sent_due(&world, (Sent){ 160 }));
+    g_assert_true(world_sent_due(&world, (Sent){ 180 }));
+    for (unsigned i = 0; i < 10; i++)
+        g_assert_false(world_sent_due(&world, (Sent){ 200 + 20 * i }));
+    /* A dead host's bit stays for ever. */
+    g_assert_true(world_sent_due(&world, (Sent){ 500, .bit = true }));
+    for (unsigned i = 0; i < 10; i++) {
+        world_read(&world);
+        g_assert_false(world_due(&world));
+    }
+    /* Another sender has a limit of his own; a damaged record and our own say nothing. */
+    world_write_as(&world, 5, &(Sent){ 100, .bit = true });
+    world_read(&world);
+    g_assert_true(world_due(&world));
+    world_write_as(&world, OWN, &(Sent){ 100, .bit = true });
+    world_write_as(&world, 6, &(Sent){ 100, .bit = true });
+    memory_lockspace_sector(&world.space, 6)[168] ^= 1;
+    world_read(&world);
+    g_assert_false(world_due(&world));
+    world_clear(&world);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -259,5 +304,6 @@ int main(int argc, char **argv)
     g_test_add_func("/host-inbox/any-generation", test_any_generation);
     g_test_add_func("/host-inbox/damaged", test_damaged);
     g_test_add_func("/host-inbox/many", test_many);
+    g_test_add_func("/host-inbox/examine", test_examine);
     return g_test_run();
 }
