@@ -5,8 +5,9 @@
  *
  * At most DEVICE_OPENERS_MAX of one set are under way at a time, so that calls which name dead
  * storage again and again cannot fill the host with threads; the next ones wait for their turn, no
- * longer than their time limit. Each lockspace has a set of its own: the leases of one whose
- * storage is dead do not hold up another's.
+ * longer than their time limit. Calls for one path at the same time share an open() that begins
+ * after each of them, and then a device. Each lockspace has a set of its own: the leases of one
+ * whose storage is dead do not hold up another's.
  */
 #pragma once
 
