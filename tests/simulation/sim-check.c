@@ -58,7 +58,8 @@ void check_grant(SimGrip *grip, uint64_t version, bool by_other)
         check_violated(sim, "%s grants r%u after its own fail deadline", host->name, r + 1);
     /* A host of sanlock's overwrites the one ballot record that says what was decided, and may so
      * give a version out again. */
-    if (version <= sim->last_version[r] && !sim->trouble[TROUBLE_SANLOCK] &&
+    /* Who shares has given the leader back before it is told. */
+    if (!grip->shared && version <= sim->last_version[r] && !sim->trouble[TROUBLE_SANLOCK] &&
         !frozen_is_excused(host))
         check_violated(sim, "%s is granted r%u in version %u, after version %u", host->name, r + 1,
                        (unsigned)version, (unsigned)sim->last_version[r]);
@@ -125,7 +126,7 @@ static void note_wiped(const SimRun *run, uint64_t host_id)
     Sim *sim = run->host->sim;
     for (unsigned i = 0; i < sim->n_hosts; i++) {
         SimHost *host = &sim->hosts[i];
-        if (host->host_id == host_id && host->is_sanlock && host->lockspace != NULL)
+        if (host->host_id == host_id && host->lockspace != NULL)
             host->lockspace->grips[run->resource].wiped = true;
     }
 }

@@ -56,7 +56,8 @@ static bool is_blind(const SimHost *host)
         (lockspace->state != LOCKSPACE_HELD && lockspace->state != LOCKSPACE_LATE))
         return false;
     for (unsigned r = 0; r < host->sim->n_resources; r++) {
-        if (lockspace->grips[r].using && lockspace->grips[r].is_blind)
+        if (lockspace->grips[r].using &&
+            (lockspace->grips[r].is_blind || lockspace->grips[r].run.active))
             return true;
     }
     return false;

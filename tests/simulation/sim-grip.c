@@ -44,8 +44,15 @@ static void run_acquire(SimGrip *self)
                                 .generation = self->lockspace->lease.last.owner_generation,
                                 .io_timeout = host->io_timeout };
     resource_lease_init(&self->lease, &wish);
-    resource_acquire_init(&self->acquire, &self->lease, chance_hits(chance, 0.3), 0);
-    run_start(&self->run, &self->acquire, (MachineResume)resource_acquire_resume);
+    bool patient = chance_hits(chance, 0.3);
+    self->shared = host->sim->trouble[TROUBLE_SHARE] && chance_hits(chance, 0.5);
+    if (self->shared) {
+        resource_share_init(&self->share, &self->lease, patient, 0);
+        run_start(&self->run, &self->share, (MachineResume)resource_share_resume);
+    } else {
+        resource_acquire_init(&self->acquire, &self->lease, patient, 0);
+        run_start(&self->run, &self->acquire, (MachineResume)resource_acquire_resume);
+    }
 }
 
 static void run_release(SimGrip *self)
@@ -67,6 +74,12 @@ static bool is_owed(const SimGrip *self)
 static const LeaderRecord *leader_of(const SimGrip *self)
 {
     return self->lockspace->host->is_sanlock ? &self->sanlock.leader : &self->lease.leader;
+}
+
+static bool is_still_good(const SimLockspace *lockspace)
+{
+    return lockspace->state == LOCKSPACE_HELD && !lockspace->abandoned &&
+           host_local(lockspace->host) < lockspace_fail_at(lockspace);
 }
 
 static void set_phase(SimGrip *self, GripPhase phase)
@@ -169,7 +182,10 @@ static void release(SimGrip *self)
     if (self->phase == GRIP_NONE || self->phase == GRIP_RELEASING)
         return;
     set_phase(self, GRIP_RELEASING);
-    start_release(self);
+    if (self->run.active)
+        run_stop(&self->run); /* a conversion: the release follows its end */
+    else
+        start_release(self);
 }
 
 /* Using */
@@ -183,11 +199,122 @@ static void stop_using(SimGrip *self, const char *why)
              self->resource + 1, why);
 }
 
+/* Converting: as engine/resource-convert.c does it. The process agrees to share before anything is
+ * done, and has it exclusively when everything is. */
+
+static void make_shared(SimGrip *self);
+static void on_use_over(Sim *sim, void *object, uint64_t serial);
+
+static void use_for_a_while(SimGrip *self)
+{
+    SimHost *host = self->lockspace->host;
+    Chance *chance = &host->sim->chance;
+    uint64_t longest = host->sim->calm            ? USEC_PER_SECOND / 2
+                       : chance_hits(chance, 0.2) ? 200 * USEC_PER_SECOND
+                                                  : 3 * USEC_PER_SECOND;
+    sim_soon(host, chance_magnitude(chance, 1000, longest), on_use_over, self, self->serial);
+}
+
+static void on_convert_retry(Sim *sim, void *object, uint64_t serial)
+{
+    SimGrip *self = object;
+    /* The use may have got another end meanwhile, by its policy. */
+    if (self->phase == GRIP_USED && !self->run.active && self->grants == serial)
+        make_shared(self);
+}
+
+static void convert_again_later(SimGrip *self)
+{
+    SimHost *host = self->lockspace->host;
+    sim_soon(host, timing_io(host->io_timeout), on_convert_retry, self, self->grants);
+}
+
+/* False: the hold is over. */
+static bool is_held_yet(SimGrip *self)
+{
+    if (self->phase != GRIP_USED) {
+        if (self->abandoned)
+            try_to_go(self);
+        else
+            start_release(self);
+        return false;
+    }
+    if (self->lease.held)
+        return true;
+    stop_using(self, "has lost what it shared");
+    release(self);
+    return false;
+}
+
+static void on_converted(SimRun *run)
+{
+    SimGrip *self = &run->lockspace->grips[run->resource];
+    self->grants++;
+    self->recheck_order = 0;
+    if (!is_held_yet(self))
+        return;
+    if (run->step.kind != STEP_DONE && self->lease.may_be_owner) {
+        convert_again_later(self);
+        return;
+    }
+    /* Too late to be told: it goes on sharing until its policy comes. */
+    bool alone = run->step.kind == STEP_DONE && self->lease.mode == RESOURCE_EXCLUSIVE &&
+                 host_local(run->host) < lockspace_fail_at(self->lockspace) &&
+                 lockspace_can_release(self->lockspace);
+    if (alone) {
+        self->shared = false;
+        sim_tell(run->host->sim, run->host, "r%u: granted alone, version %u", self->resource + 1,
+                 (unsigned)self->lease.leader.version_of_lease);
+        check_grant(self, self->lease.leader.version_of_lease,
+                    self->lease.leader.write_id != run->host->host_id);
+    }
+    if (!self->failing)
+        use_for_a_while(self);
+}
+
+static void start_converting(SimGrip *self, void *machine, MachineResume resume, const char *what)
+{
+    self->run.ended = on_converted;
+    self->run.what = what;
+    run_start(&self->run, machine, resume);
+}
+
+static void make_shared(SimGrip *self)
+{
+    self->shared = true;
+    resource_share_of_held_init(&self->share, &self->lease);
+    start_converting(self, &self->share, (MachineResume)resource_share_resume,
+                     self->resource == 0 ? "share r1" : "share r2");
+}
+
+static void make_exclusive(SimGrip *self)
+{
+    resource_convert_init(&self->convert, &self->lease);
+    start_converting(self, &self->convert, (MachineResume)resource_convert_resume,
+                     self->resource == 0 ? "convert r1" : "convert r2");
+}
+
+static bool wants_to_convert(const SimGrip *self)
+{
+    Sim *sim = self->lockspace->host->sim;
+    return sim->trouble[TROUBLE_SHARE] && !sim->calm && !self->failing && !self->run.active &&
+           !self->lockspace->host->is_sanlock && is_still_good(self->lockspace) &&
+           chance_hits(&sim->chance, 0.4);
+}
+
 static void on_use_over(Sim *sim, void *object, uint64_t serial)
 {
     SimGrip *self = object;
     if (self->serial != serial)
         return;
+    if (wants_to_convert(self)) {
+        self->grants++; /* another hold, from here on */
+        if (self->shared)
+            make_exclusive(self);
+        else
+            make_shared(self);
+        return;
+    }
     stop_using(self, self->failing ? "is stopped by its policy" : "ends");
     release(self);
 }
@@ -237,7 +364,6 @@ void grip_calm(SimGrip *self)
 static void grant(SimGrip *self)
 {
     SimHost *host = self->lockspace->host;
-    Chance *chance = &host->sim->chance;
     const LeaderRecord *leader = leader_of(self);
 
     self->using = true;
@@ -248,19 +374,10 @@ static void grant(SimGrip *self)
              self->shared ? " shared" : "", (unsigned)leader->version_of_lease);
     check_grant(self, leader->version_of_lease, leader->write_id != host->host_id);
     frozen_note_grant(self);
-    uint64_t longest = host->sim->calm            ? USEC_PER_SECOND / 2
-                       : chance_hits(chance, 0.2) ? 200 * USEC_PER_SECOND
-                                                  : 3 * USEC_PER_SECOND;
-    sim_soon(host, chance_magnitude(chance, 1000, longest), on_use_over, self, self->serial);
+    use_for_a_while(self);
 }
 
 /* Acquiring */
-
-static bool is_still_good(const SimLockspace *lockspace)
-{
-    return lockspace->state == LOCKSPACE_HELD && !lockspace->abandoned &&
-           host_local(lockspace->host) < lockspace_fail_at(lockspace);
-}
 
 static void check_fault(const SimGrip *self, const LeaseFault *fault)
 {

@@ -7,7 +7,8 @@
 /* The answer to a question about a hold that is over says nothing about the next. */
 static bool is_answer(const SimGrip *grip)
 {
-    return grip->phase == GRIP_USED && grip->grants == grip->rechecked_grant;
+    return grip->phase == GRIP_USED && grip->using && grip->lease.held &&
+           grip->grants == grip->rechecked_grant;
 }
 
 /* Where no host stood still, none finds its resource taken. sanlock's hosts give versions out
@@ -28,13 +29,15 @@ static void on_rechecked(SimRun *run)
     const MachineStep *step = &run->step;
     if (!is_answer(grip))
         return;
-    grip->is_blind = step->kind != STEP_DONE && step->fault.kind != LEASE_NOT_OURS;
+    grip->is_blind = step->kind != STEP_DONE && step->fault.kind != LEASE_NOT_OURS &&
+                     step->fault.kind != LEASE_SHARE_LOST;
     if (grip->is_blind)
         return;
     grip->recheck_order = ++run->lockspace->rechecks;
     if (step->kind == STEP_DONE || grip->lockspace->abandoned)
         return;
-    check_alarm(grip, &step->fault);
+    if (step->fault.kind == LEASE_NOT_OURS)
+        check_alarm(grip, &step->fault);
     lockspace_fail_taken(grip->lockspace);
 }
 
@@ -53,7 +56,7 @@ void recheck_next(SimLockspace *lockspace, bool all)
         return;
     for (unsigned r = 0; r < lockspace->host->sim->n_resources; r++) {
         SimGrip *grip = &lockspace->grips[r];
-        if (grip->phase != GRIP_USED || grip->recheck_run.active)
+        if (grip->phase != GRIP_USED || grip->recheck_run.active || grip->run.active)
             continue;
         if (all)
             start_recheck(grip);

@@ -50,6 +50,7 @@ void weather_init(Sim *sim)
         [TROUBLE_CRASH] = 0.5,    [TROUBLE_OUTAGE] = 0.5,   [TROUBLE_LEAVE] = 0.4,
         [TROUBLE_STUCK] = 0.4,    [TROUBLE_DRIFT] = 0.5,    [TROUBLE_STRANGERS] = 0.3,
         [TROUBLE_SANLOCK] = 0.15, [TROUBLE_CORRUPT] = 0.05, [TROUBLE_FREEZE] = 0.3,
+        [TROUBLE_SHARE] = 0.4,
     };
     Chance *chance = &sim->chance;
     for (unsigned i = 0; i < N_TROUBLES; i++)

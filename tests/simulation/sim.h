@@ -27,8 +27,10 @@
 #include "lease/host-lease-past.h"
 #include "lease/host-lease-renew.h"
 #include "lease/resource-acquire.h"
+#include "lease/resource-convert.h"
 #include "lease/resource-recheck.h"
 #include "lease/resource-release.h"
+#include "lease/resource-share.h"
 #include "simulation/chance.h"
 #include "simulation/event-queue.h"
 #include "support/sanlock-host.h"
@@ -58,6 +60,7 @@ typedef enum SimTrouble {
     TROUBLE_CRASH,     /* resets out of the blue */
     TROUBLE_OUTAGE,    /* the storage is away, for one host or for all */
     TROUBLE_LEAVE,     /* hosts that leave the lockspace, and join again */
+    TROUBLE_SHARE,     /* resources that are held shared, and conversions */
     TROUBLE_STUCK,     /* processes that do not die: the watchdog has to act */
     TROUBLE_STRANGERS, /* two hosts with the same host id */
     TROUBLE_DRIFT,     /* clocks that run fast or slow */
@@ -173,6 +176,8 @@ typedef struct SimGrip {
     SimRun run;
     ResourceLease lease;
     ResourceAcquire acquire;
+    ResourceShare share;
+    ResourceConvert convert;
     ResourceRelease release;
     SanlockHost sanlock;
     /* The look at what is held, with each good renewal. */

@@ -72,8 +72,8 @@ static void print_totals(uint64_t seeds, const SimCounts *sum, double elapsed)
 static void print_world(const Sim *sim)
 {
     static const char *const names[N_TROUBLES] = {
-        "slow",   "timeout", "error", "preempt",   "pause", "suspend", "freeze",  "crash",
-        "outage", "leave",   "stuck", "strangers", "drift", "sanlock", "corrupt",
+        "slow",   "timeout", "error", "preempt", "pause",     "suspend", "freeze",  "crash",
+        "outage", "leave",   "share", "stuck",   "strangers", "drift",   "sanlock", "corrupt",
     };
     printf("seed %llu: %u hosts, %u resources, sectors of %u bytes; trouble:",
            (unsigned long long)sim->seed, sim->n_hosts, sim->n_resources,
