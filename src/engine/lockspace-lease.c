@@ -511,6 +511,7 @@ static void on_joined(GObject *source, GAsyncResult *result, gpointer user_data)
     self->last_renewal_worked = TRUE;
     self->sight = lease_sight_new(self->name, &self->lease.layout, self->host_id,
                                   self->lease.last.owner_generation, self->io_timeout);
+    bailiff_lockspace_watch_clocks(self);
     bailiff_lockspace_set_joined(self, self->lease.last.owner_generation, &self->lease.layout);
     /* Where the io timeout on disk was long the lease can be past its own deadlines by now. Nobody
      * relies on it yet: the first renewal has a whole term from now on. */
