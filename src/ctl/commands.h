@@ -19,6 +19,7 @@ int command_monitor(CommandLine *line);
 int command_register(CommandLine *line);
 int command_release(CommandLine *line);
 int command_release_orphans(CommandLine *line);
+int command_request(CommandLine *line);
 int command_run(CommandLine *line);
 int command_send_event(CommandLine *line);
 int command_status(CommandLine *line);

@@ -55,6 +55,13 @@ static const Command commands[] = {
       command_release_orphans },
     { "unregister", "REGISTRATION", N_("Remove a registration that holds no leases"),
       "bailiffctl unregister 7", NULL, command_unregister },
+    { "request", "LOCKSPACE RESOURCE@PATH[:OFFSET]",
+      N_("Ask the host that holds a resource to let go of it"),
+      "bailiffctl request vg0 disk1@/dev/vg0/leases:1M",
+      N_("Its users get a SIGTERM, or with --force are killed. Nobody says what became of it: "
+         "acquire "
+         "the resource with --wait to have it next."),
+      command_request },
     { "send-event", "LOCKSPACE HOST_ID|all EVENT [DATA]",
       N_("Send an event to a host, or to all others"), "bailiffctl send-event vg0 3 1",
       N_("EVENT and DATA are numbers of which both sides know the meaning. It is done when the "

@@ -12,6 +12,7 @@
 #include "dbus/method-call.h"
 #include "dbus/object-path.h"
 #include "dbus/path-list.h"
+#include "dbus/request-methods.h"
 #include "dbus/resource-object.h"
 #include "dbus/variant-options.h"
 #include "engine/host.h"
@@ -119,6 +120,22 @@ static gboolean handle_send_event(BailiffBusLockspace *object, GDBusMethodInvoca
     BailiffLockspaceObject *self = BAILIFF_LOCKSPACE_OBJECT(object);
     const BailiffHostEvent to = { .host_id = BAILIFF_ALL_HOSTS, .event = event, .data = data };
     return send_event_method(self->service, self, invocation, self->lockspace, &to, options);
+}
+
+static gboolean handle_request_resource(BailiffBusLockspace *object,
+                                        GDBusMethodInvocation *invocation, const char *resource,
+                                        const char *path, guint64 offset, GVariant *options)
+{
+    BailiffLockspaceObject *self = BAILIFF_LOCKSPACE_OBJECT(object);
+    return request_resource_method(self->service, self, invocation, self->lockspace, resource, path,
+                                   offset, options);
+}
+
+static gboolean handle_examine_requests(BailiffBusLockspace *object,
+                                        GDBusMethodInvocation *invocation, GVariant *options)
+{
+    BailiffLockspaceObject *self = BAILIFF_LOCKSPACE_OBJECT(object);
+    return examine_requests_method(self->service, self, invocation, self->lockspace, options);
 }
 
 /* Properties. */
@@ -301,6 +318,8 @@ static void lockspace_iface_init(BailiffBusLockspaceIface *iface)
     iface->handle_release_orphans = handle_release_orphans;
     iface->handle_get_renewal_history = handle_get_renewal_history;
     iface->handle_send_event = handle_send_event;
+    iface->handle_request_resource = handle_request_resource;
+    iface->handle_examine_requests = handle_examine_requests;
 }
 
 static void bailiff_lockspace_object_class_init(BailiffLockspaceObjectClass *class)

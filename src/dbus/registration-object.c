@@ -195,6 +195,14 @@ static void cleared(BailiffRegistration *registration, const char *how,
     bailiff_bus_registration_emit_cleared(BAILIFF_BUS_REGISTRATION(self), how);
 }
 
+static void release_requested(BailiffRegistration *registration, BailiffResource *resource,
+                              const char *how, BailiffRegistrationObject *self)
+{
+    g_autofree char *path = bailiff_resource_object_path(resource);
+    announce_now(self);
+    bailiff_bus_registration_emit_release_requested(BAILIFF_BUS_REGISTRATION(self), path, how);
+}
+
 static void watch_registration(BailiffRegistrationObject *self)
 {
     const struct {
@@ -206,6 +214,7 @@ static void watch_registration(BailiffRegistrationObject *self)
         { "step-started", G_CALLBACK(step_started) },
         { "step-finished", G_CALLBACK(step_finished) },
         { "cleared", G_CALLBACK(cleared) },
+        { "release-requested", G_CALLBACK(release_requested) },
     };
     for (gsize i = 0; i < G_N_ELEMENTS(handlers); i++)
         g_signal_connect_object(self->registration, handlers[i].name, handlers[i].handler, self, 0);

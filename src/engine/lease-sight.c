@@ -6,6 +6,8 @@
 
 #include <sys/mman.h>
 
+#include "common/boottime.h"
+
 struct LeaseSight {
     gatomicrefcount references;
     GMutex mutex;
@@ -16,6 +18,7 @@ struct LeaseSight {
     HostInbox inbox;
     HostInboxSlot *inbox_slots;
     GArray *events; /* HostEventIn */
+    gboolean examine_due;
     HostsEver ever;
     AreaReader *area_reader;
     guint64 valid_until_us;
@@ -76,7 +79,7 @@ void lease_sight_unref(LeaseSight *self)
     g_free(self);
 }
 
-static void collect_events(LeaseSight *self, const guint8 *area)
+static void read_messages(LeaseSight *self, const guint8 *area)
 {
     HostEventIn some[16];
     guint n;
@@ -86,6 +89,9 @@ static void collect_events(LeaseSight *self, const guint8 *area)
                                G_N_ELEMENTS(some));
         g_array_append_vals(self->events, some, n);
     } while (n == G_N_ELEMENTS(some));
+    if (host_inbox_examine_due(&self->inbox, &self->table, area, self->lockspace_name,
+                               boottime_now()))
+        self->examine_due = TRUE;
 }
 
 void lease_sight_observe(LeaseSight *self, const guint8 *area, guint32 length,
@@ -96,7 +102,7 @@ void lease_sight_observe(LeaseSight *self, const guint8 *area, guint32 length,
                        read_ended_us);
     /* Not from an area that the table did not take: a late one shows the past. */
     if (length == self->table.layout.align_size && self->table.last_check_us == read_started_us)
-        collect_events(self, area);
+        read_messages(self, area);
     hosts_ever_observe(&self->ever, area, length, &self->table.layout, self->lockspace_name,
                        read_started_us);
     g_mutex_unlock(&self->mutex);
@@ -111,6 +117,17 @@ GArray *lease_sight_take_events(LeaseSight *self)
     self->events = g_array_new(FALSE, FALSE, sizeof(HostEventIn));
     g_mutex_unlock(&self->mutex);
     return events;
+}
+
+gboolean lease_sight_take_examine_due(LeaseSight *self)
+{
+    gboolean due;
+
+    g_mutex_lock(&self->mutex);
+    due = self->examine_due;
+    self->examine_due = FALSE;
+    g_mutex_unlock(&self->mutex);
+    return due;
 }
 
 HostView lease_sight_view(LeaseSight *self, guint64 host_id)

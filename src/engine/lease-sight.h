@@ -24,6 +24,8 @@ void lease_sight_observe(LeaseSight *self, const guint8 *area, guint32 length,
                          guint64 read_started_us, guint64 read_ended_us);
 /* HostEventIn that have arrived since the last call; free it. */
 GArray *lease_sight_take_events(LeaseSight *self);
+/* Whether the requests of what is held here are to be examined, since the last call. */
+gboolean lease_sight_take_examine_due(LeaseSight *self);
 HostView lease_sight_view(LeaseSight *self, guint64 host_id);
 void lease_sight_hosts_ever(LeaseSight *self, HostsEver *ret);
 /* The first host with a higher id than `after_id` of whom anything was ever seen; FALSE: none. */

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Events from and to other hosts of a lockspace. They travel with renewals: what is sent is carried
- * by the next one, which is made at once, and what has arrived is found by the one that reads it.
+ * Events from and to other hosts of a lockspace, and the bits that point to requests. They travel
+ * with renewals: what is sent is carried by the next one, which is made at once, and what has
+ * arrived is found by the one that reads it.
  *
  * A renewal may be made at any time: its interval is the longest time between two, not the
  * shortest. But each must change the time stamp, which counts seconds, so there is at most one a
@@ -184,6 +185,23 @@ void bailiff_lockspace_send_event_async(BailiffLockspace *self, const BailiffHos
                       self->name, 6 * self->io_timeout));
         return;
     }
+    g_ptr_array_add(self->events->waiting, g_steal_pointer(&task));
+    bailiff_lockspace_renew_soon(self);
+}
+
+void bailiff_lockspace_notify_async(BailiffLockspace *self, guint64 host_id,
+                                    GAsyncReadyCallback callback, gpointer user_data)
+{
+    g_autoptr(GTask) task = g_task_new(self, NULL, callback, user_data);
+    const BailiffHostEvent no_event = { .host_id = host_id };
+    GError *error = NULL;
+
+    g_task_set_task_data(task, g_memdup2(&no_event, sizeof no_event), g_free);
+    if (!bailiff_lockspace_check_usable(self, &error)) {
+        g_task_return_error(task, error);
+        return;
+    }
+    host_outbox_request(&get_events(self)->outbox, host_id);
     g_ptr_array_add(self->events->waiting, g_steal_pointer(&task));
     bailiff_lockspace_renew_soon(self);
 }

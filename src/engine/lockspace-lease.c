@@ -407,6 +407,7 @@ static void on_renewed(GObject *source, GAsyncResult *result, gpointer user_data
         renewal_failed(self, &fault, error);
     }
     bailiff_lockspace_deliver_events(self);
+    bailiff_lockspace_heed_notices(self);
 
     if (self->abandoned)
         return;

@@ -18,6 +18,7 @@
 #include "lease/host-lease-leave.h"
 #include "lease/host-lease-past.h"
 #include "lease/host-lease-renew.h"
+#include "ondisk/request-record.h"
 
 /* lockspace-events.c */
 typedef struct LockspaceEvents LockspaceEvents;
@@ -103,6 +104,8 @@ BailiffLockspace *bailiff_lockspace_new(BailiffEngine *engine, const char *name,
                                         guint64 offset, guint64 host_id, guint32 io_timeout);
 
 /* For resources. */
+/* The worker of resource leases, made with the first use; FALSE with an error without one. */
+gboolean bailiff_lockspace_ensure_resource_worker(BailiffLockspace *self, GError **error);
 BailiffResource *bailiff_lockspace_find_resource(BailiffLockspace *self, const char *name);
 void bailiff_lockspace_add_resource(BailiffLockspace *self, BailiffResource *resource);
 void bailiff_lockspace_publish_resource(BailiffLockspace *self, BailiffResource *resource);
@@ -144,6 +147,9 @@ void bailiff_lockspace_carried_events(BailiffLockspace *self);
 /* Something was not carried by any renewal yet. */
 gboolean bailiff_lockspace_has_events_waiting(BailiffLockspace *self);
 void bailiff_lockspace_deliver_events(BailiffLockspace *self);
+/* Sets the bit of `host_id`: it shall look at requests. Done as sending an event is. */
+void bailiff_lockspace_notify_async(BailiffLockspace *self, guint64 host_id,
+                                    GAsyncReadyCallback callback, gpointer user_data);
 /* Nothing more is sent; who waits for it is told. */
 void bailiff_lockspace_end_events(BailiffLockspace *self);
 /* Another host has what is held here, since this one was not heard of for longer than its fail
@@ -155,3 +161,10 @@ void bailiff_lockspace_fail_taken(BailiffLockspace *self, const char *reason);
 void bailiff_lockspace_watch_clocks(BailiffLockspace *self);
 /* After each good renewal: looks whether what is held is still ours on disk. */
 void bailiff_lockspace_recheck(BailiffLockspace *self);
+
+/* lockspace-requests.c */
+/* Another host may have set our bit: if so, all requests are read and heeded. */
+void bailiff_lockspace_heed_notices(BailiffLockspace *self);
+/* What was found beside a lease when it was acquired. */
+void bailiff_lockspace_found_request(BailiffLockspace *self, BailiffResource *resource,
+                                     const RequestRecord *request);

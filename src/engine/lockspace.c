@@ -12,6 +12,9 @@
 #include "engine/resource-private.h"
 #include "lease/lease-timing.h"
 
+/* Leases of one lockspace that may have an I/O handed to the kernel at the same time. */
+#define RESOURCE_QUEUE_DEPTH 64u
+
 G_DEFINE_TYPE(BailiffLockspace, bailiff_lockspace, G_TYPE_OBJECT)
 
 enum {
@@ -279,6 +282,13 @@ void bailiff_lockspace_describe(BailiffLockspace *self, LeaseErrorContext *ret)
         .host_id = self->host_id,
         .io_timeout = self->io_timeout,
     };
+}
+
+gboolean bailiff_lockspace_ensure_resource_worker(BailiffLockspace *self, GError **error)
+{
+    if (self->resource_worker == NULL)
+        self->resource_worker = lease_worker_new("bailiff-lease", RESOURCE_QUEUE_DEPTH, error);
+    return self->resource_worker != NULL;
 }
 
 BailiffResource *bailiff_lockspace_find_resource(BailiffLockspace *self, const char *name)

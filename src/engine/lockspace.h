@@ -94,6 +94,31 @@ void bailiff_lockspace_send_event_async(BailiffLockspace *self, const BailiffHos
 gboolean bailiff_lockspace_send_event_finish(BailiffLockspace *self, GAsyncResult *result,
                                              GError **error);
 
+/* What the owner of a resource is asked for; strings are borrowed for the call. */
+typedef struct BailiffReleaseRequest {
+    const char *resource;
+    const char *path;
+    guint64 offset;
+    guint64 version;   /* that somebody wants; 0: the next one */
+    gboolean force;    /* its users are to be killed, not told */
+    gboolean withdraw; /* takes back what was asked for, by whomever */
+} BailiffReleaseRequest;
+
+/* Done when it is on disk, and the owner has been pointed to it; at once when nobody holds the
+ * resource exclusively. Errors: Held (that version is over), Busy (a later version was asked for),
+ * Corrupt, Unsupported, NotFound, InvalidArgument, IoTimeout, IoError, NotJoined, Lost. */
+void bailiff_lockspace_request_release_async(BailiffLockspace *self,
+                                             const BailiffReleaseRequest *request,
+                                             GAsyncReadyCallback callback, gpointer user_data);
+gboolean bailiff_lockspace_request_release_finish(BailiffLockspace *self, GAsyncResult *result,
+                                                  GError **error);
+
+/* Reads the requests for all resources that are held here, and heeds them. */
+void bailiff_lockspace_examine_requests_async(BailiffLockspace *self, GAsyncReadyCallback callback,
+                                              gpointer user_data);
+gboolean bailiff_lockspace_examine_requests_finish(BailiffLockspace *self, GAsyncResult *result,
+                                                   GError **error);
+
 /* Busy while registrations hold leases, or there are orphans, and `force` is not set. Orphans stay
  * on disk then. */
 void bailiff_lockspace_leave_async(BailiffLockspace *self, gboolean force,

@@ -18,6 +18,12 @@ gboolean bailiff_registration_has_descendants(BailiffRegistration *self);
 /* A lockspace in which it holds a lease has failed: walk the failure policy from `fail_us` on. */
 void bailiff_registration_start_failing(BailiffRegistration *self, guint64 fail_us);
 
+/* Another host wants `resource`, which this holds. It is announced (release-requested); and the
+ * process gets a SIGTERM, or, with `force`, it is killed as by the last step of a failure policy. A
+ * registration with the policy ignore is only announced: it was given the right to go on. */
+void bailiff_registration_request_release(BailiffRegistration *self, BailiffResource *resource,
+                                          gboolean force);
+
 /* One of its resources was published; is gone, or its own no longer. */
 void bailiff_registration_add_resource(BailiffRegistration *self, BailiffResource *resource);
 void bailiff_registration_resource_gone(BailiffRegistration *self, BailiffResource *resource);

@@ -39,7 +39,8 @@ struct _BailiffRegistration {
     BailiffRegistrationState state;
     int step;
 
-    gboolean ended; /* the process has, and what was known of its descendants */
+    gboolean killing; /* for a request: its walk has no end but that of the process */
+    gboolean ended;   /* the process has, and what was known of its descendants */
     /* With `descendants`, once it is failing: those that lived then. They outlive a root that ends
      * by its first signal. */
     ProcessTree *tree;
@@ -68,6 +69,7 @@ enum {
     SIGNAL_STEP_STARTED,
     SIGNAL_STEP_FINISHED,
     SIGNAL_CLEARED,
+    SIGNAL_RELEASE_REQUESTED,
     N_SIGNALS,
 };
 
@@ -159,6 +161,9 @@ static void bailiff_registration_class_init(BailiffRegistrationClass *klass)
                      G_TYPE_UINT, G_TYPE_STRING, G_TYPE_BOOLEAN, G_TYPE_STRING);
     signals[SIGNAL_CLEARED] = g_signal_new("cleared", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL,
                                            G_TYPE_NONE, 1, G_TYPE_STRING);
+    signals[SIGNAL_RELEASE_REQUESTED] =
+        g_signal_new("release-requested", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE,
+                     2, BAILIFF_TYPE_RESOURCE, G_TYPE_STRING);
 }
 
 static void bailiff_registration_init(BailiffRegistration *self)
@@ -210,7 +215,7 @@ static void on_step_finished(guint index, const FailureStep *step, gboolean work
 
 static const FailureRunnerEvents runner_events = { on_step_started, on_step_finished };
 
-void bailiff_registration_start_failing(BailiffRegistration *self, guint64 fail_us)
+static void start_walk(BailiffRegistration *self, const FailurePolicy *policy, guint64 fail_us)
 {
     if (self->state == BAILIFF_REGISTRATION_FAILING || self->ended)
         return;
@@ -226,8 +231,32 @@ void bailiff_registration_start_failing(BailiffRegistration *self, guint64 fail_
             g_warning("The descendants of %s (process %d) are not known: %s", self->name,
                       (int)self->process.pid, error->message);
     }
-    self->runner = failure_runner_new(&self->policy, &self->process, self->descendants, fail_us,
+    self->runner = failure_runner_new(policy, &self->process, self->descendants, fail_us,
                                       &runner_events, self);
+}
+
+void bailiff_registration_start_failing(BailiffRegistration *self, guint64 fail_us)
+{
+    start_walk(self, &self->policy, fail_us);
+}
+
+void bailiff_registration_request_release(BailiffRegistration *self, BailiffResource *resource,
+                                          gboolean force)
+{
+    static const FailurePolicy kill_now = { .steps = { { .action = FAILURE_ACTION_KILL } },
+                                            .n_steps = 1 };
+    g_autoptr(GError) error = NULL;
+
+    g_signal_emit(self, signals[SIGNAL_RELEASE_REQUESTED], 0, resource,
+                  force ? "force" : "graceful");
+    if (self->policy.steps[0].action == FAILURE_ACTION_IGNORE || self->ended)
+        return;
+    self->killing = self->killing || force;
+    if (force)
+        start_walk(self, &kill_now, boottime_now());
+    else if (!action_process_signal(&self->process, SIGTERM, &error))
+        g_message("%s (process %d) could not be told: %s", self->name, (int)self->process.pid,
+                  error->message);
 }
 
 /* It provably uses no lease of a failed lockspace any more. */
@@ -459,7 +488,8 @@ void bailiff_registration_resource_gone(BailiffRegistration *self, BailiffResour
     if (!g_ptr_array_remove(self->resources, resource))
         return; /* was never published */
     g_signal_emit(self, signals[SIGNAL_RESOURCES_CHANGED], 0);
-    if (self->state == BAILIFF_REGISTRATION_FAILING && !self->ended && let_go_of_failed(self)) {
+    if (self->state == BAILIFF_REGISTRATION_FAILING && !self->ended && !self->killing &&
+        let_go_of_failed(self)) {
         become_cleared(self, "released");
         g_object_unref(self->cancellable);
         self->cancellable = g_cancellable_new();

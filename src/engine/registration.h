@@ -23,6 +23,7 @@ typedef enum BailiffRegistrationState {
  *   resources-changed ()
  *   step-started (uint index, string action)
  *   step-finished (uint index, string action, boolean worked, string detail)
+ *   release-requested (BailiffResource, string how)   "graceful" or "force"
  *   cleared (string how)                          "exited" or "released"
  */
 #define BAILIFF_TYPE_REGISTRATION (bailiff_registration_get_type())

@@ -13,9 +13,6 @@
 #include "engine/registration-private.h"
 #include "lease/lease-timing.h"
 
-/* Leases of one lockspace that may have an I/O handed to the kernel at the same time. */
-#define RESOURCE_QUEUE_DEPTH 64u
-
 static MachineStep resume_acquire(void *machine, const MachineInput *input)
 {
     return resource_acquire_resume(machine, input);
@@ -124,10 +121,7 @@ static void start_acquire_machine(BailiffResource *self)
                                           self->offset, lockspace->layout.sector_size));
         return;
     }
-    if (lockspace->resource_worker == NULL)
-        lockspace->resource_worker =
-            lease_worker_new("bailiff-lease", RESOURCE_QUEUE_DEPTH, &error);
-    if (lockspace->resource_worker == NULL) {
+    if (!bailiff_lockspace_ensure_resource_worker(lockspace, &error)) {
         acquire_failed(self, g_steal_pointer(&error));
         return;
     }
@@ -202,4 +196,5 @@ void bailiff_resource_publish(BailiffResource *self)
     bailiff_lockspace_publish_resource(self->lockspace, self);
     bailiff_registration_add_resource(self->registration, self);
     bailiff_lockspace_registrations_changed(self->lockspace);
+    bailiff_lockspace_found_request(self->lockspace, self, &self->lease.request);
 }

@@ -351,6 +351,8 @@ def all_methods(world, registration):
         ("Manager", "Manager", "JoinLockspace", "sstt", ("little", world.other, 2 * MIB, 1)),
         ("Manager", "Manager", "RegisterPid", "us", (0, "me")),
         (SPACE, "Lockspace", "Leave", "", ()),
+        (SPACE, "Lockspace", "RequestResource", "sst", ("thing", world.joined, MIB)),
+        (SPACE, "Lockspace", "ExamineRequests", "", ()),
         (SPACE, "Lockspace", "SendEvent", "tt", (1, 0)),
         (host, "Host", "SendEvent", "tt", (1, 0)),
         (host, "Host", "WaitForState", "s", ("live",)),
@@ -405,6 +407,7 @@ OPTIONS = {
     "RegisterPid": {"failure-policy": "a(sua{sv})", "descendants": "b", "start-time": "t"},
     "Leave": {"force": "b"},
     "SendEvent": {"replace": "b"},
+    "RequestResource": {"force": "b", "version": "t", "withdraw": "b"},
 }
 
 

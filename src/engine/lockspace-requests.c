@@ -1,0 +1,410 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Requests for resources: asking the owner to let go, and heeding what others ask.
+ *
+ * Nobody is signalled or killed for a request unless this host holds the resource at the moment
+ * when that is decided, at a version before the requested one. A request is heeded once: it stays
+ * on disk until the lease has reached its version, and is read again and again.
+ */
+#include "engine/lockspace-private.h"
+
+#include "common/bailiff-error.h"
+#include "engine/device-opener.h"
+#include "engine/engine-private.h"
+#include "engine/machine-driver.h"
+#include "engine/name-error.h"
+#include "engine/registration-private.h"
+#include "engine/resource-private.h"
+#include "lease/lease-timing.h"
+#include "lease/resource-request.h"
+
+static void describe(BailiffLockspace *self, const char *resource, const char *path, guint64 offset,
+                     LeaseErrorContext *ret)
+{
+    bailiff_lockspace_describe(self, ret);
+    ret->resource = resource;
+    ret->path = path;
+    ret->offset = offset;
+}
+
+/* Not for a lease that is to be held: who only reads and asks. */
+static void init_lease(BailiffLockspace *self, const char *resource, guint64 offset,
+                       ResourceLease *ret)
+{
+    const ResourceWish wish = {
+        .lockspace_name = self->name,
+        .resource_name = resource,
+        .resource_offset = offset,
+        .lockspace_offset = self->offset,
+        .lockspace_layout = self->layout,
+        .host_id = self->host_id,
+        .generation = self->generation,
+        .io_timeout = self->io_timeout,
+    };
+
+    resource_lease_init(ret, &wish);
+}
+
+/* --- heeding --------------------------------------------------------------------------------- */
+
+/* What of the present request of a resource has been heeded, kept with the resource. */
+typedef struct HeededRequest {
+    guint64 version;
+    ResourceRequestAction action;
+} HeededRequest;
+
+static gboolean is_heeded(BailiffResource *resource, guint64 version, ResourceRequestAction action)
+{
+    const HeededRequest *heeded = g_object_get_data(G_OBJECT(resource), "bailiff-heeded-request");
+
+    return heeded != NULL && heeded->version == version && heeded->action == action;
+}
+
+static void heed(BailiffLockspace *self, BailiffResource *resource, const RequestRecord *request)
+{
+    g_autoptr(GPtrArray) holders = bailiff_resource_list_registrations(resource);
+    ResourceRequestAction action =
+        resource_request_asks(request, bailiff_resource_get_version(resource));
+    HeededRequest *heeded;
+
+    if (action == RESOURCE_REQUEST_NONE || holders->len == 0 ||
+        bailiff_resource_get_phase(resource) != RESOURCE_PUBLISHED ||
+        is_heeded(resource, request->lver, action))
+        return;
+    heeded = g_new(HeededRequest, 1);
+    *heeded = (HeededRequest){ request->lver, action };
+    g_object_set_data_full(G_OBJECT(resource), "bailiff-heeded-request", heeded, g_free);
+    /* Who shares a lease on this host holds it as much as the first of them. */
+    for (guint i = 0; i < holders->len; i++) {
+        BailiffRegistration *holder = holders->pdata[i];
+
+        g_message(
+            "Another host requests resource %s of lockspace %s, which %s (process %d) holds%s.",
+            bailiff_resource_get_name(resource), self->name, bailiff_registration_get_name(holder),
+            (int)bailiff_registration_get_pid(holder),
+            action == RESOURCE_REQUEST_FORCE ? ", by force" : "");
+        bailiff_registration_request_release(holder, resource, action == RESOURCE_REQUEST_FORCE);
+    }
+}
+
+typedef struct FoundRequest {
+    BailiffResource *resource;
+    RequestRecord request;
+} FoundRequest;
+
+static void found_request_free(gpointer data)
+{
+    FoundRequest *found = data;
+
+    g_object_unref(found->resource);
+    g_free(found);
+}
+
+static gboolean heed_found(gpointer user_data)
+{
+    const FoundRequest *found = user_data;
+
+    heed(bailiff_resource_get_lockspace(found->resource), found->resource, &found->request);
+    return G_SOURCE_REMOVE;
+}
+
+void bailiff_lockspace_found_request(BailiffLockspace *self, BailiffResource *resource,
+                                     const RequestRecord *request)
+{
+    FoundRequest *found;
+
+    if (resource_request_asks(request, bailiff_resource_get_version(resource)) ==
+        RESOURCE_REQUEST_NONE)
+        return;
+    /* Later: the call that acquires it is still being answered. */
+    found = g_new(FoundRequest, 1);
+    *found = (FoundRequest){ g_object_ref(resource), *request };
+    g_idle_add_full(G_PRIORITY_DEFAULT, heed_found, found, found_request_free);
+}
+
+/* --- examining ------------------------------------------------------------------------------- */
+
+/* One look at all resources; answers when each has answered, with the first error. */
+typedef struct ExamineCall {
+    guint left;
+    GError *error;
+} ExamineCall;
+
+typedef struct Examination {
+    BailiffResource *resource;
+    GTask *task;
+    ResourceLease lease;
+    ResourceExamine machine;
+} Examination;
+
+static void examine_call_free(gpointer data)
+{
+    ExamineCall *call = data;
+
+    g_clear_error(&call->error);
+    g_free(call);
+}
+
+static void examine_call_step(GTask *task)
+{
+    ExamineCall *call = g_task_get_task_data(task);
+
+    if (--call->left > 0)
+        return;
+    if (call->error != NULL)
+        g_task_return_error(task, g_steal_pointer(&call->error));
+    else
+        g_task_return_boolean(task, TRUE);
+}
+
+static void examination_free(Examination *one)
+{
+    g_object_unref(one->resource);
+    g_object_unref(one->task);
+    g_free(one);
+}
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(Examination, examination_free)
+
+static MachineStep resume_examine(void *machine, const MachineInput *input)
+{
+    return resource_examine_resume(machine, input);
+}
+
+static void on_examined(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autoptr(Examination) one = user_data;
+    BailiffLockspace *self = g_task_get_source_object(one->task);
+    ExamineCall *call = g_task_get_task_data(one->task);
+    LeaseFault fault;
+
+    if (machine_run_finish(result, &fault)) {
+        heed(self, one->resource, &one->lease.request);
+    } else if (call->error == NULL) {
+        LeaseErrorContext context;
+
+        describe(self, bailiff_resource_get_name(one->resource),
+                 bailiff_resource_get_path(one->resource),
+                 bailiff_resource_get_offset(one->resource), &context);
+        call->error = lease_error_new(&fault, &context);
+    }
+    examine_call_step(one->task);
+}
+
+static void examine_one(BailiffLockspace *self, BailiffResource *resource, GTask *task)
+{
+    ExamineCall *call = g_task_get_task_data(task);
+    Examination *one = g_new0(Examination, 1);
+    const MachineJob job = {
+        .resume = resume_examine,
+        .machine = &one->machine,
+        .lockspace_device = self->device,
+        .resource_device = (BlockDevice *)bailiff_resource_get_device(resource),
+        .sight = self->sight,
+        .bounded = TRUE,
+    };
+
+    one->resource = g_object_ref(resource);
+    one->task = g_object_ref(task);
+    init_lease(self, bailiff_resource_get_name(resource), bailiff_resource_get_offset(resource),
+               &one->lease);
+    resource_examine_init(&one->machine, &one->lease);
+    call->left++;
+    machine_run_async(self->resource_worker, &job, NULL, on_examined, one);
+}
+
+void bailiff_lockspace_examine_requests_async(BailiffLockspace *self, GAsyncReadyCallback callback,
+                                              gpointer user_data)
+{
+    g_autoptr(GTask) task = g_task_new(self, NULL, callback, user_data);
+    g_autoptr(GPtrArray) resources = bailiff_lockspace_list_resources(self);
+    GError *error = NULL;
+    ExamineCall *call;
+
+    if (!bailiff_lockspace_check_usable(self, &error)) {
+        g_task_return_error(task, error);
+        return;
+    }
+    call = g_new0(ExamineCall, 1);
+    call->left = 1;
+    g_task_set_task_data(task, call, examine_call_free);
+    for (guint i = 0; i < resources->len; i++)
+        if (bailiff_resource_get_phase(resources->pdata[i]) == RESOURCE_PUBLISHED)
+            examine_one(self, resources->pdata[i], task);
+    examine_call_step(task);
+}
+
+gboolean bailiff_lockspace_examine_requests_finish(BailiffLockspace *self, GAsyncResult *result,
+                                                   GError **error)
+{
+    return g_task_propagate_boolean(G_TASK(result), error);
+}
+
+static void on_examined_by_wish_of_others(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!bailiff_lockspace_examine_requests_finish(BAILIFF_LOCKSPACE(source), result, &error)) {
+        g_autofree char *line = bailiff_error_in_one_line(error->message);
+
+        g_message("Requests in lockspace %s could not be read: %s",
+                  bailiff_lockspace_get_name(BAILIFF_LOCKSPACE(source)), line);
+    }
+}
+
+void bailiff_lockspace_heed_notices(BailiffLockspace *self)
+{
+    if (lease_sight_take_examine_due(self->sight))
+        bailiff_lockspace_examine_requests_async(self, on_examined_by_wish_of_others, NULL);
+}
+
+/* --- asking ---------------------------------------------------------------------------------- */
+
+typedef struct RequestCall {
+    char *resource;
+    char *path;
+    guint64 offset;
+    guint64 version;
+    ResourceRequestAction action;
+    BlockDevice *device;
+    ResourceLease lease;
+    ResourceRequest machine;
+} RequestCall;
+
+static void request_call_free(gpointer data)
+{
+    RequestCall *call = data;
+
+    g_clear_pointer(&call->device, block_device_unref);
+    g_free(call->resource);
+    g_free(call->path);
+    g_free(call);
+}
+
+static void on_notified(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autoptr(GTask) task = user_data;
+    GError *error = NULL;
+
+    if (bailiff_lockspace_send_event_finish(BAILIFF_LOCKSPACE(source), result, &error))
+        g_task_return_boolean(task, TRUE);
+    else
+        g_task_return_error(task, error);
+}
+
+static void on_own_examined(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autoptr(GTask) task = user_data;
+    GError *error = NULL;
+
+    if (bailiff_lockspace_examine_requests_finish(BAILIFF_LOCKSPACE(source), result, &error))
+        g_task_return_boolean(task, TRUE);
+    else
+        g_task_return_error(task, error);
+}
+
+static MachineStep resume_request(void *machine, const MachineInput *input)
+{
+    return resource_request_resume(machine, input);
+}
+
+static void on_requested(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autoptr(GTask) task = user_data;
+    BailiffLockspace *self = g_task_get_source_object(task);
+    const RequestCall *call = g_task_get_task_data(task);
+    LeaseErrorContext context;
+    LeaseFault fault;
+
+    if (!machine_run_finish(result, &fault)) {
+        describe(self, call->resource, call->path, call->offset, &context);
+        g_task_return_error(task, lease_error_new(&fault, &context));
+    } else if (call->machine.owner_id == 0) {
+        g_task_return_boolean(task, TRUE);
+    } else if (call->machine.owner_id == self->host_id) {
+        bailiff_lockspace_examine_requests_async(self, on_own_examined, g_steal_pointer(&task));
+    } else {
+        bailiff_lockspace_notify_async(self, call->machine.owner_id, on_notified,
+                                       g_steal_pointer(&task));
+    }
+}
+
+static gboolean prepare(BailiffLockspace *self, RequestCall *call, GError **error)
+{
+    return bailiff_lockspace_check_usable(self, error) &&
+           bailiff_engine_check_unclaimed(self->engine, call->device, call->offset,
+                                          self->layout.align_size, error) &&
+           bailiff_lockspace_ensure_resource_worker(self, error);
+}
+
+static void on_device_opened(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autoptr(GTask) task = user_data;
+    BailiffLockspace *self = g_task_get_source_object(task);
+    RequestCall *call = g_task_get_task_data(task);
+    GError *error = NULL;
+    MachineJob job;
+
+    call->device = device_open_finish(result, &error);
+    if (call->device == NULL || !prepare(self, call, &error)) {
+        g_task_return_error(task, error);
+        return;
+    }
+    init_lease(self, call->resource, call->offset, &call->lease);
+    resource_request_init(&call->machine, &call->lease, call->action, call->version);
+    job = (MachineJob){
+        .resume = resume_request,
+        .machine = &call->machine,
+        .lockspace_device = self->device,
+        .resource_device = call->device,
+        .sight = self->sight,
+        .bounded = TRUE,
+        .acquiring = TRUE,
+    };
+    machine_run_async(self->resource_worker, &job, NULL, on_requested, g_steal_pointer(&task));
+}
+
+static gboolean check_request(BailiffLockspace *self, const BailiffReleaseRequest *request,
+                              GError **error)
+{
+    if (!bailiff_check_name("resource", request->resource, FIXED_NAME_SIZE, error) ||
+        !bailiff_check_path(request->path, error) || !bailiff_lockspace_check_usable(self, error))
+        return FALSE;
+    if (layout_offset_ok(&self->layout, request->offset))
+        return TRUE;
+    bailiff_set_error(
+        error, BAILIFF_ERROR_INVALID_ARGUMENT, "Use the offset that the resource was formatted at.",
+        "Offset %" G_GUINT64_FORMAT " is not a multiple of the sector size, %u bytes.",
+        request->offset, self->layout.sector_size);
+    return FALSE;
+}
+
+void bailiff_lockspace_request_release_async(BailiffLockspace *self,
+                                             const BailiffReleaseRequest *request,
+                                             GAsyncReadyCallback callback, gpointer user_data)
+{
+    g_autoptr(GTask) task = g_task_new(self, NULL, callback, user_data);
+    GError *error = NULL;
+    RequestCall *call;
+
+    if (!check_request(self, request, &error)) {
+        g_task_return_error(task, error);
+        return;
+    }
+    call = g_new0(RequestCall, 1);
+    call->resource = g_strdup(request->resource);
+    call->path = g_strdup(request->path);
+    call->offset = request->offset;
+    call->version = request->version;
+    call->action = request->withdraw ? RESOURCE_REQUEST_NONE
+                   : request->force  ? RESOURCE_REQUEST_FORCE
+                                     : RESOURCE_REQUEST_GRACEFUL;
+    g_task_set_task_data(task, call, request_call_free);
+    device_open_async(self->openers, call->path, FALSE, timing_io(self->io_timeout),
+                      on_device_opened, g_steal_pointer(&task));
+}
+
+gboolean bailiff_lockspace_request_release_finish(BailiffLockspace *self, GAsyncResult *result,
+                                                  GError **error)
+{
+    return g_task_propagate_boolean(G_TASK(result), error);
+}
