@@ -9,6 +9,7 @@
 #include "dbus/lease-mode.h"
 #include "dbus/method-call.h"
 #include "dbus/object-path.h"
+#include "dbus/value-methods.h"
 #include "dbus/variant-options.h"
 #include "engine/lockspace.h"
 #include "engine/registration.h"
@@ -111,6 +112,22 @@ static gboolean handle_convert(BailiffBusResource *object, GDBusMethodInvocation
                              g_free);
 }
 
+/* Values. */
+
+static gboolean handle_read_value(BailiffBusResource *object, GDBusMethodInvocation *invocation,
+                                  GVariant *options)
+{
+    BailiffResourceObject *self = BAILIFF_RESOURCE_OBJECT(object);
+    return read_value_method(self->service, self, invocation, self->resource, options);
+}
+
+static gboolean handle_write_value(BailiffBusResource *object, GDBusMethodInvocation *invocation,
+                                   GVariant *value, GVariant *options)
+{
+    BailiffResourceObject *self = BAILIFF_RESOURCE_OBJECT(object);
+    return write_value_method(self->service, self, invocation, self->resource, value, options);
+}
+
 /* Showing. */
 
 static void sync_registrations(BailiffResourceObject *self)
@@ -177,6 +194,8 @@ static void resource_iface_init(BailiffBusResourceIface *iface)
 {
     iface->handle_release = handle_release;
     iface->handle_convert = handle_convert;
+    iface->handle_read_value = handle_read_value;
+    iface->handle_write_value = handle_write_value;
 }
 
 static void bailiff_resource_object_class_init(BailiffResourceObjectClass *class)

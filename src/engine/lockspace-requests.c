@@ -64,7 +64,7 @@ static void heed(BailiffLockspace *self, BailiffResource *resource, const Reques
 {
     g_autoptr(GPtrArray) holders = bailiff_resource_list_registrations(resource);
     ResourceRequestAction action =
-        resource_request_asks(request, bailiff_resource_get_version(resource));
+        resource_request_asks(request, bailiff_resource_get_won_version(resource));
     HeededRequest *heeded;
 
     if (action == RESOURCE_REQUEST_NONE || holders->len == 0 ||
@@ -113,7 +113,7 @@ void bailiff_lockspace_found_request(BailiffLockspace *self, BailiffResource *re
 {
     FoundRequest *found;
 
-    if (resource_request_asks(request, bailiff_resource_get_version(resource)) ==
+    if (resource_request_asks(request, bailiff_resource_get_won_version(resource)) ==
         RESOURCE_REQUEST_NONE)
         return;
     /* Later: the call that acquires it is still being answered. */

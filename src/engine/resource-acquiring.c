@@ -69,7 +69,8 @@ static void on_acquired(GObject *source, GAsyncResult *result, gpointer user_dat
     }
     g_autoptr(GTask) task = g_steal_pointer(&self->acquire_task);
 
-    self->version = self->mode == RESOURCE_SHARED ? 0 : self->lease.leader.version_of_lease;
+    self->won_version = self->lease.leader.version_of_lease;
+    self->version = self->mode == RESOURCE_SHARED ? 0 : self->won_version;
     resource_set_phase(self, RESOURCE_GRANTED);
     g_task_return_boolean(task, TRUE);
 }

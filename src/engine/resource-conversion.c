@@ -112,7 +112,8 @@ static void become_exclusive(BailiffResource *self)
     GError *error = NULL;
 
     self->mode = RESOURCE_EXCLUSIVE;
-    self->version = self->lease.leader.version_of_lease;
+    self->won_version = self->lease.leader.version_of_lease;
+    self->version = self->won_version;
     resource_notify_mode(self);
     /* Exclusive on disk, but not to be used so: the same last look as after an acquisition. */
     if (bailiff_lockspace_check_usable(self->lockspace, &error) &&

@@ -33,6 +33,9 @@ BailiffResource *bailiff_resource_new(BailiffLockspace *lockspace,
                                       const char *path, guint64 offset, ResourceMode mode);
 
 ResourcePhase bailiff_resource_get_phase(BailiffResource *self);
+/* The version that this host won when it acquired it, or made it exclusive: what requests of others
+ * are compared with, also while it is shared and has no version to show. */
+guint64 bailiff_resource_get_won_version(BailiffResource *self);
 /* The looks at it (lockspace-recheck.c). */
 typedef struct ResourceLook {
     guint64 number;  /* of the last good one, in its lockspace; 0: none yet */
@@ -45,6 +48,10 @@ typedef struct ResourceLook {
 ResourceLook *bailiff_resource_get_look(BailiffResource *self);
 /* FALSE while it is not held, or an operation on it is under way. *ret: a copy. */
 gboolean bailiff_resource_copy_held(BailiffResource *self, ResourceLease *ret);
+/* Around an operation of somebody else (resource-value.c) on one that bailiff_resource_copy_held()
+ * has just given: no other begins, and a release waits for its end. */
+void bailiff_resource_begin_operation(BailiffResource *self);
+void bailiff_resource_end_operation(BailiffResource *self);
 /* NULL until it is open. */
 BlockDevice *bailiff_resource_get_device(BailiffResource *self);
 /* Shown to others: published, and until it is gone. */

@@ -40,8 +40,9 @@ struct _BailiffResource {
     } machine;
     gboolean operating;
     ResourceLook look;
-    ResourceMode mode; /* as its holders may use it; wished for, until it is granted */
-    guint64 version;   /* 0: shared */
+    ResourceMode mode;   /* as its holders may use it; wished for, until it is granted */
+    guint64 version;     /* 0: shared */
+    guint64 won_version; /* of the ballot that was won last, in either mode */
 
     GTask *acquire_task;
     gboolean patient;

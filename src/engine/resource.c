@@ -340,11 +340,28 @@ static void start_release(BailiffResource *self)
     if (self->timer != NULL)
         boottime_source_set(self->timer, TIME_NEVER);
     if (self->operating)
-        return; /* a conversion, which goes on here when it has ended */
+        return; /* a conversion or a value: it goes on here when that has ended */
     resource_release_init(&self->machine.release, &self->lease);
     if (self->new_name != NULL)
         resource_release_rename(&self->machine.release, self->new_name);
     resource_operate(self, resume_release, NULL, on_released);
+}
+
+void bailiff_resource_begin_operation(BailiffResource *self)
+{
+    g_assert(!self->operating);
+    self->operating = TRUE;
+    g_object_ref(self);
+}
+
+void bailiff_resource_end_operation(BailiffResource *self)
+{
+    self->operating = FALSE;
+    if (self->abandoned)
+        resource_try_to_go(self);
+    else if (self->phase == RESOURCE_RELEASING)
+        start_release(self);
+    g_object_unref(self);
 }
 
 void bailiff_resource_release_async(BailiffResource *self, GAsyncReadyCallback callback,
@@ -462,6 +479,11 @@ const char *bailiff_resource_get_path(BailiffResource *self)
 guint64 bailiff_resource_get_offset(BailiffResource *self)
 {
     return self->offset;
+}
+
+guint64 bailiff_resource_get_won_version(BailiffResource *self)
+{
+    return self->won_version;
 }
 
 guint64 bailiff_resource_get_version(BailiffResource *self)

@@ -33,6 +33,20 @@ gboolean bailiff_resource_is_held_by(BailiffResource *self, BailiffRegistration 
 /* Persistent, and its holder has ended without releasing it: it is held by nobody but this host. */
 gboolean bailiff_resource_is_orphan(BailiffResource *self);
 BailiffResourceState bailiff_resource_get_state(BailiffResource *self);
+
+/* One sector, as it is on disk now. Errors: Unsupported (the layout has no room for a value), Busy,
+ * IoTimeout, IoError, Lost. */
+void bailiff_resource_read_value_async(BailiffResource *self, GAsyncReadyCallback callback,
+                                       gpointer user_data);
+GBytes *bailiff_resource_read_value_finish(BailiffResource *self, GAsyncResult *result,
+                                           GError **error);
+/* Written at once; what is missing to a sector is zeroes. Also: InvalidArgument (longer than that),
+ * Held (not held exclusively, or by somebody else on disk). */
+void bailiff_resource_write_value_async(BailiffResource *self, const guint8 *data, gsize length,
+                                        GAsyncReadyCallback callback, gpointer user_data);
+gboolean bailiff_resource_write_value_finish(BailiffResource *self, GAsyncResult *result,
+                                             GError **error);
+
 const char *bailiff_resource_state_name(BailiffResourceState state); /* "held", "releasing" */
 
 /* Makes it shared, or exclusive. To shared: it is to be used as shared from the call on; when that

@@ -98,6 +98,19 @@ uint64_t layout_host_sector(const Layout *layout, uint64_t resource_offset, uint
     return resource_offset + (host_id + 1) * layout->sector_size;
 }
 
+/* Behind the sectors of 2000 hosts, however many the area has. */
+#define VALUE_SECTOR 2002u
+
+bool layout_has_value(const Layout *layout)
+{
+    return (uint64_t)VALUE_SECTOR * layout->sector_size < layout->align_size;
+}
+
+uint64_t layout_value(const Layout *layout, uint64_t resource_offset)
+{
+    return resource_offset + (uint64_t)VALUE_SECTOR * layout->sector_size;
+}
+
 /* The bound keeps every sum above, and every off_t made of it, from overflowing. */
 bool layout_offset_ok(const Layout *layout, uint64_t offset)
 {

@@ -57,6 +57,13 @@ uint64_t layout_request(const Layout *layout, uint64_t resource_offset);
 /* Byte offset of the ballot and mode record of `host_id` (1..max_hosts) in a resource. */
 uint64_t layout_host_sector(const Layout *layout, uint64_t resource_offset, uint64_t host_id);
 
+/* Whether a resource of this layout has a sector for a value. The value's place is the same, in
+ * sectors, for every layout, and in three of the five it is behind the end of the area: who writes
+ * there destroys the lease of something else. Source: disk-format facts, trap F1. */
+bool layout_has_value(const Layout *layout);
+/* Byte offset of the value of a resource that has one. */
+uint64_t layout_value(const Layout *layout, uint64_t resource_offset);
+
 /* True when an area of this layout can begin at `offset`: a multiple of the sector size, and its
  * end does not pass 2^63 - 1. */
 bool layout_offset_ok(const Layout *layout, uint64_t offset);

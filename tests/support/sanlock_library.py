@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """libsanlock, for what the sanlock program has no command for. It finds its daemon by SANLOCK_RUN_DIR, which it reads
-once, so each watcher is a process of its own: `python3 sanlock_library.py watch LOCKSPACE` prints
-"registered", then a line for each event that the daemon delivers: sender, its generation, event, data."""
+once, and a holder of leases is a process, so this runs as one of its own:
+
+watch LOCKSPACE          prints "registered", then a line for each event that the daemon delivers: sender, its
+                         generation, event, data
+value RESOURCE [BYTES]   acquires a resource with its value (LVB), prints that, writes BYTES, releases; all in hex
+"""
 
 import ctypes
 import errno
@@ -46,6 +50,38 @@ class EventWatcher:
         self.process.communicate()
 
 
+def exchange_value(daemon, resource, value=b""):
+    """The value that sanlock finds in a free resource (LOCKSPACE:NAME:PATH:OFFSET); leaves another there."""
+    result = subprocess.run(["/usr/bin/python3", "-B", __file__, "value", resource, value.hex()],
+                            env=daemon.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True,
+                            timeout=LIMIT)
+    assert result.returncode == 0, f"{result.stdout}\n{daemon.log()}"
+    return bytes.fromhex(result.stdout)
+
+
+def value(text, new):
+    library = ctypes.CDLL("libsanlock.so.1")
+    acquire_lvb, sector = 1, 512
+    resource = ctypes.c_void_p()
+    old = ctypes.create_string_buffer(sector)
+
+    def check(status):
+        if status < 0:
+            sys.exit(f"error {status}")
+        return status
+
+    check(library.sanlock_str_to_res(ctypes.create_string_buffer(text.encode()), ctypes.byref(resource)))
+    resources = (ctypes.c_void_p * 1)(resource)
+    sock = check(library.sanlock_register())
+    check(library.sanlock_acquire(sock, -1, acquire_lvb, 1, resources, None))
+    check(library.sanlock_get_lvb(0, resource, old, sector))
+    if new:
+        check(library.sanlock_set_lvb(0, resource, ctypes.create_string_buffer(new, sector), sector))
+    check(library.sanlock_release(sock, -1, 0, 1, resources))
+    print(old.raw.hex())
+    return 0
+
+
 def watch(lockspace):
     library = ctypes.CDLL("libsanlock.so.1")
     fd = library.sanlock_reg_event(lockspace.encode(), None, 0)
@@ -68,4 +104,6 @@ def watch(lockspace):
 
 
 if __name__ == "__main__":
-    sys.exit(watch(sys.argv[2]))
+    if sys.argv[1] == "watch":
+        sys.exit(watch(sys.argv[2]))
+    sys.exit(value(sys.argv[2], bytes.fromhex(sys.argv[3])))

@@ -9,14 +9,15 @@
 typedef struct Known {
     uint32_t sector_size, align_size, max_hosts, flag;
     uint32_t last_host_lease, last_host_sector; /* byte offsets in an area */
+    uint32_t value;                             /* 0: none */
 } Known;
 
 static const Known known[] = {
-    { 512, 1048576, 2000, 0x10, 1023488, 1024512 },
+    { 512, 1048576, 2000, 0x10, 1023488, 1024512, 1025024 },
     { 4096, 1048576, 250, 0x10, 1019904, 1028096 },
     { 4096, 2097152, 500, 0x20, 2043904, 2052096 },
     { 4096, 4194304, 1000, 0x40, 4091904, 4100096 },
-    { 4096, 8388608, 2000, 0x80, 8187904, 8196096 },
+    { 4096, 8388608, 2000, 0x80, 8187904, 8196096, 8200192 },
 };
 
 static const uint32_t sizes[] = {
@@ -135,6 +136,9 @@ static void test_places(void)
         g_assert_cmpuint(layout_host_sector(&layout, offset, 1), ==, offset + 2 * k->sector_size);
         g_assert_cmpuint(layout_host_sector(&layout, offset, k->max_hosts), ==,
                          offset + k->last_host_sector);
+        g_assert_cmpint(layout_has_value(&layout), ==, k->value != 0);
+        if (k->value != 0)
+            g_assert_cmpuint(layout_value(&layout, offset), ==, offset + k->value);
         g_assert_cmpuint(k->last_host_sector + k->sector_size, <=, k->align_size);
     }
 }
