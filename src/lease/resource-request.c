@@ -100,15 +100,19 @@ static MachineStep on_record(ResourceRequest *self, const MachineInput *input)
 
 MachineStep resource_request_resume(ResourceRequest *self, const MachineInput *input)
 {
-    if (self->state == REQUEST_ENDED || input->stop)
+    if (self->state == REQUEST_ENDED)
         return request_fail(self, resource_fault(LEASE_STOPPED));
-    /* What was written in time counts however late it is seen. */
-    if (self->state == REQUEST_WRITE && input->io == IO_OK)
-        return request_done(self);
+    /* What was written in time counts however late it is seen; and what may have been written is
+     * not to be called too late. */
+    if (self->state == REQUEST_WRITE)
+        return input->io == IO_OK ? request_done(self)
+                                  : request_fail(self, resource_io_fault(input, true));
+    if (input->stop)
+        return request_fail(self, resource_fault(LEASE_STOPPED));
     if (input->now_us >= input->valid_until_us)
         return request_fail(self, resource_fault(LEASE_EXPIRED));
     if (self->state != REQUEST_START && input->io != IO_OK)
-        return request_fail(self, resource_io_fault(input, self->state == REQUEST_WRITE));
+        return request_fail(self, resource_io_fault(input, false));
 
     switch (self->state) {
     case REQUEST_START:

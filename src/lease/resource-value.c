@@ -56,11 +56,15 @@ static MachineStep check(ResourceValue *self, const MachineInput *input)
 
 MachineStep resource_value_resume(ResourceValue *self, const MachineInput *input)
 {
-    if (self->state == VALUE_ENDED || input->stop)
+    if (self->state == VALUE_ENDED)
+        return step_failed(resource_fault(LEASE_STOPPED));
+    /* What was written in time counts however late it is seen; and what may have been written is
+     * not to be called too late. */
+    if (self->state == VALUE_WRITE)
+        return value_end(self, input->io == IO_OK ? step_done()
+                                                  : step_failed(resource_io_fault(input, true)));
+    if (input->stop)
         return value_end(self, step_failed(resource_fault(LEASE_STOPPED)));
-    /* What was written in time counts however late it is seen. */
-    if (self->state == VALUE_WRITE && input->io == IO_OK)
-        return value_end(self, step_done());
     if (input->now_us >= input->valid_until_us)
         return value_end(self, step_failed(resource_fault(LEASE_EXPIRED)));
 
@@ -72,12 +76,10 @@ MachineStep resource_value_resume(ResourceValue *self, const MachineInput *input
         return resource_step_read(&self->lease, place(self), self->lease.layout.sector_size);
     case VALUE_CHECK:
         return check(self, input);
-    case VALUE_READ:
+    default:
         if (input->io != IO_OK)
             return value_end(self, step_failed(resource_io_fault(input, false)));
         memcpy(self->sector, input->data, self->lease.layout.sector_size);
         return value_end(self, step_done());
-    default:
-        return value_end(self, step_failed(resource_io_fault(input, true)));
     }
 }
