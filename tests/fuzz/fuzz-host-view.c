@@ -1,25 +1,29 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Watching other hosts: a series of reads of a lockspace's area. Input: sizes, own host id, own io
- * timeout; then for each read how many seconds later it began, how many it took, how many changes
- * (area-patch.h) came before it, and those.
+ * Watching other hosts, and hearing what they say: a series of reads of a lockspace's area. Input:
+ * sizes, own host id, own io timeout; then for each read how many seconds later it began, how many
+ * it took, how many changes (area-patch.h) came before it, and those.
  *
  * The promise: nobody is called dead who was not silent, between the end of the read that first
  * showed his record and the start of the latest one, for longer than the record's io timeout says.
- * That is counted here once more, from the bytes.
+ * That is counted here once more, from the bytes. And an event is reported only as it stands in the
+ * sector of a host whose bit for us is set, to the generation that it was sent to, and once.
  */
 #include <string.h>
 
 #include "area-patch.h"
 #include "base/bytes.h"
+#include "lease/host-inbox.h"
 #include "lease/host-view.h"
 #include "lease/lease-timing.h"
 #include "ondisk/area-image.h"
+#include "ondisk/host-bitmap.h"
 #include "ondisk/leader-record.h"
 #include "support/memory-lockspace.h"
 
 #define LOCKSPACE "LS"
 #define READS_MAX 12u
+#define OWN_GENERATION 4u
 
 typedef struct Witness {
     uint8_t triple[24]; /* owner, generation, time stamp */
@@ -34,6 +38,8 @@ static Witness witnesses[LAYOUT_MAX_HOSTS];
 static uint64_t watched[WATCHED_MAX];
 static unsigned n_watched;
 static HostSlot slots[LAYOUT_MAX_HOSTS];
+static HostInboxSlot inbox_slots[LAYOUT_MAX_HOSTS];
+static HostInbox inbox;
 
 static void watch(const Layout *layout, uint64_t host_id)
 {
@@ -115,6 +121,46 @@ static void check_all(const HostTable *table, uint64_t latest_us)
     }
 }
 
+static bool is_addressed(const HostTable *table, const uint8_t *sector)
+{
+    return host_bitmap_test(sector + HOST_BITMAP_OFFSET, table->own_host_id);
+}
+
+static void check_event(const HostTable *table, const uint8_t *area, const HostEventIn *event)
+{
+    const uint8_t *sector = area + layout_host_lease(&table->layout, 0, event->host_id);
+    LeaderRecord record;
+
+    g_assert_cmpuint(event->host_id, !=, table->own_host_id);
+    g_assert_true(is_addressed(table, sector));
+    leader_record_decode(&record, sector);
+    g_assert_cmpint(host_lease_record_check(&record, LOCKSPACE, NULL), ==, RECORD_OK);
+    g_assert_cmpuint(record.timestamp, !=, 0);
+    g_assert_cmpuint(record.owner_id, ==, event->host_id);
+    g_assert_cmpuint(record.owner_generation, ==, event->generation);
+    g_assert_cmpuint(record.write_generation, ==, event->event);
+    g_assert_cmpuint(record.write_timestamp, ==, event->data);
+    g_assert_cmpuint(event->event, !=, 0);
+    g_assert_true(record.write_id == OWN_GENERATION ||
+                  (record.write_id == 0 && host_table_view(table, event->host_id).seen_to_change));
+}
+
+static void check_inbox(const HostTable *table, const uint8_t *area, uint64_t now_us)
+{
+    HostEventIn events[3];
+    unsigned n, calls = 0;
+
+    do {
+        n = host_inbox_observe(&inbox, table, area, LOCKSPACE, events, G_N_ELEMENTS(events));
+        g_assert_cmpuint(n, <=, G_N_ELEMENTS(events));
+        for (unsigned i = 0; i < n; i++)
+            check_event(table, area, &events[i]);
+        g_assert_cmpuint(calls++, <=, LAYOUT_MAX_HOSTS);
+    } while (n > 0);
+    if (host_inbox_examine_due(&inbox, table, area, LOCKSPACE, now_us))
+        g_assert_false(host_inbox_examine_due(&inbox, table, area, LOCKSPACE, now_us));
+}
+
 static void observe(HostTable *table, const uint8_t *area, uint64_t started_us, uint64_t ended_us)
 {
     unsigned changed =
@@ -124,6 +170,7 @@ static void observe(HostTable *table, const uint8_t *area, uint64_t started_us, 
         witness(&witnesses[watched[i] - 1], area + layout_host_lease(&table->layout, 0, watched[i]),
                 ended_us);
     check_all(table, started_us);
+    check_inbox(table, area, ended_us);
     /* A short read is no area. */
     g_assert_cmpuint(host_table_observe(table, area, table->layout.align_size / 2, LOCKSPACE,
                                         ended_us + 1, ended_us + 2),
@@ -191,6 +238,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     memset(slots, 0, sizeof slots);
     memset(witnesses, 0, sizeof witnesses);
+    memset(inbox_slots, 0, sizeof inbox_slots);
     n_watched = 0;
     watch(&area->layout, own_host_id);
     watch(&area->layout, 1);
@@ -198,6 +246,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     look_ahead(area, all);
     host_table_init(&table, slots, &area->layout, own_host_id,
                     own_io_timeout != 0 ? own_io_timeout : 10);
+    host_inbox_init(&inbox, inbox_slots, own_host_id, OWN_GENERATION);
     for (unsigned reads = 0; reads < READS_MAX && input.left > 0; reads++) {
         Read read = next_read(&input);
         AreaPatch patch;

@@ -160,6 +160,13 @@ def areas():
 
     joined = patch(LEADER | 4, 32, holder(5, 3, "host-5", 500))
     renewed = patch(LEADER | 4, 152, u64(501))
+    later = patch(LEADER | 4, 152, u64(502))
+    # For host 1, who reads: the event as stored at 176, and the lowest bit of the bitmap.
+    bit, no_bit = patch(4, 255, bytes([0, 1])), patch(4, 255, bytes([0, 0]))
+
+    def event(generation):
+        return patch(4, 176, u64(generation, 7, 8))
+
     write("host-view",
           renewing=bytes([0, 0, 1]) + read(1, 0, joined) + read(2, 0, renewed) + read(2, 0),
           dies=bytes([0, 0, 1]) + read(1, 0, joined) + read(2, 0, renewed) + read(20, 0) + read(49, 0),
@@ -167,7 +174,14 @@ def areas():
           leaves=bytes([0, 0, 1]) + read(1, 0, joined) + read(2, 0, patch(LEADER | 4, 152, u64(0))),
           destroyed=bytes([0, 0, 1]) + read(1, 0, joined) + read(2, 0, patch(4, 0, bytes(200))) + read(70, 0),
           no_io_timeout=bytes([0, 0, 1]) + read(1, 0, joined, patch(4, 174, u16(0))) + read(69, 0),
-          ourselves=bytes([1, 4, 10]) + read(1, 0, joined) + read(255, 0))
+          ourselves=bytes([1, 4, 10]) + read(1, 0, joined) + read(255, 0),
+          event=bytes([0, 0, 1]) + read(1, 0, joined) + read(2, 0, renewed, event(4), bit) + read(2, 0, later)
+          + read(2, 0, no_bit, patch(LEADER | 4, 152, u64(503))) + read(2, 0, bit, patch(LEADER | 4, 152, u64(504))),
+          event_for_any=bytes([0, 0, 1]) + read(1, 0, joined, event(0), bit) + read(2, 0, renewed) + read(70, 0),
+          event_for_another=bytes([0, 0, 1]) + read(1, 0, joined) + read(2, 0, renewed, event(3), bit),
+          event_damaged=bytes([0, 0, 1]) + read(1, 0, joined) + read(2, 0, patch(4, 152, u64(9)), event(4), bit),
+          events_far_apart=bytes([0, 0, 1]) + read(1, 0, joined) + read(2, 0, renewed, event(4), bit)
+          + read(60, 0, patch(LEADER | 4, 152, u64(900))))
 
 
 def acquire():
@@ -223,6 +237,20 @@ def acquire():
           damaged=bytes([0, 1, 0, 0]) + patch(0, 0, b"\xff"),
           flag_lost=bytes([0, 1, 0, 1, 1, 3]),
           lease_runs_out=bytes([0, 1, 4, 1, 1, 4 + 8 * 8]))
+    write("resource-request",
+          next_graceful=bytes([0, 2]) + u64(0) + b"\0\0",
+          next_force_4096=bytes([1, 1]) + u64(0) + b"\0\0",
+          later=bytes([0, 2]) + u64(9) + b"\0\0",
+          passed=bytes([0, 2]) + u64(5) + b"\0\0",
+          take_back=bytes([0, 0]) + u64(0) + b"\0\0" + patch(1, 8, u64(6) + u32(1)),
+          asked_for_later=bytes([0, 1]) + u64(0) + b"\0\0" + patch(1, 8, u64(2**64 - 1) + u32(1)),
+          unknown_mode=bytes([0, 1]) + u64(0) + b"\0\0" + patch(1, 8, u64(6) + u32(3)),
+          no_record=bytes([0, 1]) + u64(0) + b"\0\0" + patch(1, 0, bytes(24)),
+          other_format=bytes([0, 1]) + u64(0) + b"\0\0" + patch(1, 4, u32(0x00020001)),
+          free=bytes([0, 1]) + u64(0) + b"\0\0" + patch(LEADER | 0, 152, u64(0)),
+          last_version=bytes([0, 1]) + u64(0) + b"\0\0" + leader(2**64 - 2, 2, 7, 500, 2),
+          write_fails_with_effect=bytes([0, 1]) + u64(0) + bytes([0, 1, 3, 1]),
+          lease_runs_out=bytes([0, 1]) + u64(0) + bytes([4, 1, 1, 4 + 8 * 8]))
 
 
 def variants():
