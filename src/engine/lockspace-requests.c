@@ -124,9 +124,13 @@ void bailiff_lockspace_found_request(BailiffLockspace *self, BailiffResource *re
 
 /* --- examining ------------------------------------------------------------------------------- */
 
+/* Reads in the worker's queue at a time: acquisitions are not to wait for more. */
+#define EXAMINATIONS_MAX 32u
+
 /* One look at all resources; answers when each has answered, with the first error. */
 typedef struct ExamineCall {
-    guint left;
+    GPtrArray *resources; /* those that are still to be examined */
+    guint running;
     GError *error;
 } ExamineCall;
 
@@ -141,15 +145,27 @@ static void examine_call_free(gpointer data)
 {
     ExamineCall *call = data;
 
+    g_ptr_array_unref(call->resources);
     g_clear_error(&call->error);
     g_free(call);
 }
 
-static void examine_call_step(GTask *task)
+static void examine_one(BailiffLockspace *self, BailiffResource *resource, GTask *task);
+
+static void examine_more(GTask *task)
 {
+    BailiffLockspace *self = g_task_get_source_object(task);
     ExamineCall *call = g_task_get_task_data(task);
 
-    if (--call->left > 0)
+    while (call->running < EXAMINATIONS_MAX && call->resources->len > 0) {
+        g_autoptr(BailiffResource) resource =
+            g_ptr_array_steal_index(call->resources, call->resources->len - 1);
+
+        /* As it is by now. */
+        if (bailiff_resource_get_phase(resource) == RESOURCE_PUBLISHED)
+            examine_one(self, resource, task);
+    }
+    if (call->running > 0)
         return;
     if (call->error != NULL)
         g_task_return_error(task, g_steal_pointer(&call->error));
@@ -187,7 +203,8 @@ static void on_examined(GObject *source, GAsyncResult *result, gpointer user_dat
                  bailiff_resource_get_offset(one->resource), &context);
         call->error = lease_error_new(&fault, &context);
     }
-    examine_call_step(one->task);
+    call->running--;
+    examine_more(one->task);
 }
 
 static void examine_one(BailiffLockspace *self, BailiffResource *resource, GTask *task)
@@ -208,7 +225,7 @@ static void examine_one(BailiffLockspace *self, BailiffResource *resource, GTask
     init_lease(self, bailiff_resource_get_name(resource), bailiff_resource_get_offset(resource),
                &one->lease);
     resource_examine_init(&one->machine, &one->lease);
-    call->left++;
+    call->running++;
     machine_run_async(self->resource_worker, &job, NULL, on_examined, one);
 }
 
@@ -216,7 +233,6 @@ void bailiff_lockspace_examine_requests_async(BailiffLockspace *self, GAsyncRead
                                               gpointer user_data)
 {
     g_autoptr(GTask) task = g_task_new(self, NULL, callback, user_data);
-    g_autoptr(GPtrArray) resources = bailiff_lockspace_list_resources(self);
     GError *error = NULL;
     ExamineCall *call;
 
@@ -225,12 +241,9 @@ void bailiff_lockspace_examine_requests_async(BailiffLockspace *self, GAsyncRead
         return;
     }
     call = g_new0(ExamineCall, 1);
-    call->left = 1;
+    call->resources = bailiff_lockspace_list_resources(self);
     g_task_set_task_data(task, call, examine_call_free);
-    for (guint i = 0; i < resources->len; i++)
-        if (bailiff_resource_get_phase(resources->pdata[i]) == RESOURCE_PUBLISHED)
-            examine_one(self, resources->pdata[i], task);
-    examine_call_step(task);
+    examine_more(task);
 }
 
 gboolean bailiff_lockspace_examine_requests_finish(BailiffLockspace *self, GAsyncResult *result,

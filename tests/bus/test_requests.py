@@ -210,3 +210,20 @@ def test_bailiffctl(service, space, make_worker):
     ctl(service, "request", "nothing", place, status=1)
     ctl(service, "request", "space", place, "--force")
     assert on_disk(space) == (2, FORCE)
+
+
+def test_many_resources(service, make_storage, worker):
+    """More than are read at a time."""
+    path = make_storage(48)
+    format_lockspace(service, path)
+    names = {f"r{number}": MIB * number for number in range(1, 41)}
+    for name, offset in names.items():
+        format_resource(service, path, offset, name)
+    join(service, path)
+    registration = register(service, worker, failure_policy=policy(("ignore", 0)))
+    acquire(service, registration, *(lease(path, offset, name) for name, offset in names.items()))
+    for offset in names.values():
+        disk.write(path, offset + 512, struct.pack("<IIQI", MAGIC, VERSION, 2, GRACEFUL))
+    examine(service)
+    assert sorted(requests_seen(service)) == sorted((full_path(f"{SPACE}/resources/{name}"), "graceful")
+                                                    for name in names)
