@@ -11,6 +11,8 @@ HOSTS = 8
 FIGHT_S = 10
 OBJECTS = (1000, 10000)
 PER_CALL = 64
+# With an io timeout of 1 s nothing may wait in a queue for long.
+CALLS_AT_ONCE = 2
 TIMES = 20
 
 HOST_ROWS = [
@@ -71,7 +73,8 @@ def objects(bench, count, stack):
     io_timeout = 1
     daemon.join(store.path, space, io_timeout=io_timeout)
     bench.say(f"objects/{count}: acquiring")
-    load = daemon.begin_load("hold", f"{BAILIFF}0", store.path, resources, holders=holders, per_call=PER_CALL)
+    load = daemon.begin_load("hold", f"{BAILIFF}0", store.path, resources, holders=holders, per_call=PER_CALL,
+                             at_once=CALLS_AT_ONCE)
     stack.callback(load.end)
     load.answer()
     for _ in range(bench.repeat):
