@@ -3,9 +3,9 @@
  * bench-bailiff-load MODE OPTIONS (load-options.h): load on a bailiffd, through D-Bus.
  *
  * Each holder is a registration of its own, for a process of its own; this one process makes all
- * their calls, asynchronously. sd-bus, because it needs a third of the processor that GDBus does:
- * what is measured is the daemon (and the bus), not the client. A connection carries few enough
- * calls for the bus's limit of replies that are waited for (128 on a system bus).
+ * their calls, asynchronously. With sd-bus, which has no thread of its own: what is measured is the
+ * daemon (and the bus), not the client. A connection carries few enough calls for the bus's limit
+ * of replies that are waited for (128 on a system bus).
  */
 #include <stdio.h>
 #include <stdlib.h>
