@@ -69,6 +69,11 @@ void area_reader_forget_all(void)
     g_atomic_int_inc(&forgotten_epoch);
 }
 
+gint area_reader_get_epoch(void)
+{
+    return g_atomic_int_get(&forgotten_epoch);
+}
+
 static guint place_hash(gconstpointer data)
 {
     const Place *place = data;

@@ -42,3 +42,6 @@ void area_reader_read(AreaReader *self, const AreaRead *read, AreaCallback callb
 /* Something of this process wrote areas as a whole: no reader knows anything any more. Any thread.
  */
 void area_reader_forget_all(void);
+
+/* Another number since the last area_reader_forget_all(). Any thread. */
+gint area_reader_get_epoch(void);

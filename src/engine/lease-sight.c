@@ -21,6 +21,7 @@ struct LeaseSight {
     gboolean examine_due;
     HostsEver ever;
     AreaReader *area_reader;
+    RemainsTable *remains;
     guint64 valid_until_us;
     gint closed; /* atomic */
 };
@@ -58,6 +59,7 @@ LeaseSight *lease_sight_new(const char *lockspace_name, const Layout *layout, gu
     host_inbox_init(&self->inbox, self->inbox_slots, own_host_id, own_generation);
     self->events = g_array_new(FALSE, FALSE, sizeof(HostEventIn));
     self->area_reader = area_reader_new(layout, own_host_id);
+    self->remains = remains_table_new();
     return self;
 }
 
@@ -76,6 +78,7 @@ void lease_sight_unref(LeaseSight *self)
     free_slots(self);
     g_array_unref(self->events);
     area_reader_free(self->area_reader);
+    remains_table_free(self->remains);
     g_free(self);
 }
 
@@ -150,6 +153,11 @@ void lease_sight_hosts_ever(LeaseSight *self, HostsEver *ret)
 AreaReader *lease_sight_get_area_reader(LeaseSight *self)
 {
     return self->area_reader;
+}
+
+RemainsTable *lease_sight_get_remains(LeaseSight *self)
+{
+    return self->remains;
 }
 
 gboolean lease_sight_next_host(LeaseSight *self, guint64 after_id, HostView *ret)

@@ -11,6 +11,7 @@
 
 #include "lease/host-inbox.h"
 #include "engine/area-reader.h"
+#include "engine/remains-table.h"
 #include "lease/host-view.h"
 
 LeaseSight *lease_sight_new(const char *lockspace_name, const Layout *layout, guint64 own_host_id,
@@ -33,6 +34,9 @@ gboolean lease_sight_next_host(LeaseSight *self, guint64 after_id, HostView *ret
 
 /* What is known of resources; for the resource worker's thread. Lives as long as the sight. */
 AreaReader *lease_sight_get_area_reader(LeaseSight *self);
+
+/* What releases have left behind; for the main loop. Lives as long as the sight. */
+RemainsTable *lease_sight_get_remains(LeaseSight *self);
 
 /* The fail deadline of the latest good renewal; 0 once the lease is lost: nothing may be acquired
  * any more. */

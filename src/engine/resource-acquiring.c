@@ -96,6 +96,7 @@ void bailiff_resource_stop_acquiring(BailiffResource *self)
 static void start_acquire_machine(BailiffResource *self)
 {
     BailiffLockspace *lockspace = self->lockspace;
+    ResourceRemains remains;
     g_autoptr(GError) error = NULL;
     const ResourceWish wish = {
         .lockspace_name = lockspace->name,
@@ -126,12 +127,17 @@ static void start_acquire_machine(BailiffResource *self)
         acquire_failed(self, g_steal_pointer(&error));
         return;
     }
-    if (self->mode == RESOURCE_SHARED)
+    /* Once, whatever it is taken for. */
+    remains = remains_table_take(lease_sight_get_remains(lockspace->sight), self->name,
+                                 self->device, self->offset);
+    if (self->mode == RESOURCE_SHARED) {
         resource_share_init(&self->machine.share, &self->lease, self->patient,
                             self->required_version);
-    else
+    } else {
         resource_acquire_init(&self->machine.acquire, &self->lease, self->patient,
                               self->required_version);
+        self->machine.acquire.remains = remains;
+    }
     resource_operate(self, self->mode == RESOURCE_SHARED ? resume_share : resume_acquire,
                      g_task_get_cancellable(self->acquire_task), on_acquired);
 }

@@ -308,6 +308,9 @@ static void on_released(GObject *source, GAsyncResult *result, gpointer user_dat
     self->operating = FALSE;
     if (worked)
         g_clear_pointer(&self->new_name, g_free);
+    if (worked && self->lockspace->sight != NULL && self->device != NULL)
+        remains_table_put(lease_sight_get_remains(self->lockspace->sight), self->name, self->device,
+                          self->offset, &self->lease.remains);
     if (worked || self->abandoned || !bailiff_lockspace_can_release(self->lockspace)) {
         self->abandoned = TRUE;
         resource_try_to_go(self);

@@ -115,7 +115,7 @@ static bool ballot_stands(ResourceAcquire *self, const MachineInput *input, Ball
         return false;
     }
     if (!leader_record_equal(&leader, &self->found)) {
-        *ret = acquire_read_area(self);
+        *ret = self->remembered ? acquire_read_area_afresh(self) : acquire_read_area(self);
         return false;
     }
     resource_note_request(self->lease, input->data);
@@ -155,6 +155,9 @@ static MachineStep on_phase1_read(ResourceAcquire *self, const MachineInput *inp
     MachineStep step;
     if (!ballot_stands(self, input, &scan, &step))
         return step;
+    if (self->remembered && scan.max_mbal > self->mbal)
+        return acquire_read_area_afresh(self);
+    self->remembered = false;
     if (scan.best_bal != 0) {
         self->inp = scan.best_inp;
         self->inp2 = scan.best_inp2;
@@ -187,6 +190,7 @@ MachineStep acquire_ballot_lost(ResourceAcquire *self, const MachineInput *input
     uint32_t doublings = self->losses < PAUSE_DOUBLINGS_MAX ? self->losses : PAUSE_DOUBLINGS_MAX;
     uint64_t window_us = time_since(input->now_us, self->round_started_us);
     self->losses++;
+    self->lease->alone = false;
     if (window_us < PAUSE_MIN_US)
         window_us = PAUSE_MIN_US;
     if (window_us < PAUSE_MAX_US)
@@ -222,6 +226,7 @@ static MachineStep on_phase2_read(ResourceAcquire *self, const MachineInput *inp
     MachineStep step;
     if (!ballot_stands(self, input, &scan, &step))
         return step;
+    lease->max_mbal = scan.max_mbal;
 
     if (self->confirming)
         return on_confirmed(self, input);

@@ -65,9 +65,29 @@
  * The same old leader is why a version that another host has committed for us is ours only after a
  * ballot of our own for it, which can but confirm it: then the decision stands in our own record,
  * and not only in that other host's, which (if it is sanlock's) forgets it with its next ballot.
+ *
+ * Starting without a read
+ * -----------------------
+ * When we were alone with the resource, and have just released it, we know the leader: it is our
+ * own write, with time stamp 0. Then the ballot begins at once (ResourceRemains). That is the same
+ * as having read the area when that write landed, and having been held up ever since, which a
+ * machine must bear at any time: what decides is what the two reads of the ballot show.
+ *
+ * - The leader is judged on the read of phase 1, whole. Any other than ours: start over with a
+ *   read, as if nothing had been known; nothing was proposed yet. Equal is the same: that record
+ * was written once, by us, and the write has ended. So nobody has committed anything since, and
+ * nobody has become a shared holder: those that our last ballot showed were seen to be gone.
+ * - A number that is not above all others that this read shows: start over.
+ * - The write of phase 1 promises, proposes nothing, and clears our RELEASED flag, as that of any
+ *   ballot does; the flag is owed then, as always where the leader names us.
+ *
+ * A write into a place that we did not look at must not destroy what somebody has put there since.
+ * So this is done within one io timeout of the release: for that long a write of ours could be on
+ * its way anyway, and whoever makes something else of the place has to wait for it.
  */
 #include "lease/resource-acquire.h"
 
+#include "lease/lease-timing.h"
 #include "lease/resource-acquire-parts.h"
 
 /* How often an attempt starts anew because the owner's leader says SHORT_HOLD; sanlock's number,
@@ -87,12 +107,14 @@ void resource_acquire_init(ResourceAcquire *self, ResourceLease *lease, bool pat
                                .state = ACQUIRE_START,
                                .owed_before = lease->may_be_owner };
     lease->held = false;
+    lease->remains.good = false;
 }
 
 /* Ends and restarts */
 
 MachineStep acquire_read_area(ResourceAcquire *self)
 {
+    self->remembered = false;
     self->state = ACQUIRE_AREA;
     return resource_step_read_area(self->lease, self->lease->layout.align_size);
 }
@@ -174,6 +196,8 @@ static void take_basis(ResourceAcquire *self, const LeaderRecord *leader)
     self->ballot_before_decision = false;
     self->ahead_tries = 0;
     self->confirming = false;
+    self->lease->alone = leader->write_id == self->lease->host_id &&
+                         leader->write_generation == self->lease->generation;
     /* It names us, whoever wrote it, and we have cleared our flag: not to be left like that. */
     if (self->mbal != 0 && resource_leader_is_ours(self->lease, leader))
         acquire_expose(self, self->next_version);
@@ -338,6 +362,31 @@ static MachineStep on_area(ResourceAcquire *self, const MachineInput *input)
     return decide(self, input, scan.max_mbal);
 }
 
+/* See "Starting without a read". */
+static bool can_begin_at_once(const ResourceAcquire *self, const MachineInput *input)
+{
+    const ResourceRemains *left = &self->remains;
+    const ResourceLease *lease = self->lease;
+
+    return left->good && self->wanted == RESOURCE_EXCLUSIVE && lease->mode == RESOURCE_EXCLUSIVE &&
+           self->required_version == 0 && !self->owed_before && left->leader.timestamp == 0 &&
+           left->leader.write_id == lease->host_id &&
+           left->leader.write_generation == lease->generation &&
+           resource_leader_is_ours(lease, &left->leader) &&
+           time_since(input->now_us, left->left_us) <= timing_io(lease->io_timeout);
+}
+
+static MachineStep begin(ResourceAcquire *self, const MachineInput *input)
+{
+    if (!can_begin_at_once(self, input))
+        return acquire_read_area(self);
+    take_basis(self, &self->remains.leader);
+    note_own_ballot(self, &self->remains.ballot);
+    self->remembered = true;
+    self->may_try = true;
+    return acquire_ballot_begin(self, input, self->remains.max_mbal);
+}
+
 /* The machine */
 
 static bool awaits_read(int state)
@@ -373,6 +422,7 @@ static MachineStep dispatch(ResourceAcquire *self, const MachineInput *input)
 {
     switch ((AcquireState)self->state) {
     case ACQUIRE_START:
+        return begin(self, input);
     case ACQUIRE_PAUSE:
         return acquire_read_area(self);
     case ACQUIRE_AREA:

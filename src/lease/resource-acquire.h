@@ -11,6 +11,9 @@
  * Ballots that are lost to a higher number are tried again without limit (bounded by the caller's
  * stop and by the host lease), each after a short random pause.
  *
+ * `remains`, of our last release in this incarnation: the first read is saved. The ballot begins at
+ * once on what we know, and its first read shows whether that is still so; else it all starts over.
+ *
  * No write is issued when input->valid_until_us has passed; every write's start_by_us is that time.
  */
 #pragma once
@@ -25,9 +28,12 @@ typedef struct ResourceAcquire {
     /* Shared: the leader is wanted only to pass through, and says so (SHORT_HOLD); hosts that share
      * the resource are no obstacle. Set after init. */
     ResourceMode wanted;
+    /* Where to begin; not good: with a read. Set after init. Good for one io timeout. */
+    ResourceRemains remains;
 
     int state;
     LeaderRecord found;    /* "cur": the leader that this attempt is based on */
+    bool remembered;       /* `found` is what we left behind, and was not read in this attempt */
     bool based;            /* `found` is set; a different leader has to be explained */
     bool may_try;          /* the owner of `found` is no obstacle (any more) */
     uint64_t base_version; /* the version that was decided when `next_version` was chosen */

@@ -31,6 +31,16 @@ typedef enum ResourceMode {
     RESOURCE_SHARED,
 } ResourceMode;
 
+/* What a release knows of the resource at its end, for this host's next acquisition of it to begin
+ * with (resource-acquire.h). */
+typedef struct ResourceRemains {
+    bool good;
+    uint64_t left_us;    /* our own clock; it was so after this */
+    LeaderRecord leader; /* as we released it */
+    BallotRecord ballot; /* ours */
+    uint64_t max_mbal;   /* the highest number of any host in our last ballot */
+} ResourceRemains;
+
 typedef struct ResourceLease {
     char lockspace_name[FIXED_NAME_SIZE + 1];
     char resource_name[FIXED_NAME_SIZE + 1];
@@ -54,6 +64,12 @@ typedef struct ResourceLease {
      * (resource-share.h), before this attempt can be called ended. */
     bool may_be_owner;
     bool held; /* in `mode`: an acquire or a conversion ended so */
+    /* Nobody else was after it: the leader that we found was our own write, and our first ballot
+     * won. */
+    bool alone;
+    uint64_t max_mbal; /* as that ballot showed it */
+    /* Written by the release machine. */
+    ResourceRemains remains;
 } ResourceLease;
 
 void resource_lease_init(ResourceLease *self, const ResourceWish *wish);

@@ -153,7 +153,24 @@ static MachineStep on_leader(ResourceRelease *self, const MachineInput *input)
     if (self->renames)
         memcpy(leader.name, self->new_name, sizeof leader.name);
     self->state = RELEASE_LEADER;
-    return resource_step_free_leader(lease, input, &leader, self->sector);
+    MachineStep step = resource_step_free_leader(lease, input, &leader, self->sector);
+    self->freed = leader;
+    self->freed_us = input->now_us;
+    return step;
+}
+
+/* Where nobody else was after it. What a conversion left in the leader, or a new name, is none of
+ * it. */
+static void leave_remains(ResourceRelease *self)
+{
+    ResourceLease *lease = self->lease;
+    lease->remains = (ResourceRemains){
+        .good = self->state == RELEASE_LEADER && self->exclusive && !self->renames && lease->alone,
+        .left_us = self->freed_us,
+        .leader = self->freed,
+        .ballot = lease->ballot,
+        .max_mbal = lease->max_mbal,
+    };
 }
 
 /* `stop` is not looked at: there is no wait in here, and a release half done helps nobody. */
@@ -167,8 +184,10 @@ MachineStep resource_release_resume(ResourceRelease *self, const MachineInput *i
     /* What was written in time counts however late it is seen. */
     bool last = state == RELEASE_LEADER ||
                 (state == RELEASE_FLAG && !self->exclusive && !self->lease->may_be_owner);
-    if (last && input->io == IO_OK)
+    if (last && input->io == IO_OK) {
+        leave_remains(self);
         return release_done(self);
+    }
     if (input->now_us >= input->valid_until_us)
         return release_fail(self, resource_fault(LEASE_EXPIRED));
     if (state != RELEASE_START && input->io != IO_OK)

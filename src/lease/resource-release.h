@@ -23,6 +23,8 @@ typedef struct ResourceRelease {
     bool exclusive; /* the leader must be what we hold */
     bool renames;
     uint8_t new_name[FIXED_NAME_SIZE];
+    LeaderRecord freed; /* the leader that is being written */
+    uint64_t freed_us;
     uint8_t sector[SECTOR_SIZE_MAX];
 } ResourceRelease;
 

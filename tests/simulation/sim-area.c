@@ -33,6 +33,8 @@ void area_init(Sim *sim)
     sim->rush = (sim->late_hosts || sim->leftovers) && chance_hits(chance, 0.7);
     for (unsigned i = 0; i < sim->n_hosts; i++)
         sim->hosts[i].reads_whole = chance_hits(chance, 0.2);
+    for (unsigned i = 0; i < sim->n_hosts; i++)
+        sim->hosts[i].remembers = chance_hits(chance, 0.8);
 }
 
 /* A resource of an older lockspace: decided up to some version, with a ballot for the next one that

@@ -51,8 +51,12 @@ static void run_acquire(SimGrip *self)
         run_start(&self->run, &self->share, (MachineResume)resource_share_resume);
     } else {
         resource_acquire_init(&self->acquire, &self->lease, patient, 0);
+        /* As the engine does: once, by the same incarnation. */
+        if (host->remembers)
+            self->acquire.remains = self->remains;
         run_start(&self->run, &self->acquire, (MachineResume)resource_acquire_resume);
     }
+    self->remains.good = false;
 }
 
 static void run_release(SimGrip *self)
@@ -143,6 +147,10 @@ static void on_released(SimRun *run)
     LeaseFaultKind fault = run->step.fault.kind;
     bool worked = run->step.kind == STEP_DONE;
 
+    if (worked && !run->host->is_sanlock) {
+        self->remains = self->lease.remains;
+        sim->counts.remains += self->remains.good;
+    }
     if (worked || self->abandoned || !lockspace_can_release(self->lockspace)) {
         self->abandoned = true;
         try_to_go(self);

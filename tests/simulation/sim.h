@@ -179,6 +179,7 @@ typedef struct SimGrip {
     ResourceShare share;
     ResourceConvert convert;
     ResourceRelease release;
+    ResourceRemains remains;
     SanlockHost sanlock;
     /* The look at what is held, with each good renewal. */
     SimRun recheck_run;
@@ -240,6 +241,7 @@ struct SimHost {
     uint32_t io_timeout;
     bool is_sanlock;
     bool reads_whole; /* whole areas always, as a host of sanlock's does */
+    bool remembers;   /* begins where its last release ended */
 
     bool up;
     unsigned boot;
@@ -279,7 +281,7 @@ typedef struct SimOptions {
 
 typedef struct SimCounts {
     uint64_t events, ios, grants, takeovers, adopted, joins, resets, watchdog_resets, failures,
-        late_landings, too_late, sparse_reads;
+        late_landings, too_late, sparse_reads, remains;
 } SimCounts;
 
 struct Sim {

@@ -53,6 +53,7 @@ static void add_counts(SimCounts *sum, const SimCounts *one)
     sum->late_landings += one->late_landings;
     sum->too_late += one->too_late;
     sum->sparse_reads += one->sparse_reads;
+    sum->remains += one->remains;
 }
 
 /* One line that scripts add up, too: NAME VALUE pairs. */
@@ -60,13 +61,15 @@ static void print_totals(uint64_t seeds, const SimCounts *sum, double elapsed)
 {
     printf("seeds %llu events %llu ios %llu grants %llu other-host %llu by-other %llu joins %llu "
            "resets %llu watchdog %llu failures %llu late-landings %llu too-late %llu sparse %llu "
+           "remains %llu "
            "seconds %.1f\n",
            (unsigned long long)seeds, (unsigned long long)sum->events, (unsigned long long)sum->ios,
            (unsigned long long)sum->grants, (unsigned long long)sum->takeovers,
            (unsigned long long)sum->adopted, (unsigned long long)sum->joins,
            (unsigned long long)sum->resets, (unsigned long long)sum->watchdog_resets,
            (unsigned long long)sum->failures, (unsigned long long)sum->late_landings,
-           (unsigned long long)sum->too_late, (unsigned long long)sum->sparse_reads, elapsed);
+           (unsigned long long)sum->too_late, (unsigned long long)sum->sparse_reads,
+           (unsigned long long)sum->remains, elapsed);
 }
 
 static void print_world(const Sim *sim)
