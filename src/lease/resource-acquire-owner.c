@@ -13,8 +13,13 @@
 
 #include "lease/lease-timing.h"
 
-/* sanlock's, too. A release shows within it. */
+/* Between two looks at an owner that may be dead: a release shows within it. Sanlock's, too; but
+ * the first ones come after as long as some reads take on this storage now, and then twice as long
+ * each time. Where a resource changes hands all the time nobody is seen to be alive for long. */
 #define OWNER_POLL_US USEC_PER_SECOND
+#define OWNER_POLL_MIN_US 2000u
+#define OWNER_POLL_READS 4u
+#define OWNER_POLL_DOUBLINGS_MAX 9u
 
 static MachineStep look(ResourceAcquire *self)
 {
@@ -25,6 +30,7 @@ static MachineStep look(ResourceAcquire *self)
 MachineStep acquire_owner_begin(ResourceAcquire *self)
 {
     owner_evidence_begin(&self->owner, self->found.owner_id);
+    self->owner_polls = 0;
     return look(self);
 }
 
@@ -47,6 +53,22 @@ static MachineStep try_it(ResourceAcquire *self)
     return acquire_read_area(self);
 }
 
+static uint64_t next_poll(ResourceAcquire *self, const MachineInput *input)
+{
+    uint64_t read_us = time_since(input->now_us, input->io_started_us);
+    uint64_t window_us = OWNER_POLL_READS * read_us;
+
+    if (window_us < OWNER_POLL_MIN_US)
+        window_us = OWNER_POLL_MIN_US;
+    if (window_us < OWNER_POLL_US)
+        window_us <<= self->owner_polls;
+    if (window_us > OWNER_POLL_US)
+        window_us = OWNER_POLL_US;
+    if (self->owner_polls < OWNER_POLL_DOUBLINGS_MAX)
+        self->owner_polls++;
+    return window_us;
+}
+
 static MachineStep owner_in_the_way(ResourceAcquire *self, const MachineInput *input)
 {
     LeaseFault fault = { .kind = LEASE_HELD,
@@ -58,7 +80,7 @@ static MachineStep owner_in_the_way(ResourceAcquire *self, const MachineInput *i
         return acquire_fail_held(self, input, fault);
     if (self->patient) {
         self->state = ACQUIRE_OWNER_WAIT;
-        return step_wait(time_add(input->now_us, OWNER_POLL_US));
+        return step_wait(time_add(input->now_us, next_poll(self, input)));
     }
     fault.kind = LEASE_HELD_UNCERTAIN;
     fault.free_at_us = owner_evidence_dead_at(&self->owner);

@@ -195,6 +195,7 @@ static void take_basis(ResourceAcquire *self, const LeaderRecord *leader)
     self->ballot_on_disk = false;
     self->ballot_before_decision = false;
     self->ahead_tries = 0;
+    self->losses = 0;
     self->confirming = false;
     self->lease->alone = leader->write_id == self->lease->host_id &&
                          leader->write_generation == self->lease->generation;

@@ -53,6 +53,7 @@ typedef struct ResourceAcquire {
     OwnerEvidence owner;
     OwnerVerdict owner_verdict;
     char owner_name[FIXED_NAME_SIZE + 1];
+    uint32_t owner_polls; /* so far, of this leader */
     uint32_t short_hold_tries;
 
     uint64_t mbal;
@@ -65,8 +66,8 @@ typedef struct ResourceAcquire {
     bool ballot_before_decision;
     bool winner_released;
     uint64_t round_started_us; /* for the pause after a lost ballot */
-    uint32_t losses;
-    uint32_t ahead_tries; /* reads of `found` with a host in a ballot for a later version */
+    uint32_t losses;           /* of ballots for this version */
+    uint32_t ahead_tries;      /* reads of `found` with a host in a ballot for a later version */
     /* The value to propose. */
     uint64_t inp, inp2, inp3;
     LeaderRecord committing;
