@@ -13,11 +13,13 @@
 #include "engine/resource-private.h"
 
 #define WISHES_MAX 64u
-/* Between two tries for a lease that a live host holds: a few seconds' worth of patience, with
- * chance in it, so that hosts which wait for the same lease do not try in step. TURN_CHANCE_US
- * depends on the sum. */
-#define WAIT_PAUSE_MIN_US (USEC_PER_SECOND / 2)
-#define WAIT_PAUSE_SPREAD_US USEC_PER_SECOND
+/* Between two tries for a lease that a live host holds. While it changes hands from one try to the
+ * next: as long as two tries take on this storage now, and no less than the minimum; while it stays
+ * with one holder twice as long each time, up to the maximum, on which TURN_CHANCE_US depends. With
+ * chance in it, so that hosts which wait for the same lease do not try in step. */
+#define WAIT_PAUSE_MIN_US 4000u
+#define WAIT_PAUSE_MAX_US (3 * USEC_PER_SECOND / 2)
+#define WAIT_DOUBLINGS_MAX 16u
 
 typedef struct Acquisition Acquisition;
 
@@ -37,6 +39,9 @@ typedef struct AcquisitionItem {
     BailiffResource *resource; /* once it is in the lockspace's table for us */
     gboolean granted;
     gboolean waiting; /* for the timer, or to be told that it is its turn */
+    guint64 try_started_us, try_took_us;
+    guint64 seen_version; /* of the lease that was in the way */
+    guint tries_alike;
     GSource *timer;
     TurnWaiter turn;
 } AcquisitionItem;
@@ -303,6 +308,24 @@ static gboolean is_about_to_share(const AcquisitionItem *item)
            bailiff_resource_get_phase(here) < RESOURCE_PUBLISHED;
 }
 
+static void note_try(AcquisitionItem *item)
+{
+    guint64 version =
+        item->resource != NULL ? bailiff_resource_get_found_version(item->resource) : 0;
+
+    item->try_took_us = time_since(boottime_now(), item->try_started_us);
+    item->tries_alike = version != item->seen_version ? 0 : item->tries_alike + 1;
+    item->seen_version = version;
+}
+
+static guint64 pause_before_next_try(const AcquisitionItem *item)
+{
+    guint64 window_us = CLAMP(2 * item->try_took_us, WAIT_PAUSE_MIN_US, WAIT_PAUSE_MAX_US);
+
+    window_us = MIN(window_us << MIN(item->tries_alike, WAIT_DOUBLINGS_MAX), WAIT_PAUSE_MAX_US);
+    return window_us / 3 + g_random_int() % (window_us * 2 / 3);
+}
+
 /* Only the first asks again, and only when it is another host that is in the way, or late storage:
  * all others are told when it is their turn. */
 static void wait_for_turn(AcquisitionItem *item)
@@ -310,7 +333,7 @@ static void wait_for_turn(AcquisitionItem *item)
     guint64 when_us = TIME_NEVER, now_us = boottime_now();
 
     if ((turn_is_first(&item->turn) && !is_here(item)) || may_join_soon(item))
-        when_us = time_add(now_us, WAIT_PAUSE_MIN_US + g_random_int() % WAIT_PAUSE_SPREAD_US);
+        when_us = time_add(now_us, pause_before_next_try(item));
     item->waiting = TRUE;
     if (item->timer == NULL) {
         item->timer = boottime_source_new(when_us);
@@ -323,6 +346,7 @@ static void wait_for_turn(AcquisitionItem *item)
 
 static void item_not_now(AcquisitionItem *item, GError *error)
 {
+    note_try(item);
     g_clear_object(&item->resource);
     if ((can_wait(item) || is_about_to_share(item)) && item->call->error == NULL &&
         is_worth_waiting(error) && !g_cancellable_is_cancelled(item->call->cancellable)) {
@@ -444,6 +468,7 @@ static void try_item(AcquisitionItem *item)
 {
     GError *error = NULL;
 
+    item->try_started_us = boottime_now();
     if (g_cancellable_set_error_if_cancelled(item->call->cancellable, &error)) {
         item_failed(item, error);
         return;

@@ -67,6 +67,9 @@ void bailiff_resource_acquire_async(BailiffResource *self, gboolean patient,
 gboolean bailiff_resource_acquire_finish(BailiffResource *self, GAsyncResult *result,
                                          GError **error);
 
+/* After an attempt that failed: of the leader that was found; 0 when none was. */
+guint64 bailiff_resource_get_found_version(BailiffResource *self);
+
 /* Granted -> published: the lockspace announces it. */
 void bailiff_resource_publish(BailiffResource *self);
 

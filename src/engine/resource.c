@@ -494,6 +494,11 @@ guint64 bailiff_resource_get_version(BailiffResource *self)
     return self->version;
 }
 
+guint64 bailiff_resource_get_found_version(BailiffResource *self)
+{
+    return self->lease.leader.version_of_lease;
+}
+
 BailiffRegistration *bailiff_resource_get_registration(BailiffResource *self)
 {
     return self->registration;

@@ -27,8 +27,8 @@
 #define TURN_HAND_OVERS_MAX 8u
 /* How long others may wait for a chance where holds are long. */
 #define TURN_RUN_MAX_US (10 * USEC_PER_SECOND)
-/* The chance: hosts that wait ask every 0.5 to 1.5 seconds (acquisition.c), and have to win a
- * ballot then. */
+/* The chance: hosts that wait ask every 0.5 to 1.5 seconds at least (acquisition.c), and have to
+ * win a ballot then. */
 #define TURN_CHANCE_US (2 * USEC_PER_SECOND)
 
 /* --- the pace: when the next on this host may try, pure ----------------------------------------
