@@ -13,7 +13,11 @@
 #include "lease/lease-timing.h"
 
 /* Leases of one lockspace that may have an I/O handed to the kernel at the same time. */
-#define RESOURCE_QUEUE_DEPTH 64u
+#define RESOURCE_QUEUE_DEPTH 256u
+/* Where there are many lockspaces each gets fewer: the kernel has room for 65536 in all
+ * (fs.aio-max-nr). */
+#define RESOURCE_QUEUE_DEPTH_OF_MANY 64u
+#define MANY_LOCKSPACES 32u
 
 G_DEFINE_TYPE(BailiffLockspace, bailiff_lockspace, G_TYPE_OBJECT)
 
@@ -284,10 +288,19 @@ void bailiff_lockspace_describe(BailiffLockspace *self, LeaseErrorContext *ret)
     };
 }
 
+static unsigned choose_depth(const BailiffLockspace *self)
+{
+    g_autoptr(GPtrArray) all =
+        self->engine != NULL ? bailiff_engine_list_lockspaces(self->engine) : NULL;
+
+    return all != NULL && all->len > MANY_LOCKSPACES ? RESOURCE_QUEUE_DEPTH_OF_MANY
+                                                     : RESOURCE_QUEUE_DEPTH;
+}
+
 gboolean bailiff_lockspace_ensure_resource_worker(BailiffLockspace *self, GError **error)
 {
     if (self->resource_worker == NULL)
-        self->resource_worker = lease_worker_new("bailiff-lease", RESOURCE_QUEUE_DEPTH, error);
+        self->resource_worker = lease_worker_new("bailiff-lease", choose_depth(self), error);
     return self->resource_worker != NULL;
 }
 
