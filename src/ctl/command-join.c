@@ -185,12 +185,14 @@ static int wait_until_held(CommandLine *line, BailiffBusLockspace *lockspace)
 }
 
 static BailiffBusLockspace *start(CommandLine *line, BusClient *client, const char *io_timeout,
-                                  GError **error)
+                                  gboolean forget_orphans, GError **error)
 {
     g_auto(StoragePlace) place = { 0 };
     g_auto(GVariantDict) options = G_VARIANT_DICT_INIT(NULL);
     g_autofree char *path = NULL;
     guint64 host_id;
+    if (forget_orphans)
+        g_variant_dict_insert(&options, "forget-orphans", "b", TRUE);
     if (!storage_place_parse(&place, line->words[1], error) ||
         !command_line_number(line->words[2], "HOST_ID", 1, G_MAXUINT64, &host_id, error) ||
         !io_timeout_insert(&options, io_timeout, error) ||
@@ -206,12 +208,14 @@ static BailiffBusLockspace *start(CommandLine *line, BusClient *client, const ch
 int command_join(CommandLine *line)
 {
     g_autofree char *io_timeout = NULL;
-    gboolean no_wait = FALSE;
+    gboolean no_wait = FALSE, forget_orphans = FALSE;
     const GOptionEntry entries[] = {
         { "io-timeout", 0, 0, G_OPTION_ARG_STRING, &io_timeout,
           N_("Seconds that one I/O may take; every deadline follows from it (default: 10)"),
           N_("SECONDS") },
         { "no-wait", 0, 0, G_OPTION_ARG_NONE, &no_wait, N_("Do not wait until it is held"), NULL },
+        { "forget-orphans", 0, 0, G_OPTION_ARG_NONE, &forget_orphans,
+          N_("Nothing here uses what persistent leases were left behind for"), NULL },
         { NULL },
     };
     int status;
@@ -221,7 +225,7 @@ int command_join(CommandLine *line)
     GError *error = NULL;
     g_autoptr(BailiffBusLockspace) lockspace = NULL;
     g_autoptr(BusClient) client = bus_client_new(&error);
-    if (!client || !(lockspace = start(line, client, io_timeout, &error)))
+    if (!client || !(lockspace = start(line, client, io_timeout, forget_orphans, &error)))
         return command_line_fail(error);
     if (!no_wait)
         return wait_until_held(line, lockspace);

@@ -193,6 +193,7 @@ typedef struct JoinArgs {
     guint64 offset;
     guint64 host_id;
     guint32 io_timeout;
+    gboolean forget_orphans;
 } JoinArgs;
 
 static void join_args_free(JoinArgs *args)
@@ -205,10 +206,13 @@ static void join_args_free(JoinArgs *args)
 static void join_act(MethodCall *call)
 {
     const JoinArgs *args = call->args;
+    BailiffEngine *engine = bailiff_bus_service_get_engine(call->service);
     GError *error = NULL;
-    BailiffLockspace *lockspace =
-        bailiff_engine_join(bailiff_bus_service_get_engine(call->service), args->name, args->path,
-                            args->offset, args->host_id, args->io_timeout, &error);
+    BailiffLockspace *lockspace = NULL;
+
+    if (!args->forget_orphans || bailiff_engine_forget_orphans(engine, args->name, &error))
+        lockspace = bailiff_engine_join(engine, args->name, args->path, args->offset, args->host_id,
+                                        args->io_timeout, &error);
     if (lockspace == NULL) {
         method_call_fail(call, error);
         return;
@@ -225,7 +229,11 @@ static gboolean handle_join_lockspace(BailiffBusManager *object, GDBusMethodInvo
     guint32 io_timeout = 0;
     GError *error = NULL;
 
-    const VariantOption known[] = { { "io-timeout", "u", &io_timeout, 1, 255 } };
+    gboolean forget_orphans = FALSE;
+    const VariantOption known[] = {
+        { "io-timeout", "u", &io_timeout, 1, 255 },
+        { "forget-orphans", "b", &forget_orphans },
+    };
     if (!variant_options_parse(options, known, G_N_ELEMENTS(known), &error))
         return method_call_refuse(invocation, error);
 
@@ -235,6 +243,7 @@ static gboolean handle_join_lockspace(BailiffBusManager *object, GDBusMethodInvo
     args->offset = offset;
     args->host_id = host_id;
     args->io_timeout = io_timeout;
+    args->forget_orphans = forget_orphans;
     return method_call_start(self->service, self, invocation, join_act, args,
                              (GDestroyNotify)join_args_free);
 }

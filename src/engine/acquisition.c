@@ -489,6 +489,11 @@ static void try_item(AcquisitionItem *item)
         item_not_now(item, error);
         return;
     }
+    if (item->persistent &&
+        !bailiff_lockspace_note_persistent(item->lockspace, item->resource_name, &error)) {
+        item_failed(item, error);
+        return;
+    }
     item->resource =
         bailiff_resource_new(item->lockspace, item->call->registration, item->resource_name,
                              item->path, item->offset, item->mode);

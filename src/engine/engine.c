@@ -17,6 +17,7 @@
 #include "engine/host-name.h"
 #include "engine/lockspace-private.h"
 #include "engine/name-error.h"
+#include "engine/persistent-record.h"
 #include "engine/policy-error.h"
 #include "engine/registration-private.h"
 #include "engine/resource-private.h"
@@ -443,7 +444,20 @@ static gboolean check_join(BailiffEngine *self, const char *name, const char *pa
         return FALSE;
     }
     return check_place(self, name, path, offset, error) && check_predecessor_gone(self, error) &&
-           held_records_check(self->runtime_dir, self->first_id, name, error);
+           held_records_check(self->runtime_dir, self->first_id, name, error) &&
+           persistent_record_check(self->runtime_dir, name, error);
+}
+
+gboolean bailiff_engine_forget_orphans(BailiffEngine *self, const char *lockspace, GError **error)
+{
+    static const char *const none[] = { NULL };
+    BailiffLockspace *here = bailiff_engine_find_lockspace(self, lockspace);
+
+    /* Those of a lockspace that is joined are not left behind. */
+    if (here != NULL && bailiff_lockspace_get_state(here) != BAILIFF_LOCKSPACE_LOST)
+        return TRUE;
+    return bailiff_check_name("lockspace", lockspace, FIXED_NAME_SIZE, error) &&
+           persistent_record_write(self->runtime_dir, lockspace, none, error);
 }
 
 BailiffLockspace *bailiff_engine_join(BailiffEngine *self, const char *name, const char *path,

@@ -79,6 +79,10 @@ BailiffLockspace *bailiff_engine_join(BailiffEngine *self, const char *name, con
                                       guint64 offset, guint64 host_id, guint32 io_timeout,
                                       GError **error);
 
+/* Nothing on this host uses what persistent leases were left behind for in this lockspace: they are
+ * no reason any more not to join it (Busy). IoError. */
+gboolean bailiff_engine_forget_orphans(BailiffEngine *self, const char *lockspace, GError **error);
+
 /* Borrowed. `pidfd` is taken over on success only. policy NULL: the default. */
 BailiffRegistration *bailiff_engine_register_process(BailiffEngine *self, int pidfd,
                                                      const char *name, gboolean descendants,

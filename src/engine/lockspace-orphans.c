@@ -5,11 +5,14 @@
  * An orphan is held on disk as before, so no other host gets it while this one renews its host
  * lease. It has no registration, and so nobody who could be made harmless: when the lockspace fails
  * or is left it is simply left on disk. Because something that is no process may still use it, the
- * host lease is not given back then: other hosts have to wait until that has expired.
+ * host lease is not given back then: other hosts have to wait until that has expired, and this one
+ * does not join again before somebody has said that it is out of use (persistent-record.h).
  */
 #include "engine/lockspace-private.h"
 
 #include "common/bailiff-error.h"
+#include "engine/engine-private.h"
+#include "engine/persistent-record.h"
 #include "engine/release-call.h"
 #include "engine/resource-private.h"
 
@@ -24,6 +27,34 @@ GPtrArray *bailiff_lockspace_list_orphans(BailiffLockspace *self)
         if (bailiff_resource_is_orphan(resource))
             g_ptr_array_add(list, g_object_ref(resource));
     return list;
+}
+
+static gboolean write_record(BailiffLockspace *self, GError **error)
+{
+    g_autofree char **names = (char **)g_hash_table_get_keys_as_array(self->persistent, NULL);
+
+    return persistent_record_write(bailiff_engine_get_runtime_dir(self->engine), self->name,
+                                   (const char *const *)names, error);
+}
+
+gboolean bailiff_lockspace_note_persistent(BailiffLockspace *self, const char *resource,
+                                           GError **error)
+{
+    if (self->engine == NULL || !g_hash_table_add(self->persistent, g_strdup(resource)) ||
+        write_record(self, error))
+        return TRUE;
+    g_hash_table_remove(self->persistent, resource);
+    return FALSE;
+}
+
+void bailiff_lockspace_forget_persistent(BailiffLockspace *self, const char *resource)
+{
+    g_autoptr(GError) error = NULL;
+
+    /* Where the lockspace was replaced, the record is that of its successor. */
+    if (self->engine != NULL && g_hash_table_remove(self->persistent, resource) &&
+        !write_record(self, &error))
+        g_warning("%s", error->message);
 }
 
 static gboolean check_orphan(BailiffResource *orphan, const char *path, guint64 offset,

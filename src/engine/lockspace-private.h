@@ -86,6 +86,7 @@ struct _BailiffLockspace {
     /* A persistent lease that nobody has released stays on disk: what uses it may be no process, so
      * the host lease is not given back, and other hosts wait until it has expired. */
     gboolean left_persistent;
+    GHashTable *persistent; /* set of names in the persistent record */
 };
 
 /* lockspace.c */
@@ -120,6 +121,11 @@ gboolean bailiff_lockspace_can_release(BailiffLockspace *self);
 gboolean bailiff_lockspace_holds_orphans(BailiffLockspace *self);
 
 /* lockspace-orphans.c */
+/* Writes down that the lease on this resource is persistent, before it is granted, or that it is
+ * not (any more). */
+gboolean bailiff_lockspace_note_persistent(BailiffLockspace *self, const char *resource,
+                                           GError **error);
+void bailiff_lockspace_forget_persistent(BailiffLockspace *self, const char *resource);
 /* Borrowed; reserved for the caller (see resource-private.h). NotFound when there is no orphan of
  * that name, InvalidArgument when it lies elsewhere, Held when it has another version, Busy. */
 BailiffResource *bailiff_lockspace_reserve_orphan(BailiffLockspace *self, const char *name,

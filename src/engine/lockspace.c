@@ -117,6 +117,7 @@ static void bailiff_lockspace_finalize(GObject *object)
     g_hash_table_unref(self->hosts);
     g_hash_table_unref(self->resources);
     turn_queues_free(self->turns);
+    g_hash_table_unref(self->persistent);
     g_ptr_array_unref(self->leave_tasks);
     renewal_history_clear(&self->history);
     G_OBJECT_CLASS(bailiff_lockspace_parent_class)->finalize(object);
@@ -178,6 +179,7 @@ static void bailiff_lockspace_init(BailiffLockspace *self)
     self->permit = write_permit_new();
     self->resource_permit = write_permit_new();
     self->turns = turn_queues_new();
+    self->persistent = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 }
 
 BailiffLockspace *bailiff_lockspace_new(BailiffEngine *engine, const char *name, const char *path,

@@ -15,9 +15,16 @@ static void on_let_go(GObject *source, GAsyncResult *result, gpointer user_data)
     bailiff_resource_release_finish(BAILIFF_RESOURCE(source), result, NULL);
 }
 
+/* An acquisition has written it down by now; this is for a lease that becomes persistent later. */
 void bailiff_resource_set_persistent(BailiffResource *self, gboolean persistent)
 {
+    g_autoptr(GError) error = NULL;
+
     self->persistent = persistent;
+    if (!persistent)
+        bailiff_lockspace_forget_persistent(self->lockspace, self->name);
+    else if (!bailiff_lockspace_note_persistent(self->lockspace, self->name, &error))
+        g_warning("%s", error->message);
 }
 
 static void set_orphan(BailiffResource *self, gboolean orphan)
@@ -57,7 +64,7 @@ void bailiff_resource_take_back(BailiffResource *self, BailiffRegistration *regi
 {
     if (bailiff_resource_leave(self, registration))
         return;
-    self->persistent = self->adopted;
+    bailiff_resource_set_persistent(self, self->adopted);
     if (self->registration != NULL)
         bailiff_resource_holder_ended(self, registration);
 }

@@ -194,6 +194,8 @@ static void become_gone(BailiffResource *self)
 
     drop_timer(self);
     resource_set_phase(self, RESOURCE_GONE);
+    if (!self->left_behind)
+        bailiff_lockspace_forget_persistent(self->lockspace, self->name);
     bailiff_lockspace_resource_gone(self->lockspace, self);
     resource_tell_gone(self);
     answer_releases(self, NULL);
@@ -258,7 +260,7 @@ void bailiff_resource_abandon(BailiffResource *self)
     self->abandoned = TRUE;
     /* Nobody has said that it is out of use. */
     if (self->persistent && self->phase == RESOURCE_PUBLISHED)
-        self->lockspace->left_persistent = TRUE;
+        self->left_behind = self->lockspace->left_persistent = TRUE;
     resource_set_phase(self, RESOURCE_RELEASING);
     resource_end_conversion(self);
     answer_releases(self, NULL);

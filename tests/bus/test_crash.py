@@ -6,8 +6,9 @@ import os
 import pytest
 
 from lease_calls import (MIB, SPACE, acquire, end_worker, fails_with, format_lockspace, format_resource, join, lease,
-                         begin_join, inspect_resource, register, release, unregister)
+                         begin_join, inspect_resource, register, release, unregister, wait_held)
 from main_loop import poll_until
+from private_service import options
 
 
 @pytest.fixture
@@ -64,6 +65,20 @@ def test_holder_that_ended_with_the_daemon_is_no_hindrance(host, space, make_wor
     end_worker(worker)
     host.start_daemon()
     join(host, space)
+
+
+def test_persistent_lease_is_a_hindrance_after_its_holder(host, space, make_worker):
+    """Also one whose holder ended while no daemon was there."""
+    worker = make_worker()
+    acquire(host, register(host, worker), lease(space, persistent=("b", True)), lease(space, 2 * MIB, "second"))
+    host.kill_daemon()
+    end_worker(worker)
+    host.start_daemon()
+    with fails_with("Busy", "(thing)"):
+        begin_join(host, space)
+    lockspace = host.call("Manager", "Manager", "JoinLockspace", "(sstta{sv})", "space", space, 0, 1,
+                          options(io_timeout=("u", 1), forget_orphans=("b", True)))
+    wait_held(host, lockspace)
 
 
 def test_zombie_is_no_hindrance(host, space, make_worker):

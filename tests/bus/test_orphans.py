@@ -10,7 +10,7 @@ import disk_records as disk
 from ctl import ctl, ctl_json
 from lease_calls import (MIB, SPACE, acquire, begin_acquire, end_worker, fails_with, format_lockspace,
                          format_resource, inspect_resource, join, leave, lease, policy, register, release, values_of,
-                         wait_by_asking, wait_ended, wait_removed)
+                         wait_by_asking, wait_ended, wait_held, wait_removed)
 from private_service import ROOT_PATH, options
 
 RESOURCE = f"{ROOT_PATH}/{SPACE}/resources"
@@ -160,6 +160,31 @@ def test_leaving_with_orphans(service, space, make_orphan):
     assert inspect_resource(service, space)["state"] == "held"
     assert disk.field(space, MIB, disk.TIMESTAMP) > 0
     assert disk.field(space, 0, disk.TIMESTAMP) > 0
+    # To join again would make it void at once.
+    with fails_with("Busy", "r1"):
+        join(service, space)
+    assert disk.field(space, 0, disk.OWNER_GENERATION) == 1
+    join_again(service, space)
+    assert service.property(SPACE, "Lockspace", "Generation") == 2
+    leave(service)
+    join(service, space)
+
+
+def join_again(service, path):
+    lockspace = service.call("Manager", "Manager", "JoinLockspace", "(sstta{sv})", "space", path, 0, 1,
+                             options(io_timeout=("u", 1), forget_orphans=("b", True)))
+    wait_held(service, lockspace)
+
+
+def test_what_is_not_left_behind_is_no_reason_not_to_join(service, space, make_orphan, make_worker):
+    make_orphan(space, 1)
+    make_orphan(space, 2)
+    path = register(service, make_worker())
+    acquire(service, path, wanted(space, 1, **ADOPT), wanted(space, 3, **PERSISTENT))
+    service.call(SPACE, "Lockspace", "ReleaseOrphans", "(a{sv})", {})
+    release(service, path)
+    leave(service)
+    join(service, space)
 
 
 def test_stopping_the_daemon_with_orphans(service, space, make_orphan):
@@ -192,7 +217,9 @@ def test_losing_the_lockspace(service, hanging_storage, storage, make_orphan, ma
     assert service.call("lockspaces/well", "Lockspace", "ReleaseOrphans", "(a{sv})", {}) == 1
 
     hanging_storage.resume()
-    join(service, path)
+    with fails_with("Busy", "r2"):
+        join(service, path)
+    join_again(service, path)
     assert service.property(SPACE, "Lockspace", "Generation") == 2
     path = register(service, make_worker())
     acquire(service, path, wanted(hanging_storage.path))
