@@ -269,7 +269,9 @@ static void become_cleared(BailiffRegistration *self, const char *how)
         g_ptr_array_add(self->ended_runners, g_steal_pointer(&self->runner));
     }
     set_step(self, -1);
-    set_state(self, BAILIFF_REGISTRATION_CLEARED);
+    /* What it holds in other lockspaces it goes on using, if it lives. */
+    set_state(self, self->ended || self->resources->len == 0 ? BAILIFF_REGISTRATION_CLEARED
+                                                             : BAILIFF_REGISTRATION_ACTIVE);
     if (was_failing)
         g_message("%s (process %d) is cleared: %s.", self->name, (int)self->process.pid, how);
     g_signal_emit(self, signals[SIGNAL_CLEARED], 0, how);

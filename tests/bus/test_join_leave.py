@@ -9,7 +9,7 @@ import pytest
 import disk_records as disk
 from lease_calls import (IGNORE_TERM, MIB, SPACE, acquire, begin_join, check_error, fails_with,
                          format_lockspace, format_resource, inspect_lockspace, inspect_resource, join, lease, leave,
-                         policy, register, values_of, wait_by_asking, wait_held, wait_removed)
+                         policy, register, release, values_of, wait_by_asking, wait_held, wait_removed)
 from private_service import BusError, options
 
 SECOND = 1_000_000
@@ -136,6 +136,27 @@ def test_leave_is_refused_while_leases_are_held(service, space, worker):
         leave(service)
     assert service.property(SPACE, "Lockspace", "State") == "held"
     assert worker.poll() is None
+
+
+def test_who_lets_go_of_one_lockspace_keeps_the_leases_of_another(service, make_storage, make_worker):
+    paths = {name: make_storage() for name in ("space", "well")}
+    for name, path in paths.items():
+        format_lockspace(service, path, name=name)
+        format_resource(service, path, lockspace=name)
+        join(service, path, name=name)
+    registration = register(service, make_worker(), failure_policy=policy(("notify", 40), ("kill", 0)))
+    lost, kept = acquire(service, registration, *(lease(path, lockspace=name) for name, path in paths.items()))
+    left = service.begin(SPACE, "Lockspace", "Leave", "(a{sv})", options(force=("b", True)))
+    service.wait_for_property(registration, "Registration", "State", "failing")
+    release(service, registration, lost)
+    left.result()
+    # It lives, and uses the other one.
+    service.wait_for_property(registration, "Registration", "State", "active")
+    assert values_of(service, registration, "Registration", "State") == ["failing", "active"]
+    assert [s.arguments for s in service.signals if s.member == "Cleared"] == [("released",)]
+    assert service.property(registration, "Registration", "Resources") == [kept]
+    release(service, registration, kept)
+    assert service.property(registration, "Registration", "State") == "active"
 
 
 def test_leave_by_force_walks_the_policies_first(service, space, make_worker):
