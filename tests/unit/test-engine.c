@@ -40,11 +40,11 @@ static void test_join_renew_leave(Fixture *fixture, gconstpointer data)
     g_assert_cmpuint(bailiff_lockspace_get_fail_at(lockspace), ==, first + 8 * USEC_PER_SECOND);
     g_assert_cmpuint(bailiff_lockspace_get_free_at(lockspace), ==, first + 68 * USEC_PER_SECOND);
     WAIT_FOR(bailiff_lockspace_get_last_renewal(lockspace) > first);
-    /* Not before its time, whatever the machine's speed. */
+    /* Not before its time, whatever the machine's speed; a sixteenth of it is chance. */
     g_assert_cmpuint(bailiff_lockspace_get_last_renewal(lockspace), >=,
-                     first + 2 * USEC_PER_SECOND);
+                     first + 2 * USEC_PER_SECOND - 2 * USEC_PER_SECOND / 16);
     read_record(fixture, 0, &record);
-    g_assert_cmpuint(record.timestamp, >=, first / USEC_PER_SECOND + 2);
+    g_assert_cmpuint(record.timestamp, >, first / USEC_PER_SECOND);
     g_assert_true(fixed_name_equal(record.name, "hostA"));
 
     bailiff_lockspace_leave_async(lockspace, FALSE, on_result, fixture);
