@@ -455,7 +455,9 @@ static gboolean join_shared(AcquisitionItem *item, GError **error)
         bailiff_resource_is_orphan(here) ||
         !bailiff_resource_check_joinable(here, item->call->registration, item->path, item->offset,
                                          error) ||
-        !check_its_turn(item, error))
+        !check_its_turn(item, error) ||
+        (item->persistent &&
+         !bailiff_lockspace_note_persistent(item->lockspace, item->resource_name, error)))
         return FALSE;
     item->resource = g_object_ref(here);
     item->joins = TRUE;

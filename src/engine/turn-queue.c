@@ -96,12 +96,10 @@ void turn_leave(TurnQueues *self, TurnWaiter *waiter, gboolean here, guint64 now
         return;
     g_queue_unlink(&queue->waiters, &waiter->link);
     waiter->queue = NULL;
-    if (here)
-        return; /* turn_resource_gone() comes */
-    if (queue->waiters.length == 0)
-        g_hash_table_remove(self->queues, queue->resource);
-    else if (was_first)
+    if (was_first)
         tell_first(queue, MAX(now_us, queue->pace.chance_us));
+    if (!here && queue->waiters.length == 0)
+        g_hash_table_remove(self->queues, queue->resource);
 }
 
 gboolean turn_is_awaited(const TurnQueues *self, const char *resource)

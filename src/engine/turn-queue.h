@@ -69,7 +69,7 @@ void turn_queues_free(TurnQueues *self);
 void turn_enter(TurnQueues *self, const char *resource, TurnWaiter *waiter, guint64 now_us);
 gboolean turn_is_first(const TurnWaiter *waiter);
 /* Has got it, or gives up; nothing for who is in no queue. `here`: the resource is in the
- * lockspace's table. If not, who is first then may try. */
+ * lockspace's table. Who is first then may try, also if it is: a shared one can be joined. */
 void turn_leave(TurnQueues *self, TurnWaiter *waiter, gboolean here, guint64 now_us);
 
 /* Somebody waits for it, so it is nobody else's turn. */

@@ -84,6 +84,30 @@ def test_who_does_not_wait_does_not_overtake(service, second_service, space, mak
         holder, first = first, holder
 
 
+def test_those_who_wait_to_share_share_it(service, space, make_registration):
+    """With the first of them, all that stand behind him; and one who wants it for himself is not passed by them."""
+    shared = {"mode": ("s", "shared"), "wait": ("b", True)}
+    holder, alone, late = (make_registration(service, name) for name in ("holder", "alone", "late"))
+    resource = acquire(service, holder, wanted(space))[0]
+    sharers = [make_registration(service, f"sharer{number}") for number in range(3)]
+    calls = []
+    for path in sharers:
+        calls.append(begin_acquire(service, path, wanted(space, **shared)))
+        settle(service)
+    last = begin_acquire(service, alone, waited_for(space))
+    settle(service)
+    behind = begin_acquire(service, late, wanted(space, **shared))
+    settle(service)
+    release(service, holder)
+    assert [call.result(PATIENCE) for call in calls] == [[resource]] * 3
+    assert not last.done and not behind.done
+    for path in sharers:
+        release(service, path)
+    assert last.result(PATIENCE) == [resource] and not behind.done
+    release(service, alone)
+    assert behind.result(PATIENCE) == [resource]
+
+
 def test_who_gives_up_leaves_the_queue(service, space, make_registration, make_worker):
     holder = make_registration(service, "holder")
     resource = acquire(service, holder, wanted(space))[0]
