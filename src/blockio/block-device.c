@@ -226,3 +226,8 @@ guint64 block_device_get_key_minor(const BlockDevice *self)
 {
     return self->key_minor;
 }
+
+gboolean block_device_is_same(const BlockDevice *a, const BlockDevice *b)
+{
+    return a->key_major == b->key_major && a->key_minor == b->key_minor;
+}

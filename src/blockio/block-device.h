@@ -33,3 +33,4 @@ guint32 block_device_get_block_size(const BlockDevice *self);
  * inode. Two BlockDevices with equal keys share their write fences. */
 guint64 block_device_get_key_major(const BlockDevice *self);
 guint64 block_device_get_key_minor(const BlockDevice *self);
+gboolean block_device_is_same(const BlockDevice *a, const BlockDevice *b);

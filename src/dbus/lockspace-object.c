@@ -8,6 +8,7 @@
 #include "common/bailiff-error.h"
 #include "dbus/event-methods.h"
 #include "dbus/host-object.h"
+#include "dbus/index-methods.h"
 #include "dbus/live-properties.h"
 #include "dbus/method-call.h"
 #include "dbus/object-path.h"
@@ -136,6 +137,60 @@ static gboolean handle_examine_requests(BailiffBusLockspace *object,
 {
     BailiffLockspaceObject *self = BAILIFF_LOCKSPACE_OBJECT(object);
     return examine_requests_method(self->service, self, invocation, self->lockspace, options);
+}
+
+/* Resource indexes. */
+
+static gboolean handle_format_index(BailiffBusLockspace *object, GDBusMethodInvocation *invocation,
+                                    const char *path, guint64 offset, GVariant *options)
+{
+    BailiffLockspaceObject *self = BAILIFF_LOCKSPACE_OBJECT(object);
+    return index_method(self->service, self, self->lockspace, invocation, INDEX_FORMAT, path,
+                        offset, NULL, options);
+}
+
+static gboolean handle_create_resource(BailiffBusLockspace *object,
+                                       GDBusMethodInvocation *invocation, const char *path,
+                                       guint64 offset, const char *name, GVariant *options)
+{
+    BailiffLockspaceObject *self = BAILIFF_LOCKSPACE_OBJECT(object);
+    return index_method(self->service, self, self->lockspace, invocation, INDEX_CREATE, path,
+                        offset, name, options);
+}
+
+static gboolean handle_delete_resource(BailiffBusLockspace *object,
+                                       GDBusMethodInvocation *invocation, const char *path,
+                                       guint64 offset, const char *name, GVariant *options)
+{
+    BailiffLockspaceObject *self = BAILIFF_LOCKSPACE_OBJECT(object);
+    return index_method(self->service, self, self->lockspace, invocation, INDEX_DELETE, path,
+                        offset, name, options);
+}
+
+static gboolean handle_lookup_resource(BailiffBusLockspace *object,
+                                       GDBusMethodInvocation *invocation, const char *path,
+                                       guint64 offset, const char *name, GVariant *options)
+{
+    BailiffLockspaceObject *self = BAILIFF_LOCKSPACE_OBJECT(object);
+    return index_method(self->service, self, self->lockspace, invocation, INDEX_LOOKUP, path,
+                        offset, name, options);
+}
+
+static gboolean handle_list_resources(BailiffBusLockspace *object,
+                                      GDBusMethodInvocation *invocation, const char *path,
+                                      guint64 offset, GVariant *options)
+{
+    BailiffLockspaceObject *self = BAILIFF_LOCKSPACE_OBJECT(object);
+    return index_method(self->service, self, self->lockspace, invocation, INDEX_LIST, path, offset,
+                        NULL, options);
+}
+
+static gboolean handle_rebuild_index(BailiffBusLockspace *object, GDBusMethodInvocation *invocation,
+                                     const char *path, guint64 offset, GVariant *options)
+{
+    BailiffLockspaceObject *self = BAILIFF_LOCKSPACE_OBJECT(object);
+    return index_method(self->service, self, self->lockspace, invocation, INDEX_REBUILD, path,
+                        offset, NULL, options);
 }
 
 /* Properties. */
@@ -317,6 +372,12 @@ static void lockspace_iface_init(BailiffBusLockspaceIface *iface)
     iface->handle_leave = handle_leave;
     iface->handle_release_orphans = handle_release_orphans;
     iface->handle_get_renewal_history = handle_get_renewal_history;
+    iface->handle_format_index = handle_format_index;
+    iface->handle_create_resource = handle_create_resource;
+    iface->handle_delete_resource = handle_delete_resource;
+    iface->handle_lookup_resource = handle_lookup_resource;
+    iface->handle_list_resources = handle_list_resources;
+    iface->handle_rebuild_index = handle_rebuild_index;
     iface->handle_send_event = handle_send_event;
     iface->handle_request_resource = handle_request_resource;
     iface->handle_examine_requests = handle_examine_requests;

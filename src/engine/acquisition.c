@@ -400,6 +400,11 @@ static gboolean check_not_here(AcquisitionItem *item, GError **error)
                           "has left.",
                           item->resource_name, bailiff_lockspace_get_name(item->lockspace),
                           bailiff_resource_get_former_holder(here));
+    else if (registration == NULL && bailiff_resource_get_former_holder(here)[0] == '\0')
+        bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Try again, or call with the option wait.",
+                          "Resource %s of lockspace %s is part of a resource index that this host "
+                          "is changing.",
+                          item->resource_name, bailiff_lockspace_get_name(item->lockspace));
     else if (bailiff_resource_get_phase(here) == RESOURCE_PUBLISHED)
         bailiff_set_error(error, BAILIFF_ERROR_HELD,
                           "Release it there, or call with the option wait.",

@@ -80,6 +80,8 @@ struct _BailiffLockspace {
     RenewalHistory history;
     LockspaceEvents *events; /* NULL as long as this host has nothing to say */
 
+    gboolean changing_index; /* one at a time, of whatever index */
+
     GPtrArray *leave_tasks; /* GTask: who waits for the end of leaving */
     gboolean abandoned;     /* no further operation may be started: replaced or removed */
     gboolean gave_back;     /* the leave machine has run */
@@ -114,6 +116,10 @@ void bailiff_lockspace_resource_gone(BailiffLockspace *self, BailiffResource *re
 void bailiff_lockspace_registrations_changed(BailiffLockspace *self);
 /* TRUE when new leases may be acquired; else Busy, NotJoined or Lost. */
 gboolean bailiff_lockspace_check_usable(BailiffLockspace *self, GError **error);
+/* FALSE with Lost when `path` is the lockspace's own and `device`, which it led to now, is not what
+ * it led to when the lockspace was joined: another file, whose leases no other host sees. */
+gboolean bailiff_lockspace_check_device(BailiffLockspace *self, const char *path,
+                                        const BlockDevice *device, GError **error);
 /* TRUE while leases may be given back on disk. */
 gboolean bailiff_lockspace_can_release(BailiffLockspace *self);
 

@@ -384,6 +384,17 @@ gboolean bailiff_lockspace_check_usable(BailiffLockspace *self, GError **error)
     return FALSE;
 }
 
+gboolean bailiff_lockspace_check_device(BailiffLockspace *self, const char *path,
+                                        const BlockDevice *device, GError **error)
+{
+    if (g_strcmp0(path, self->path) != 0 || block_device_is_same(device, self->device))
+        return TRUE;
+    bailiff_set_error(
+        error, BAILIFF_ERROR_LOST, "Leave the lockspace, then join the one that is there now.",
+        "%s leads to other storage than when lockspace %s was joined.", path, self->name);
+    return FALSE;
+}
+
 gboolean bailiff_lockspace_can_release(BailiffLockspace *self)
 {
     return !self->abandoned && self->engine != NULL &&

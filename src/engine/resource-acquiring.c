@@ -142,25 +142,14 @@ static void start_acquire_machine(BailiffResource *self)
                      g_task_get_cancellable(self->acquire_task), on_acquired);
 }
 
-/* A lockspace whose file was replaced under it renews a lease that no other host sees. */
 static gboolean check_device(BailiffResource *self, GError **error)
 {
     BailiffLockspace *lockspace = self->lockspace;
 
-    if (g_strcmp0(self->path, lockspace->path) == 0 &&
-        (block_device_get_key_major(self->device) !=
-             block_device_get_key_major(lockspace->device) ||
-         block_device_get_key_minor(self->device) !=
-             block_device_get_key_minor(lockspace->device))) {
-        bailiff_set_error(error, BAILIFF_ERROR_LOST,
-                          "Leave the lockspace, then join the one that is there now.",
-                          "%s leads to other storage than when lockspace %s was joined.",
-                          self->path, lockspace->name);
-        return FALSE;
-    }
-    return lockspace->engine == NULL ||
-           bailiff_engine_check_unclaimed(lockspace->engine, self->device, self->offset,
-                                          lockspace->layout.align_size, error);
+    return bailiff_lockspace_check_device(lockspace, self->path, self->device, error) &&
+           (lockspace->engine == NULL ||
+            bailiff_engine_check_unclaimed(lockspace->engine, self->device, self->offset,
+                                           lockspace->layout.align_size, error));
 }
 
 static void on_device_opened(GObject *source, GAsyncResult *result, gpointer user_data)

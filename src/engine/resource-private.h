@@ -28,6 +28,7 @@ typedef enum ResourcePhase {
     RESOURCE_GONE,
 } ResourcePhase;
 
+/* registration NULL: for this daemon's own use, see pin. It is granted at most, never published. */
 BailiffResource *bailiff_resource_new(BailiffLockspace *lockspace,
                                       BailiffRegistration *registration, const char *name,
                                       const char *path, guint64 offset, ResourceMode mode);
@@ -46,7 +47,7 @@ typedef struct ResourceLook {
 } ResourceLook;
 
 ResourceLook *bailiff_resource_get_look(BailiffResource *self);
-/* FALSE while it is not held, or an operation on it is under way. *ret: a copy. */
+/* FALSE while it is not held or is pinned, or an operation on it is under way. *ret: a copy. */
 gboolean bailiff_resource_copy_held(BailiffResource *self, ResourceLease *ret);
 /* Around an operation of somebody else (resource-value.c) on one that bailiff_resource_copy_held()
  * has just given: no other begins, and a release waits for its end. */
@@ -54,6 +55,8 @@ void bailiff_resource_begin_operation(BailiffResource *self);
 void bailiff_resource_end_operation(BailiffResource *self);
 /* NULL until it is open. */
 BlockDevice *bailiff_resource_get_device(BailiffResource *self);
+/* While it is pinned: held, and touched by nobody. */
+const ResourceLease *bailiff_resource_get_lease(BailiffResource *self);
 /* Shown to others: published, and until it is gone. */
 gboolean bailiff_resource_is_visible(BailiffResource *self);
 /* Its registration uses it or is about to: acquiring, granted, published. */
@@ -97,6 +100,12 @@ gboolean bailiff_resource_leave(BailiffResource *self, BailiffRegistration *regi
 
 /* The failure policies of all who hold it are walked. */
 void bailiff_resource_start_failing(BailiffResource *self, guint64 fail_us);
+
+/* Somebody writes under this lease: whatever wants to release or abandon it meanwhile (the
+ * lockspace that is left or fails does), it is not over before it is unpinned. FALSE when it is not
+ * granted any more. */
+gboolean bailiff_resource_pin(BailiffResource *self);
+void bailiff_resource_unpin(BailiffResource *self);
 
 /* The lockspace's lease is lost, or given back: no more I/O is started. Gone as soon as nothing of
  * it is in flight. */

@@ -39,6 +39,7 @@ struct _BailiffResource {
         ResourceRelease release;
     } machine;
     gboolean operating;
+    gboolean pinned;
     ResourceLook look;
     ResourceMode mode;   /* as its holders may use it; wished for, until it is granted */
     guint64 version;     /* 0: shared */

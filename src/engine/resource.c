@@ -99,7 +99,8 @@ BailiffResource *bailiff_resource_new(BailiffLockspace *lockspace,
     BailiffResource *self = g_object_new(BAILIFF_TYPE_RESOURCE, NULL);
 
     self->lockspace = g_object_ref(lockspace);
-    self->registration = g_object_ref(registration);
+    if (registration != NULL)
+        self->registration = g_object_ref(registration);
     self->name = g_strdup(name);
     self->path = g_strdup(path);
     self->offset = offset;
@@ -210,9 +211,9 @@ static gboolean on_timer(gpointer user_data)
         resource_try_to_go(self);
     else if (self->phase == RESOURCE_ACQUIRING)
         resource_give_up_acquiring(self);
-    else if (self->phase == RESOURCE_RELEASING && !self->operating)
+    else if (self->phase == RESOURCE_RELEASING && !self->operating && !self->pinned)
         start_release(self);
-    else
+    else if (!self->pinned)
         resource_settle(self);
     return G_SOURCE_CONTINUE;
 }
@@ -240,7 +241,7 @@ static gboolean may_begin_to_write(BailiffResource *self)
  * until it has ended, this resource is not over. */
 void resource_try_to_go(BailiffResource *self)
 {
-    if (self->phase == RESOURCE_GONE)
+    if (self->pinned || self->phase == RESOURCE_GONE)
         return;
     if (may_begin_to_write(self))
         resource_arm(self, time_add(boottime_now(), DRAIN_POLL_US));
@@ -394,7 +395,23 @@ void bailiff_resource_release_async(BailiffResource *self, GAsyncReadyCallback c
     resource_set_phase(self, RESOURCE_RELEASING);
     bailiff_lockspace_registrations_changed(self->lockspace);
     resource_end_conversion(self);
-    start_release(self);
+    if (!self->pinned)
+        start_release(self);
+}
+
+gboolean bailiff_resource_pin(BailiffResource *self)
+{
+    self->pinned = self->phase == RESOURCE_GRANTED;
+    return self->pinned;
+}
+
+void bailiff_resource_unpin(BailiffResource *self)
+{
+    gboolean pinned = self->pinned;
+
+    self->pinned = FALSE;
+    if (pinned)
+        resource_moved_on(self);
 }
 
 void bailiff_resource_rename_async(BailiffResource *self, const char *new_name,
@@ -440,6 +457,11 @@ BlockDevice *bailiff_resource_get_device(BailiffResource *self)
     return self->device;
 }
 
+const ResourceLease *bailiff_resource_get_lease(BailiffResource *self)
+{
+    return &self->lease;
+}
+
 ResourceLook *bailiff_resource_get_look(BailiffResource *self)
 {
     return &self->look;
@@ -448,8 +470,8 @@ ResourceLook *bailiff_resource_get_look(BailiffResource *self)
 gboolean bailiff_resource_copy_held(BailiffResource *self, ResourceLease *ret)
 {
     /* While a conversion is not settled nobody knows what is on disk. */
-    if (self->operating || !self->lease.held || self->lease.may_be_owner || self->abandoned ||
-        self->device == NULL ||
+    if (self->operating || self->pinned || !self->lease.held || self->lease.may_be_owner ||
+        self->abandoned || self->device == NULL ||
         (self->phase != RESOURCE_GRANTED && self->phase != RESOURCE_PUBLISHED))
         return FALSE;
     *ret = self->lease;
