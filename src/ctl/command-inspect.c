@@ -141,55 +141,94 @@ static void print_resource(const Output *output, GVariant *info)
     print_ballots(output, info);
 }
 
-/* Not what was looked for, but perhaps the other thing. */
-static gboolean may_be_the_other(const GError *error)
+static void print_index(const Output *output, const StoragePlace *place, GVariant *info)
+{
+    g_autofree char *lockspace = safe_text(lookup_text(info, "lockspace"));
+    output_heading(output, _("Resource index of lockspace %s"), lockspace);
+    print_sizes(info);
+    output_line(_("  at most %llu resources"), lookup_number(info, "max-resources"));
+
+    g_autoptr(GVariant) resources = lookup_list(info, "resources");
+    g_autoptr(OutputTable) table = output_table_new(_("RESOURCE"), _("PLACE"), _("ENTRY"), NULL);
+    for (gsize i = 0; i < g_variant_n_children(resources); i++) {
+        g_autoptr(GVariant) resource = g_variant_get_child_value(resources, i);
+        g_autofree char *text = place_text(place->path, lookup_number(resource, "offset"));
+        const char *damage = lookup_text(resource, "damage");
+        output_table_add(table, TABLE_PLAIN, lookup_text(resource, "name"));
+        output_table_add(table, TABLE_PLAIN, text);
+        if (damage[0])
+            output_table_addf(table, TABLE_RED, _("damaged: %s"), damage);
+        else
+            output_table_add(table, TABLE_PLAIN, _("good"));
+    }
+    if (output_table_n_rows(table) == 0)
+        output_line("  %s", _("The index has no resource."));
+    else
+        output_table(output, table, 2);
+}
+
+/* Not what was looked for, but perhaps another thing. */
+static gboolean may_be_another(const GError *error)
 {
     return g_error_matches(error, BAILIFF_ERROR, BAILIFF_ERROR_NOT_FOUND) ||
            g_error_matches(error, BAILIFF_ERROR, BAILIFF_ERROR_CORRUPT) ||
            g_error_matches(error, BAILIFF_ERROR, BAILIFF_ERROR_UNSUPPORTED);
 }
 
-/* Which of the two errors tells more. "Nothing here" of one kind tells less than "damaged" of the
- * other; a file that does not exist makes both say the same. */
-static void choose_error(const StoragePlace *place, GError *lockspace, GError *resource,
+typedef gboolean (*InspectCall)(BailiffBusManager *manager, const gchar *path, guint64 offset,
+                                GVariant *options, GDBusCallFlags flags, gint timeout_msec,
+                                GVariant **ret_info, GCancellable *cancellable, GError **error);
+
+static const struct {
+    const char *name; /* in JSON */
+    InspectCall call;
+} kinds[] = {
+    { "lockspace", bailiff_bus_manager_call_inspect_lockspace_sync },
+    { "resource", bailiff_bus_manager_call_inspect_resource_sync },
+    { "index", bailiff_bus_manager_call_inspect_index_sync },
+};
+
+/* Which error tells most. "Nothing here" of one kind tells less than "damaged" of another; a file
+ * that does not exist makes all say the same. */
+static void choose_error(const StoragePlace *place, GError *const *errors, guint n_errors,
                          GError **error)
 {
-    gboolean no_lockspace = g_error_matches(lockspace, BAILIFF_ERROR, BAILIFF_ERROR_NOT_FOUND);
-    gboolean no_resource = g_error_matches(resource, BAILIFF_ERROR, BAILIFF_ERROR_NOT_FOUND);
-    if (no_lockspace && no_resource && g_strcmp0(lockspace->message, resource->message) != 0) {
+    for (guint i = 0; i < n_errors; i++)
+        if (!g_error_matches(errors[i], BAILIFF_ERROR, BAILIFF_ERROR_NOT_FOUND)) {
+            g_propagate_error(error, g_error_copy(errors[i]));
+            return;
+        }
+    if (n_errors > 1 && g_strcmp0(errors[0]->message, errors[1]->message) != 0) {
         g_autofree char *text = place_text(place->path, place->offset);
-        ctl_set_error(
-            error, CTL_EXIT_ERROR,
-            _("Look at another offset, or write one with 'bailiffctl format-lockspace' or "
-              "'bailiffctl format-resource'."),
-            _("At %s is neither a lockspace nor a resource."), text);
+        ctl_set_error(error, CTL_EXIT_ERROR,
+                      _("Look at another offset, or write one with 'bailiffctl format-lockspace', "
+                        "'bailiffctl format-resource' or 'bailiffctl format-index'."),
+                      _("At %s is neither a lockspace nor a resource nor a resource index."), text);
         return;
     }
-    g_propagate_error(error, g_error_copy(no_lockspace && resource ? resource : lockspace));
+    g_propagate_error(error, g_error_copy(errors[0]));
 }
 
-/* "lockspace" or "resource" in *ret_kind. */
+/* One of the names above in *ret_kind. */
 static GVariant *inspect(BusClient *client, const StoragePlace *place, const char **ret_kind,
                          GError **error)
 {
-    const GDBusCallFlags flags = G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION;
-    g_autoptr(GVariant) info = NULL;
-    g_autoptr(GError) first = NULL;
-    g_autoptr(GError) second = NULL;
+    GError *errors[G_N_ELEMENTS(kinds)] = { NULL };
+    GVariant *info = NULL;
+    guint i = 0;
 
-    *ret_kind = "lockspace";
-    if (bailiff_bus_manager_call_inspect_lockspace_sync(client->manager, place->path, place->offset,
-                                                        g_variant_new("a{sv}", NULL), flags,
-                                                        BUS_NO_TIME_LIMIT, &info, NULL, &first))
-        return g_steal_pointer(&info);
-    *ret_kind = "resource";
-    if (may_be_the_other(first) &&
-        bailiff_bus_manager_call_inspect_resource_sync(client->manager, place->path, place->offset,
-                                                       g_variant_new("a{sv}", NULL), flags,
-                                                       BUS_NO_TIME_LIMIT, &info, NULL, &second))
-        return g_steal_pointer(&info);
-    choose_error(place, first, second, error);
-    return NULL;
+    for (; i < G_N_ELEMENTS(kinds) && (i == 0 || may_be_another(errors[i - 1])); i++)
+        if (kinds[i].call(client->manager, place->path, place->offset, g_variant_new("a{sv}", NULL),
+                          G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION, BUS_NO_TIME_LIMIT,
+                          &info, NULL, &errors[i])) {
+            *ret_kind = kinds[i].name;
+            break;
+        }
+    if (!info)
+        choose_error(place, errors, i, error);
+    for (guint k = 0; k < G_N_ELEMENTS(kinds); k++)
+        g_clear_error(&errors[k]);
+    return info;
 }
 
 int command_inspect(CommandLine *line)
@@ -199,7 +238,7 @@ int command_inspect(CommandLine *line)
         return status;
 
     GError *error = NULL;
-    const char *kind;
+    const char *kind = "";
     g_auto(StoragePlace) place = { 0 };
     g_autoptr(BusClient) client = NULL;
     g_autoptr(GVariant) info = NULL;
@@ -213,6 +252,8 @@ int command_inspect(CommandLine *line)
         output_json(g_variant_dict_end(&dict), FALSE);
     } else if (g_strcmp0(kind, "lockspace") == 0) {
         print_lockspace(&line->output, info);
+    } else if (g_strcmp0(kind, "index") == 0) {
+        print_index(&line->output, &place, info);
     } else {
         print_resource(&line->output, info);
     }

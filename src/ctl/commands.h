@@ -8,6 +8,9 @@
 
 int command_acquire(CommandLine *line);
 int command_convert(CommandLine *line);
+int command_create_resource(CommandLine *line);
+int command_delete_resource(CommandLine *line);
+int command_format_index(CommandLine *line);
 int command_format_lockspace(CommandLine *line);
 int command_format_resource(CommandLine *line);
 int command_history(CommandLine *line);
@@ -15,8 +18,11 @@ int command_hosts(CommandLine *line);
 int command_inspect(CommandLine *line);
 int command_join(CommandLine *line);
 int command_leave(CommandLine *line);
+int command_list_resources(CommandLine *line);
+int command_lookup_resource(CommandLine *line);
 int command_monitor(CommandLine *line);
 int command_read_value(CommandLine *line);
+int command_rebuild_index(CommandLine *line);
 int command_register(CommandLine *line);
 int command_release(CommandLine *line);
 int command_release_orphans(CommandLine *line);

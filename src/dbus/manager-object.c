@@ -125,7 +125,7 @@ static gboolean handle_format_resource(BailiffBusManager *object, GDBusMethodInv
 typedef struct InspectArgs {
     char *path;
     guint64 offset;
-    gboolean resource;
+    BailiffAreaKind kind;
 } InspectArgs;
 
 static void inspect_args_free(InspectArgs *args)
@@ -151,11 +151,11 @@ static void inspect_act(MethodCall *call)
 {
     const InspectArgs *args = call->args;
     bailiff_engine_inspect_async(bailiff_bus_service_get_engine(call->service), args->path,
-                                 args->offset, args->resource, inspect_done, call);
+                                 args->offset, args->kind, inspect_done, call);
 }
 
 static gboolean inspect(BailiffBusManager *object, GDBusMethodInvocation *invocation,
-                        const char *path, guint64 offset, GVariant *options, gboolean resource)
+                        const char *path, guint64 offset, GVariant *options, BailiffAreaKind kind)
 {
     BailiffManagerObject *self = BAILIFF_MANAGER_OBJECT(object);
     GError *error = NULL;
@@ -166,7 +166,7 @@ static gboolean inspect(BailiffBusManager *object, GDBusMethodInvocation *invoca
     InspectArgs *args = g_new0(InspectArgs, 1);
     args->path = g_strdup(path);
     args->offset = offset;
-    args->resource = resource;
+    args->kind = kind;
     return method_call_start(self->service, self, invocation, inspect_act, args,
                              (GDestroyNotify)inspect_args_free);
 }
@@ -175,14 +175,20 @@ static gboolean handle_inspect_lockspace(BailiffBusManager *object,
                                          GDBusMethodInvocation *invocation, const char *path,
                                          guint64 offset, GVariant *options)
 {
-    return inspect(object, invocation, path, offset, options, FALSE);
+    return inspect(object, invocation, path, offset, options, BAILIFF_AREA_LOCKSPACE);
 }
 
 static gboolean handle_inspect_resource(BailiffBusManager *object,
                                         GDBusMethodInvocation *invocation, const char *path,
                                         guint64 offset, GVariant *options)
 {
-    return inspect(object, invocation, path, offset, options, TRUE);
+    return inspect(object, invocation, path, offset, options, BAILIFF_AREA_RESOURCE);
+}
+
+static gboolean handle_inspect_index(BailiffBusManager *object, GDBusMethodInvocation *invocation,
+                                     const char *path, guint64 offset, GVariant *options)
+{
+    return inspect(object, invocation, path, offset, options, BAILIFF_AREA_INDEX);
 }
 
 /* Joining. */
@@ -272,6 +278,7 @@ static void manager_iface_init(BailiffBusManagerIface *iface)
     iface->handle_format_resource = handle_format_resource;
     iface->handle_inspect_lockspace = handle_inspect_lockspace;
     iface->handle_inspect_resource = handle_inspect_resource;
+    iface->handle_inspect_index = handle_inspect_index;
     iface->handle_join_lockspace = handle_join_lockspace;
     iface->handle_register_process = handle_register_process;
     iface->handle_register_pid = handle_register_pid;

@@ -12,6 +12,7 @@
 #include "engine/area-report.h"
 #include "engine/device-opener.h"
 #include "engine/engine-private.h"
+#include "engine/index-error.h"
 #include "engine/lease-error.h"
 #include "engine/machine-driver.h"
 #include "lease/lease-timing.h"
@@ -33,12 +34,13 @@ typedef struct AreaJob {
     guint64 offset;
     char *lockspace_name;
     char *resource_name;
-    gboolean resource;
+    BailiffAreaKind kind;
     gboolean format;
     guint32 sector_size, align_size, io_timeout, max_hosts;
     gboolean overwrite;
 
     Layout layout;
+    IndexPlace index; /* of an index that is inspected */
     AreaState state;
     guint8 *area;
     guint64 claim; /* of the engine, while formatting; 0: none */
@@ -66,7 +68,9 @@ static void describe(const AreaJob *job, LeaseErrorContext *ret)
         .path = job->path,
         .offset = job->offset,
         .lockspace = job->lockspace_name,
-        .resource = job->resource ? (job->resource_name != NULL ? job->resource_name : "") : NULL,
+        .resource = job->kind == BAILIFF_AREA_RESOURCE
+                        ? (job->resource_name != NULL ? job->resource_name : "")
+                        : NULL,
     };
 }
 
@@ -132,7 +136,7 @@ static MachineStep write_area(AreaJob *job)
     };
 
     job->area = g_malloc0(job->layout.align_size);
-    if (job->resource) {
+    if (job->kind == BAILIFF_AREA_RESOURCE) {
         resource_area_fill(job->area, &job->layout, job->lockspace_name, job->resource_name,
                            job->max_hosts);
     } else {
@@ -179,7 +183,7 @@ static MachineStep format_resume(void *machine, const MachineInput *input)
             return found(job, occupied_error(job, input->data));
         return write_area(job);
     case AREA_WRITTEN:
-        return job->resource ? step_done() : open_up(job);
+        return job->kind == BAILIFF_AREA_RESOURCE ? step_done() : open_up(job);
     case AREA_HEAD:
     case AREA_OPENED_UP:
         break;
@@ -189,22 +193,54 @@ static MachineStep format_resume(void *machine, const MachineInput *input)
 
 /* --- inspect --------------------------------------------------------------------------------- */
 
-static MachineStep inspect_head(AreaJob *job, const guint8 *head)
+/* What the head says of the area's sizes; else *ret_error. */
+static gboolean check_head(AreaJob *job, const guint8 *head, GError **ret_error)
 {
     LeaseErrorContext context;
     LeaderRecord record;
+    IndexHeader header;
     RecordFault fault;
 
+    describe(job, &context);
     leader_record_decode(&record, head);
-    fault = job->resource ? resource_record_check(&record, NULL, NULL, 0, &job->layout)
-                          : host_lease_record_check(&record, NULL, &job->layout);
-    if (fault != RECORD_OK) {
-        describe(job, &context);
-        return found(job, record_error_new(fault, &context));
+    if (job->kind == BAILIFF_AREA_INDEX) {
+        index_header_decode(&header, head);
+        fault = index_header_check(&header, NULL, job->offset, &job->index);
+        job->layout = job->index.layout;
+    } else {
+        fault = job->kind == BAILIFF_AREA_RESOURCE
+                    ? resource_record_check(&record, NULL, NULL, 0, &job->layout)
+                    : host_lease_record_check(&record, NULL, &job->layout);
     }
+    if (fault == RECORD_OK)
+        return TRUE;
+    *ret_error = job->kind == BAILIFF_AREA_INDEX ? index_header_error_new(fault, &context)
+                                                 : record_error_new(fault, &context);
+    return FALSE;
+}
+
+static MachineStep inspect_head(AreaJob *job, const guint8 *head)
+{
+    GError *error = NULL;
+
+    if (!check_head(job, head, &error))
+        return found(job, error);
     job->state = AREA_WHOLE;
     return step_read(TARGET_LOCKSPACE, job->offset, job->layout.align_size,
                      time_from_seconds(AREA_READ_TIMEOUT_SECONDS));
+}
+
+static GVariant *report(const AreaJob *job, const guint8 *area)
+{
+    switch (job->kind) {
+    case BAILIFF_AREA_RESOURCE:
+        return area_report_resource(area, &job->layout);
+    case BAILIFF_AREA_INDEX:
+        return area_report_index(area, &job->index);
+    case BAILIFF_AREA_LOCKSPACE:
+        break;
+    }
+    return area_report_lockspace(area, &job->layout);
 }
 
 static MachineStep inspect_resume(void *machine, const MachineInput *input)
@@ -221,9 +257,7 @@ static MachineStep inspect_resume(void *machine, const MachineInput *input)
     case AREA_HEAD:
         return inspect_head(job, input->data);
     default:
-        job->report =
-            g_variant_ref_sink(job->resource ? area_report_resource(input->data, &job->layout)
-                                             : area_report_lockspace(input->data, &job->layout));
+        job->report = g_variant_ref_sink(report(job, input->data));
         return step_done();
     }
 }
@@ -339,7 +373,7 @@ void area_format(BailiffEngine *engine, const BailiffFormat *format, GTask *task
     job->offset = format->offset;
     job->lockspace_name = g_strdup(format->lockspace_name);
     job->resource_name = g_strdup(format->resource_name);
-    job->resource = format->resource_name != NULL;
+    job->kind = format->resource_name != NULL ? BAILIFF_AREA_RESOURCE : BAILIFF_AREA_LOCKSPACE;
     job->sector_size = format->sector_size;
     job->align_size = format->align_size;
     job->io_timeout = format->io_timeout != 0 ? format->io_timeout : IO_TIMEOUT_DEFAULT;
@@ -348,7 +382,7 @@ void area_format(BailiffEngine *engine, const BailiffFormat *format, GTask *task
     start(job);
 }
 
-void area_inspect(BailiffEngine *engine, const char *path, guint64 offset, gboolean resource,
+void area_inspect(BailiffEngine *engine, const char *path, guint64 offset, BailiffAreaKind kind,
                   GTask *task)
 {
     AreaJob *job = g_new0(AreaJob, 1);
@@ -357,6 +391,6 @@ void area_inspect(BailiffEngine *engine, const char *path, guint64 offset, gbool
     job->task = g_object_ref(task);
     job->path = g_strdup(path);
     job->offset = offset;
-    job->resource = resource;
+    job->kind = kind;
     start(job);
 }

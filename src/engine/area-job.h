@@ -18,5 +18,5 @@
 void area_format(BailiffEngine *engine, const BailiffFormat *format, GTask *task);
 
 /* The task returns the dictionary as a GVariant. */
-void area_inspect(BailiffEngine *engine, const char *path, guint64 offset, gboolean resource,
+void area_inspect(BailiffEngine *engine, const char *path, guint64 offset, BailiffAreaKind kind,
                   GTask *task);

@@ -150,3 +150,40 @@ GVariant *area_report_resource(const guint8 *area, const Layout *layout)
     g_variant_dict_insert_value(&dict, "ballots", g_variant_builder_end(&ballots));
     return g_variant_dict_end(&dict);
 }
+
+static GVariant *report_entry(const IndexEntry *entry, const IndexPlace *place, guint32 number)
+{
+    RecordFault fault = index_entry_check(entry, place, number);
+    GVariantDict dict;
+
+    g_variant_dict_init(&dict, NULL);
+    insert_name(&dict, "name", entry->name);
+    g_variant_dict_insert(&dict, "offset", "t", index_resource_offset(place, number));
+    if (fault != RECORD_OK)
+        g_variant_dict_insert(&dict, "damage", "s", record_fault_name(fault));
+    return g_variant_dict_end(&dict);
+}
+
+GVariant *area_report_index(const guint8 *area, const IndexPlace *place)
+{
+    GVariantDict dict;
+    GVariantBuilder resources;
+    IndexHeader header;
+
+    index_header_decode(&header, area);
+    g_variant_dict_init(&dict, NULL);
+    insert_name(&dict, "lockspace", header.lockspace_name);
+    insert_layout(&dict, &place->layout);
+    g_variant_dict_insert(&dict, "max-resources", "u", place->count);
+
+    g_variant_builder_init(&resources, G_VARIANT_TYPE("aa{sv}"));
+    for (guint32 number = 0; number < place->count; number++) {
+        IndexEntry entry;
+
+        index_entry_decode(&entry, area + index_entry_position(place, number));
+        if (!index_entry_is_free(&entry))
+            g_variant_builder_add_value(&resources, report_entry(&entry, place, number));
+    }
+    g_variant_dict_insert_value(&dict, "resources", g_variant_builder_end(&resources));
+    return g_variant_dict_end(&dict);
+}

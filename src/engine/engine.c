@@ -356,7 +356,7 @@ gboolean bailiff_engine_format_finish(BailiffEngine *self, GAsyncResult *result,
 }
 
 void bailiff_engine_inspect_async(BailiffEngine *self, const char *path, guint64 offset,
-                                  gboolean resource, GAsyncReadyCallback callback,
+                                  BailiffAreaKind kind, GAsyncReadyCallback callback,
                                   gpointer user_data)
 {
     g_autoptr(GTask) task = g_task_new(self, NULL, callback, user_data);
@@ -373,7 +373,7 @@ void bailiff_engine_inspect_async(BailiffEngine *self, const char *path, guint64
                                                " is not a multiple of 512 bytes, or too large.",
                                                offset));
     } else {
-        area_inspect(self, path, offset, resource, task);
+        area_inspect(self, path, offset, kind, task);
     }
 }
 

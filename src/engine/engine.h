@@ -66,10 +66,16 @@ void bailiff_engine_format_async(BailiffEngine *self, const BailiffFormat *forma
                                  GAsyncReadyCallback callback, gpointer user_data);
 gboolean bailiff_engine_format_finish(BailiffEngine *self, GAsyncResult *result, GError **error);
 
-/* The dictionaries that Manager.InspectLockspace() and InspectResource() document (a{sv}, full
- * reference). */
+typedef enum BailiffAreaKind {
+    BAILIFF_AREA_LOCKSPACE,
+    BAILIFF_AREA_RESOURCE,
+    BAILIFF_AREA_INDEX,
+} BailiffAreaKind;
+
+/* The dictionaries that Manager.InspectLockspace(), InspectResource() and InspectIndex() document
+ * (a{sv}, full reference). */
 void bailiff_engine_inspect_async(BailiffEngine *self, const char *path, guint64 offset,
-                                  gboolean resource, GAsyncReadyCallback callback,
+                                  BailiffAreaKind kind, GAsyncReadyCallback callback,
                                   gpointer user_data);
 GVariant *bailiff_engine_inspect_finish(BailiffEngine *self, GAsyncResult *result, GError **error);
 

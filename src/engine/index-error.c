@@ -10,17 +10,9 @@ static const char mend_index[] =
     "Find out what else writes there; rebuild the index, or format it again with the option "
     "overwrite and rebuild it then: that keeps the resources.";
 
-/* The header, at the index's own offset; else an entry or the resource that it leads to. */
-static GError *record_error(const LeaseFault *fault, const LeaseErrorContext *context)
+GError *index_header_error_new(RecordFault fault, const LeaseErrorContext *context)
 {
-    if (fault->offset != context->offset)
-        return bailiff_error_make(
-            BAILIFF_ERROR_CORRUPT, mend_index,
-            "Resource %s has an entry in the index on %s at offset %" G_GUINT64_FORMAT
-            ", but entry and resource (at offset %" G_GUINT64_FORMAT ") do not agree (%s).",
-            context->resource, context->path, context->offset, fault->offset,
-            record_fault_name(fault->record));
-    switch (fault->record) {
+    switch (fault) {
     case RECORD_BAD_MAGIC:
         return bailiff_error_make(BAILIFF_ERROR_NOT_FOUND,
                                   "Check path and offset; an index that was never formatted has to "
@@ -30,6 +22,8 @@ static GError *record_error(const LeaseFault *fault, const LeaseErrorContext *co
                                   context->path, context->offset);
     case RECORD_BAD_SECTOR_SIZE:
     case RECORD_BAD_ALIGN_SIZE:
+        if (context->lockspace == NULL)
+            break;
         return bailiff_error_make(
             BAILIFF_ERROR_CORRUPT,
             "Check path and offset; an index must be formatted with the sizes of its lockspace.",
@@ -37,13 +31,27 @@ static GError *record_error(const LeaseFault *fault, const LeaseErrorContext *co
             " has other sector and area sizes than lockspace %s.",
             context->path, context->offset, context->lockspace);
     case RECORD_BAD_FIELD:
-        return bailiff_error_make(BAILIFF_ERROR_CORRUPT, mend_index,
-                                  "The header of the resource index on %s at offset "
-                                  "%" G_GUINT64_FORMAT " is damaged.",
-                                  context->path, context->offset);
+        break;
     default:
-        return record_error_new(fault->record, context);
+        return record_error_new(fault, context);
     }
+    return bailiff_error_make(BAILIFF_ERROR_CORRUPT, mend_index,
+                              "The header of the resource index on %s at offset %" G_GUINT64_FORMAT
+                              " is damaged (%s).",
+                              context->path, context->offset, record_fault_name(fault));
+}
+
+/* The header, at the index's own offset; else an entry or the resource that it leads to. */
+static GError *record_error(const LeaseFault *fault, const LeaseErrorContext *context)
+{
+    if (fault->offset == context->offset)
+        return index_header_error_new(fault->record, context);
+    return bailiff_error_make(
+        BAILIFF_ERROR_CORRUPT, mend_index,
+        "Entry and resource%s%s at offset %" G_GUINT64_FORMAT
+        " of the index on %s at offset %" G_GUINT64_FORMAT " do not agree (%s).",
+        context->resource != NULL ? " " : "", context->resource != NULL ? context->resource : "",
+        fault->offset, context->path, context->offset, record_fault_name(fault->record));
 }
 
 static const char *kind_of(AreaContent content)

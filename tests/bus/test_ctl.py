@@ -122,7 +122,9 @@ def test_near_misses_are_named(daemon):
 def test_help_and_version(daemon):
     assert "format-lockspace" in ctl(daemon, "--help").stdout
     for verb in ("status", "format-lockspace", "format-resource", "inspect", "join", "leave", "hosts", "history",
-                 "register", "acquire", "release", "unregister", "request", "read-value", "write-value", "send-event", "monitor", "run"):
+                 "format-index", "create-resource", "delete-resource", "lookup-resource", "list-resources",
+                 "rebuild-index", "register", "acquire", "release", "unregister", "request", "read-value",
+                 "write-value", "send-event", "monitor", "run"):
         assert "Usage:" in ctl(daemon, verb, "--help").stdout
         assert verb in ctl(daemon, "--help").stdout
     assert daemon.property("Manager", "Manager", "Version") in ctl(daemon, "--version").stdout

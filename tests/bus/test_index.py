@@ -6,8 +6,9 @@ import contextlib
 import pytest
 
 import disk_records as disk
+from ctl import ctl, ctl_json
 from index_calls import (FIRST, INDEX, INDEX_MAX_RESOURCES, LEASE, begin, create, delete, entries, format_index,
-                         lookup, put_entry, rebuild)
+                         inspect_index, lookup, put_entry, rebuild)
 from lease_calls import (MIB, SPACE, acquire, begin_join, fails_with, format_lockspace, format_resource,
                          inspect_resource, join, lease, leave, register, release, unregister, values_of,
                          wait_held)
@@ -348,3 +349,71 @@ def test_storage_of_the_index_hangs(service, storage, hanging_storage):
     hanging_storage.resume()
     assert create(service, other, "three") == FIRST + MIB
     assert entries(service, other) == [("one", FIRST), ("three", FIRST + MIB)]
+
+
+def test_inspect(service, index):
+    """Without joining, and whatever is damaged."""
+    create(service, index, "one")
+    put_entry(index, 4, "astray", FIRST)
+    put_entry(index, 9, "\x1b[31mred")
+    leave(service)
+    with nothing_changes(index):
+        assert inspect_index(service, index) == {
+            "lockspace": "space", "sector-size": 512, "align-size": MIB, "max-hosts": 2000, "max-resources": 4096,
+            "resources": [{"name": "one", "offset": FIRST},
+                          {"name": "astray", "offset": FIRST + 4 * MIB, "damage": "bad-field"},
+                          {"name": "\\x1b[31mred", "offset": FIRST + 9 * MIB}]}
+    for place, error in ((0, "NotFound"), (LEASE, "NotFound"), (INDEX + 512, "NotFound"), (INDEX + 1, "InvalidArgument")):
+        with fails_with(error):
+            inspect_index(service, index, place)
+    # Moved to where its header does not say it is, and with sizes that cannot be.
+    disk.write(index, FIRST + 3 * MIB, disk.read(index, INDEX, 4096))
+    with fails_with("Corrupt"):
+        inspect_index(service, index, FIRST + 3 * MIB)
+    disk.write(index, INDEX + 8, b"\x07")
+    with fails_with("Corrupt"):
+        inspect_index(service, index)
+
+
+def test_bailiffctl(service, path):
+    place = f"{path}:1M"
+    format_lockspace(service, path)
+    ctl(service, "format-index", place, "space", status=1)
+    join(service, path)
+    ctl(service, "format-index", place, "space", "--max-resources", 16001, status=2)
+    ctl(service, "format-index", place, "space", "--max-resources", "x", status=2)
+    ctl(service, "format-index", place, "space", "--max-resources", 5)
+    ctl(service, "format-index", place, "space", status=1)
+    ctl(service, "format-index", place, "space", "--overwrite")
+    assert "no resource" in ctl(service, "list-resources", place, "space").stdout
+    assert ctl_json(service, "list-resources", place, "space") == []
+    assert ctl(service, "create-resource", place, "space", "one").stdout == f"one@{path}:3M\n"
+    assert ctl_json(service, "create-resource", place, "space", "two", "--max-hosts", 5) == {
+        "name": "two", "path": path, "offset": FIRST + MIB}
+    ctl(service, "create-resource", place, "space", "one", status=1)
+    ctl(service, "create-resource", place, "space", "three", "--max-hosts", 0, status=2)
+    assert ctl(service, "lookup-resource", place, "space", "two").stdout == f"two@{path}:4M\n"
+    ctl(service, "lookup-resource", place, "space", "three", status=1)
+    assert ctl_json(service, "list-resources", place, "space") == [
+        {"name": "one", "path": path, "offset": FIRST}, {"name": "two", "path": path, "offset": FIRST + MIB}]
+    shown = ctl(service, "list-resources", place, "space").stdout
+    assert f"{path}:3M" in shown and f"{path}:4M" in shown
+    # What is printed is what other verbs take; what they hold is not deleted.
+    ctl(service, "run", "space", f"one@{path}:3M", "--", "true")
+    put_entry(path, 2, "two")
+    ctl(service, "delete-resource", place, "space", "two", status=2)
+    ctl(service, "delete-resource", place, "space", "two", "--resource-offset", "none", status=2)
+    ctl(service, "delete-resource", place, "space", "two", "--resource-offset", "5M")
+    ctl(service, "delete-resource", place, "space", "two")
+    put_entry(path, 4, "ghost")
+    ctl(service, "rebuild-index", place, "space")
+    info = ctl_json(service, "inspect", place)
+    assert (info["kind"], info["lockspace"]) == ("index", "space")
+    assert info["resources"] == [{"name": "one", "offset": FIRST}]
+    shown = ctl(service, "inspect", place).stdout
+    assert "Resource index of lockspace space" in shown and "one" in shown
+    assert "neither" in ctl(service, "inspect", f"{path}:8M", status=1).stderr
+    put_entry(path, 3, "hurt", FIRST)
+    assert "damaged" in ctl(service, "inspect", place).stdout
+    ctl(service, "list-resources", place, "nowhere", status=1)
+    ctl(service, "list-resources", place, status=2)

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Inspecting an area: what a person is shown of whatever lies on a disk. Input: a byte (bit 0: a
- * resource; the rest: sizes), then changes (area-patch.h) to a fresh area.
+ * resource; half of the rest: sizes; from 10 on an index), then changes (area-patch.h) to a fresh
+ * area.
  */
 #include <string.h>
 
@@ -98,15 +99,41 @@ static void check_resource(const uint8_t *area, const Layout *layout)
         g_assert_true(leader.timestamp == 0 || leader.write_id != leader.owner_id);
 }
 
+static void check_index(const uint8_t *area, const IndexPlace *place)
+{
+    g_autoptr(GVariant) report = g_variant_ref_sink(area_report_index(area, place));
+    g_autoptr(GVariant) resources = g_variant_lookup_value(report, "resources", NULL);
+    guint64 last = 0;
+    guint32 max_resources;
+
+    g_assert_true(g_variant_is_normal_form(report));
+    string_of(report, "lockspace");
+    g_assert_true(g_variant_lookup(report, "max-resources", "u", &max_resources));
+    g_assert_cmpuint(max_resources, ==, place->count);
+    gsize n = g_variant_n_children(resources);
+    g_assert_cmpuint(n, <=, max_resources);
+    for (gsize i = 0; i < n; i++) {
+        g_autoptr(GVariant) resource = g_variant_get_child_value(resources, i);
+        guint64 offset;
+        g_assert_true(g_variant_lookup(resource, "offset", "t", &offset));
+        g_assert_cmpuint(offset, >, last);
+        g_assert_cmpuint(offset % place->layout.align_size, ==, 0);
+        last = offset;
+        string_of(resource, "name");
+    }
+}
+
+typedef enum Kind { KIND_LOCKSPACE, KIND_RESOURCE, KIND_INDEX, N_KINDS } Kind;
+
 typedef struct Area {
     Layout layout;
     uint8_t *fresh, *bytes;
 } Area;
 
-static Area *area_of(unsigned index, bool resource)
+static Area *area_of(unsigned index, Kind kind)
 {
-    static Area areas[MEMORY_N_SIZES][2];
-    Area *area = &areas[index][resource];
+    static Area areas[MEMORY_N_SIZES][N_KINDS];
+    Area *area = &areas[index][kind];
 
     if (area->fresh != NULL)
         return area;
@@ -114,7 +141,9 @@ static Area *area_of(unsigned index, bool resource)
                                       memory_sizes[index].align_size),
                     ==, RECORD_OK);
     area->fresh = g_malloc(area->layout.align_size);
-    if (resource)
+    if (kind == KIND_INDEX)
+        index_area_fill(area->fresh, &(IndexPlace){ area->layout, 0, INDEX_COUNT_DEFAULT }, "LS");
+    else if (kind == KIND_RESOURCE)
         resource_area_fill(area->fresh, &area->layout, "LS", "res1", 0);
     else
         lockspace_area_fill(area->fresh, &area->layout, "LS", 10);
@@ -122,41 +151,53 @@ static Area *area_of(unsigned index, bool resource)
     return area;
 }
 
+static RecordFault check_head(const uint8_t *bytes, Kind kind, IndexPlace *ret)
+{
+    IndexHeader header;
+    LeaderRecord head;
+
+    index_header_decode(&header, bytes);
+    leader_record_decode(&head, bytes);
+    if (kind == KIND_INDEX)
+        return index_header_check(&header, NULL, 0, ret);
+    return kind == KIND_RESOURCE ? resource_record_check(&head, NULL, NULL, 0, &ret->layout)
+                                 : host_lease_record_check(&head, NULL, &ret->layout);
+}
+
 /* As the engine does it: the first record is checked, and says how much there is to read. */
-static void inspect(const Area *area, bool resource)
+static void inspect(const Area *area, Kind kind)
 {
     static uint8_t larger[ALIGN_SIZE_MAX];
     const uint8_t *bytes = area->bytes;
-    LeaderRecord head;
-    Layout found;
+    IndexPlace found;
 
-    leader_record_decode(&head, bytes);
-    RecordFault fault = resource ? resource_record_check(&head, NULL, NULL, 0, &found)
-                                 : host_lease_record_check(&head, NULL, &found);
-    if (fault != RECORD_OK)
+    if (check_head(bytes, kind, &found) != RECORD_OK)
         return;
-    if (found.align_size > area->layout.align_size) {
+    if (found.layout.align_size > area->layout.align_size) {
         memset(larger, 0xA5, sizeof larger);
         memcpy(larger, bytes, area->layout.align_size);
         bytes = larger;
     }
-    if (resource)
-        check_resource(bytes, &found);
+    if (kind == KIND_INDEX)
+        check_index(bytes, &found);
+    else if (kind == KIND_RESOURCE)
+        check_resource(bytes, &found.layout);
     else
-        check_lockspace(bytes, &found);
+        check_lockspace(bytes, &found.layout);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     FuzzBytes input = { data, size };
-    unsigned kind = (unsigned)fuzz_number(&input, 1);
-    Area *area = area_of(kind / 2 % MEMORY_N_SIZES, kind & 1);
+    unsigned choice = (unsigned)fuzz_number(&input, 1);
+    Kind kind = choice / 10 % 2 != 0 ? KIND_INDEX : (Kind)(choice & 1);
+    Area *area = area_of(choice / 2 % MEMORY_N_SIZES, kind);
     FuzzBytes again = input;
     AreaPatch patch;
 
     while (area_patch_next(&input, &area->layout, &patch))
         area_patch_apply(&patch, area->bytes + (size_t)patch.sector * area->layout.sector_size);
-    inspect(area, kind & 1);
+    inspect(area, kind);
     while (area_patch_next(&again, &area->layout, &patch)) {
         size_t at = (size_t)patch.sector * area->layout.sector_size;
         memcpy(area->bytes + at, area->fresh + at, area->layout.sector_size);

@@ -153,6 +153,12 @@ def areas():
           + patch(BALLOT | 4, 0, ballot(3, 3, 3, 4, 500, 5)),
           resource_released_for_us=bytes([1]) + leader(5, 3, 4, 500, 2) + patch(4, 52, RELEASED),
           resource_shared=bytes([1]) + patch(4, 128, SHARED + u64(4)) + patch(2001, 128, SHARED + u64(1)),
+          index_fresh=bytes([10]),
+          index_4096_8M=bytes([18]) + patch(1, 0, u64(16 << 20)) + patch(1, 16, name("one")),
+          index_entry_astray=bytes([10]) + patch(1, 0, u64(5)) + patch(1, 16, name("one")),
+          index_name_no_text=bytes([10]) + patch(3, 80, b"\x1b[2J\xff\xfe" + b"\xe2" * 42),
+          index_says_larger=bytes([12]) + patch(0, 8, u32(8)) + patch(0, 16, u32(0)),
+          index_too_many=bytes([10]) + patch(0, 16, u32(16001)),
           resource_too_many_hosts=bytes([1]) + patch(LEADER | 0, 16, u64(2**32 + 5)))
 
     def read(later, took, *patches):

@@ -44,6 +44,10 @@ def rebuild(service, path, **given):
     begin(service, "RebuildIndex", path, **given).result()
 
 
+def inspect_index(service, path, offset=INDEX):
+    return service.call("Manager", "Manager", "InspectIndex", "(sta{sv})", path, offset, {})
+
+
 def put_entry(path, number, name, offset=None):
     """Writes an entry behind the daemon's back; `offset`: what it says, instead of what is right."""
     offset = FIRST + number * MIB if offset is None else offset

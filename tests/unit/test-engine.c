@@ -17,8 +17,8 @@ static void test_format_and_inspect(Fixture *fixture, gconstpointer data)
     g_clear_error(&error);
     g_assert_true(try_format(fixture, NULL, 0, TRUE, &error));
 
-    bailiff_engine_inspect_async(fixture->engine, fixture->path, MEBIBYTE, TRUE, on_result,
-                                 fixture);
+    bailiff_engine_inspect_async(fixture->engine, fixture->path, MEBIBYTE, BAILIFF_AREA_RESOURCE,
+                                 on_result, fixture);
     g_autoptr(GAsyncResult) result = wait_for_result(fixture);
     info = bailiff_engine_inspect_finish(fixture->engine, result, &error);
     g_assert_no_error(error);
