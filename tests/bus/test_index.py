@@ -2,6 +2,7 @@
 """Resource indexes: format, create, delete, look up, list, rebuild; what is refused, and who waits for whom."""
 
 import contextlib
+import subprocess
 
 import pytest
 
@@ -12,6 +13,8 @@ from index_calls import (FIRST, INDEX, INDEX_MAX_RESOURCES, LEASE, begin, create
 from lease_calls import (MIB, SPACE, acquire, begin_join, fails_with, format_lockspace, format_resource,
                          inspect_resource, join, lease, leave, register, release, unregister, values_of,
                          wait_held)
+from lease_storage import HANGING_STORE
+from main_loop import poll_until
 from private_service import BusError
 
 PLACES = 6
@@ -417,3 +420,67 @@ def test_bailiffctl(service, path):
     assert "damaged" in ctl(service, "inspect", place).stdout
     ctl(service, "list-resources", place, "nowhere", status=1)
     ctl(service, "list-resources", place, status=2)
+
+
+def settle(service, path):
+    """Changes are refused as long as one before may still land; then the index can be mended."""
+    def rebuilt():
+        try:
+            rebuild(service, path)
+            return True
+        except BusError as error:
+            assert error.name.rsplit(".", 1)[1] in ("Busy", "IoTimeout"), error
+            return False
+    poll_until(rebuilt, "the index to be changed again")
+
+
+def create_while_it_hangs(service, store, name):
+    """The offset, or None: refused for the storage's sake. The storage hangs at some moment of it."""
+    hang = subprocess.Popen([str(HANGING_STORE), "hang", store.directory], stdin=subprocess.DEVNULL)
+    call = begin(service, "CreateResource", store.path, name)
+    try:
+        return call.result()
+    except BusError as error:
+        assert error.name.rsplit(".", 1)[1] in ("IoTimeout", "Lost", "NotJoined"), error
+        return None
+    finally:
+        assert hang.wait() == 0
+
+
+def test_storage_hangs_in_the_middle(service, storage, hanging_storage):
+    """Wherever the change is when it happens: in the end the index is whole, and what was said to be there is."""
+    format_lockspace(service, storage)
+    join(service, storage)
+    path = hanging_storage.path
+    format_index(service, path)
+    made = {}
+    for number in range(8):
+        offset = create_while_it_hangs(service, hanging_storage, f"thing{number}")
+        if offset:
+            made[f"thing{number}"] = offset
+        hanging_storage.resume()
+        settle(service, path)
+    found = entries(service, path)
+    assert made.items() <= dict(found).items()
+    assert len({offset for _, offset in found}) == len(found)
+    for name, offset in found:
+        assert inspect_resource(service, path, offset)["name"] == name
+    assert values_of(service, SPACE, "Lockspace", "State")[-1] == "held"
+    assert inspect_resource(service, path, LEASE)["state"] == "free"
+
+
+def test_lockspace_fails_in_the_middle(service, hanging_storage):
+    """The change ends, the lockspace is lost, and after it was joined again the index can be used."""
+    path = hanging_storage.path
+    format_lockspace(service, path)
+    join(service, path)
+    format_index(service, path)
+    offset = create_while_it_hangs(service, hanging_storage, "new")
+    service.wait_for_property(SPACE, "Lockspace", "State", lambda state: state in ("failing", "lost"))
+    hanging_storage.resume()
+    service.wait_for_property(SPACE, "Lockspace", "State", "lost")
+    join(service, path)
+    settle(service, path)
+    if offset:
+        assert lookup(service, path, "new") == offset
+    create(service, path, "next")
