@@ -13,10 +13,11 @@ struct LeaseSight {
     GMutex mutex;
     char *lockspace_name;
     HostTable table;
-    HostSlot *slots;    /* and behind them inbox_slots, in one piece of memory */
+    HostSlot *slots;    /* and behind them inbox_slots and frozen_peers, in one piece of memory */
     gsize mapped_bytes; /* 0: from the heap */
     HostInbox inbox;
     HostInboxSlot *inbox_slots;
+    FrozenPeer *frozen_peers;
     GArray *events; /* HostEventIn */
     gboolean examine_due;
     HostsEver ever;
@@ -30,12 +31,13 @@ struct LeaseSight {
  * would give pages that were used before, and write zeroes to all of them. */
 static void make_slots(LeaseSight *self, guint32 max_hosts)
 {
-    gsize bytes = max_hosts * (sizeof(HostSlot) + sizeof(HostInboxSlot));
+    gsize bytes = max_hosts * (sizeof(HostSlot) + sizeof(HostInboxSlot) + sizeof(FrozenPeer));
     void *mapped = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 
     self->mapped_bytes = mapped != MAP_FAILED ? bytes : 0;
     self->slots = mapped != MAP_FAILED ? mapped : g_malloc0(bytes);
     self->inbox_slots = (HostInboxSlot *)(void *)(self->slots + max_hosts);
+    self->frozen_peers = (FrozenPeer *)(void *)(self->inbox_slots + max_hosts);
 }
 
 static void free_slots(LeaseSight *self)
@@ -158,6 +160,11 @@ AreaReader *lease_sight_get_area_reader(LeaseSight *self)
 RemainsTable *lease_sight_get_remains(LeaseSight *self)
 {
     return self->remains;
+}
+
+FrozenPeer *lease_sight_get_frozen_peers(LeaseSight *self)
+{
+    return self->frozen_peers;
 }
 
 gboolean lease_sight_next_host(LeaseSight *self, guint64 after_id, HostView *ret)

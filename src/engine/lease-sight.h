@@ -9,6 +9,7 @@
 
 #include <glib.h>
 
+#include "lease/frozen-watch.h"
 #include "lease/host-inbox.h"
 #include "engine/area-reader.h"
 #include "engine/remains-table.h"
@@ -29,6 +30,8 @@ GArray *lease_sight_take_events(LeaseSight *self);
 gboolean lease_sight_take_examine_due(LeaseSight *self);
 HostView lease_sight_view(LeaseSight *self, guint64 host_id);
 void lease_sight_hosts_ever(LeaseSight *self, HostsEver *ret);
+/* Memory for a FrozenWatch of this lockspace: nobody else uses it. */
+FrozenPeer *lease_sight_get_frozen_peers(LeaseSight *self);
 /* The first host with a higher id than `after_id` of whom anything was ever seen; FALSE: none. */
 gboolean lease_sight_next_host(LeaseSight *self, guint64 after_id, HostView *ret);
 

@@ -69,7 +69,6 @@ struct _BailiffLockspace {
     BoottimeTimer *leave_timer;
 
     FrozenWatch frozen_watch; /* the worker's, as `lease` is */
-    FrozenPeer *frozen_peers; /* NULL until joined */
     gboolean is_taken;        /* others have what it holds: it is not renewed any more */
     gboolean is_suspected;    /* the clocks of others disagree whether this host stood still */
     guint64 looks;            /* at what is held, so far */

@@ -41,11 +41,8 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Look, look_free)
 
 void bailiff_lockspace_watch_clocks(BailiffLockspace *self)
 {
-    g_assert(self->frozen_peers == NULL);
-    /* As with the slots of the sight: of host ids never used no page is touched. */
-    self->frozen_peers = g_new0(FrozenPeer, self->lease.layout.max_hosts);
-    frozen_watch_init(&self->frozen_watch, self->frozen_peers, &self->lease.layout, self->host_id,
-                      self->io_timeout);
+    frozen_watch_init(&self->frozen_watch, lease_sight_get_frozen_peers(self->sight),
+                      &self->lease.layout, self->host_id, self->io_timeout);
     self->lease.watch = &self->frozen_watch;
 }
 
@@ -139,8 +136,7 @@ static void start_look(BailiffLockspace *self, BailiffResource *resource,
         .permit = self->permit,
         .bounded = TRUE,
     };
-    gboolean first = mark->number == 0 || mark->mode != lease->mode ||
-                     mark->version != lease->leader.version_of_lease;
+    gboolean first = mark->mode != lease->mode || mark->version != lease->leader.version_of_lease;
 
     look->lockspace = g_object_ref(self);
     look->resource = g_object_ref(resource);
@@ -180,7 +176,13 @@ void bailiff_lockspace_recheck(BailiffLockspace *self)
         return;
     g_hash_table_iter_init(&iter, self->resources);
     while (g_hash_table_iter_next(&iter, NULL, &resource)) {
-        if (!bailiff_resource_get_look(resource)->under_way)
+        ResourceLook *mark = bailiff_resource_get_look(resource);
+
+        /* New ones come last: where leases come and go all the time the old ones have their turn,
+         * too. */
+        if (mark->number == 0)
+            mark->number = ++self->looks;
+        if (!mark->under_way)
             g_ptr_array_add(held, resource);
     }
     g_ptr_array_sort(held, compare_looks);

@@ -107,7 +107,6 @@ static void bailiff_lockspace_finalize(GObject *object)
     g_free(self->name);
     g_free(self->path);
     g_free(self->reason);
-    g_free(self->frozen_peers);
     g_clear_object(&self->cancellable);
     g_clear_pointer(&self->device, block_device_unref);
     device_openers_unref(self->openers);

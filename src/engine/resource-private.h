@@ -39,7 +39,7 @@ ResourcePhase bailiff_resource_get_phase(BailiffResource *self);
 guint64 bailiff_resource_get_won_version(BailiffResource *self);
 /* The looks at it (lockspace-recheck.c). */
 typedef struct ResourceLook {
-    guint64 number;  /* of the last good one, in its lockspace; 0: none yet */
+    guint64 number;  /* of the last good one, or when it was first seen; 0: not yet */
     guint64 version; /* of what it saw */
     ResourceMode mode;
     gboolean under_way;

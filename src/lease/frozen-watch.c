@@ -128,7 +128,7 @@ static void observe_peer(FrozenWatch *self, FrozenPeer *peer, const LeaderRecord
 static void close_accusation(FrozenWatch *self)
 {
     self->accused_at_us = 0;
-    for (uint32_t i = 0; i < self->layout.max_hosts; i++) {
+    for (uint32_t i = 0; i < self->highest; i++) {
         if (self->peers[i].stance != STANCE_NONE)
             self->peers[i].stance = STANCE_NONE;
     }
@@ -139,7 +139,7 @@ static FrozenVerdict give_verdict(FrozenWatch *self, uint64_t read_ended_us)
     unsigned count[STANCE_SUSTAINS + 1] = { 0 };
     if (self->accused_at_us == 0)
         return FROZEN_NO;
-    for (uint32_t i = 0; i < self->layout.max_hosts; i++)
+    for (uint32_t i = 0; i < self->highest; i++)
         count[self->peers[i].stance]++;
 
     bool at_once = self->accused_at_us == read_ended_us;
@@ -156,7 +156,7 @@ static FrozenVerdict give_verdict(FrozenWatch *self, uint64_t read_ended_us)
 /* What was said about an earlier read is not said about this one. */
 static void forget_moved(FrozenWatch *self)
 {
-    for (uint32_t i = 0; i < self->layout.max_hosts; i++) {
+    for (uint32_t i = 0; i < self->highest; i++) {
         if (self->peers[i].stance == STANCE_MOVED)
             self->peers[i].stance = STANCE_NONE;
     }
@@ -177,9 +177,12 @@ FrozenVerdict frozen_watch_observe(FrozenWatch *self, const uint8_t *area, uint3
         LeaderRecord record;
         leader_record_decode(&record, area + layout_host_lease(&self->layout, 0, i + 1));
         if (i + 1 == self->own_host_id || record.owner_id == 0 ||
-            (record.timestamp == peer->timestamp && record.owner_generation == peer->generation) ||
+            (i < self->highest && record.timestamp == peer->timestamp &&
+             record.owner_generation == peer->generation) ||
             !is_evidence(&record, i + 1, lockspace_name))
             continue;
+        if (i >= self->highest)
+            self->highest = i + 1;
         if (first)
             begin_anew(peer, &record);
         else

@@ -84,8 +84,9 @@ typedef struct FrozenWatch {
         *peers; /* layout.max_hosts of them, zeroed, owned by the caller; peer i is host i+1 */
     Layout layout;
     uint64_t own_host_id;
-    uint32_t io_timeout;      /* seconds, of this host */
-    uint64_t last_read_us;    /* start of the latest good read; 0: none */
+    uint64_t highest;      /* host id of which there is a peer; of those above no slot is touched */
+    uint32_t io_timeout;   /* seconds, of this host */
+    uint64_t last_read_us; /* start of the latest good read; 0: none */
     uint64_t accused_at_us;   /* end of the read that first accused us; 0: nobody does */
     uint64_t accused_last_us; /* and of the last one that did */
     uint64_t standstill_us;   /* the longest excess that somebody shows */
