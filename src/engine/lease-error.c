@@ -163,6 +163,19 @@ static GError *frozen_error_new(const LeaseFault *fault, const LeaseErrorContext
         fault->unheard_of_us / USEC_PER_SECOND);
 }
 
+/* The ballots show later versions than the leader record. */
+static GError *past_error_new(const LeaseFault *fault, const LeaseErrorContext *context)
+{
+    return bailiff_error_make(BAILIFF_ERROR_HELD,
+                              "Acquire and release it on that host, or call with the option wait; "
+                              "if that host is gone for "
+                              "good, try again 8 io timeouts and 60 seconds after its end.",
+                              "The leader record of resource %s of lockspace %s is an old one, "
+                              "written over a newer one; host "
+                              "id %" G_GUINT64_FORMAT " may hold a later version.",
+                              context->resource, context->lockspace, fault->host_id);
+}
+
 static GError *held_error_new(const LeaseFault *fault, const LeaseErrorContext *context)
 {
     g_autofree char *name = printable_from_disk(fault->host_name);
@@ -178,6 +191,8 @@ static GError *held_error_new(const LeaseFault *fault, const LeaseErrorContext *
                                   "Resource %s of lockspace %s is held by %s%sstate live).",
                                   context->resource, context->lockspace, host, open);
     case LEASE_HELD_UNCERTAIN: {
+        if (fault->free_at_us == 0)
+            return past_error_new(fault, context);
         guint64 left = time_since(fault->free_at_us, boottime_now()) / USEC_PER_SECOND;
 
         return bailiff_error_make(

@@ -125,6 +125,7 @@ static bool ballot_stands(ResourceAcquire *self, const MachineInput *input, Ball
                           .decided = self->base_version,
                           .version = self->next_version,
                           .mbal = self->mbal,
+                          .gone = self->gone,
                           .occupied = input->occupied };
     ballot_scan(scan, input->data, &terms, self->shared);
     if (scan->fault != RECORD_OK) {

@@ -15,8 +15,10 @@
 
 typedef enum AcquireState {
     ACQUIRE_START,
-    ACQUIRE_AREA,  /* whole area read: A, and E */
-    ACQUIRE_PAUSE, /* H, then E */
+    ACQUIRE_AREA,        /* whole area read: A, and E */
+    ACQUIRE_PAUSE,       /* H, then E */
+    ACQUIRE_PAST_LOOK,   /* the leader is of the past, and somebody may hold a version after it */
+    ACQUIRE_PAST_LET_GO, /* and we do not: our record is made to say so */
     ACQUIRE_OWNER_LOOK,
     ACQUIRE_OWNER_LEASE,
     ACQUIRE_OWNER_FLAG,

@@ -55,7 +55,13 @@
  * - Both reads of that ballot demand it again, so that a host that goes by the old leader cannot
  *   pass us: if he wins his ballot before our record of phase 1 is there, we see him proposed; if
  *   not, he sees us in a ballot for a later version; and each of the two gives up.
- * - Else somebody may hold it: LEASE_HELD_UNCERTAIN, and nobody knows until when.
+ * - Else somebody may hold it, unless his host is dead or gone, or has a later incarnation than the
+ *   one that was proposed. (Where no proposal is left only a dead host will do.)
+ * - Else it is LEASE_HELD_UNCERTAIN, and nobody knows until when.
+ * - Who waits in here, or gives up, does not hold it. So it says RELEASED in its own record before
+ *   it does either: by this attempt or an earlier one, or by an earlier incarnation, it may be the
+ *   very one that the others wait for. For what is on disk that is an attempt taken back
+ *   (resource-release.c), and whatever comes after it in here another attempt.
  *
  * The version after the leader's may be one that we have held and released ourselves, if its leader
  * record was overwritten so; or one that an attempt of ours was taken back from, and somebody is
@@ -86,6 +92,8 @@
  * its way anyway, and whoever makes something else of the place has to wait for it.
  */
 #include "lease/resource-acquire.h"
+
+#include <string.h>
 
 #include "lease/lease-timing.h"
 #include "lease/resource-acquire-parts.h"
@@ -196,6 +204,8 @@ static void take_basis(ResourceAcquire *self, const LeaderRecord *leader)
     self->ballot_before_decision = false;
     self->ahead_tries = 0;
     self->losses = 0;
+    self->past_host = 0;
+    memset(self->gone, 0, sizeof self->gone);
     self->confirming = false;
     self->lease->alone = leader->write_id == self->lease->host_id &&
                          leader->write_generation == self->lease->generation;
@@ -280,6 +290,45 @@ static MachineStep decide(ResourceAcquire *self, const MachineInput *input, uint
     return acquire_ballot_begin(self, input, max_mbal);
 }
 
+/* The look at the host in the way is over, whatever it showed: wait, or give up. */
+static MachineStep wait_for_past(ResourceAcquire *self, const MachineInput *input)
+{
+    uint64_t obstacle = self->past_host;
+    self->past_host = 0; /* to be looked at anew */
+    if (self->patient) {
+        self->ahead_tries = 1;
+        return acquire_pause(self, input, USEC_PER_SECOND);
+    }
+    return acquire_fail(self, (LeaseFault){ .kind = LEASE_HELD_UNCERTAIN, .host_id = obstacle });
+}
+
+/* Our own record may be what others wait for. `own`: as on disk. */
+static MachineStep let_go_of_past(ResourceAcquire *self, const MachineInput *input,
+                                  const BallotRecord *own)
+{
+    ResourceLease *lease = self->lease;
+    if (own->lver <= self->found.version_of_lease || (own->flags & BALLOT_FLAG_RELEASED) != 0)
+        return wait_for_past(self, input);
+    lease->ballot = *own;
+    lease->ballot.flags |= BALLOT_FLAG_RELEASED;
+    lease->ballot_written = true;
+    /* From here on it is of an attempt that was taken back. */
+    self->ballot_version = 0;
+    self->ballot_on_disk = false;
+    self->ballot_before_decision = false;
+    self->state = ACQUIRE_PAST_LET_GO;
+    return resource_step_write_own(lease, input, lease->mode, self->sector);
+}
+
+static MachineStep on_past_look(ResourceAcquire *self, const MachineInput *input)
+{
+    uint64_t generation =
+        self->past_generation != 0 ? self->past_generation : input->host.generation;
+    if (!host_view_may_live(&input->host, generation))
+        host_set_add(self->gone, self->past_host);
+    return acquire_read_area(self);
+}
+
 /* See the top. `scan` is what on_area() saw with `terms`. */
 static MachineStep on_leader_of_the_past(ResourceAcquire *self, const MachineInput *input,
                                          BallotTerms *terms, BallotScan *scan)
@@ -300,17 +349,19 @@ static MachineStep on_leader_of_the_past(ResourceAcquire *self, const MachineInp
             self->ballot_before_decision = false;
             return decide(self, input, scan->max_mbal);
         }
+        if (self->past_host != scan->between_host) {
+            self->past_host = scan->between_host;
+            self->past_generation = scan->between_generation;
+            self->state = ACQUIRE_PAST_LOOK;
+            return step_look(scan->between_host);
+        }
     }
     if (self->ahead_tries <= AHEAD_TRIES) {
         self->round_started_us = input->io_started_us;
         return acquire_ballot_lost(self, input);
     }
-    if (self->patient) {
-        self->ahead_tries = 1;
-        return acquire_pause(self, input, USEC_PER_SECOND);
-    }
-    uint64_t obstacle = scan->ahead_host != 0 ? scan->ahead_host : scan->between_host;
-    return acquire_fail(self, (LeaseFault){ .kind = LEASE_HELD_UNCERTAIN, .host_id = obstacle });
+    self->past_host = scan->ahead_host != 0 ? scan->ahead_host : scan->between_host;
+    return let_go_of_past(self, input, &scan->own);
 }
 
 static MachineStep on_area(ResourceAcquire *self, const MachineInput *input)
@@ -332,6 +383,7 @@ static MachineStep on_area(ResourceAcquire *self, const MachineInput *input)
                           .host_id = lease->host_id,
                           .decided = leader.version_of_lease,
                           .version = leader.version_of_lease + 1,
+                          .gone = self->gone,
                           .occupied = input->occupied };
     if (same || decided) {
         terms.decided = self->base_version;
@@ -413,6 +465,7 @@ static bool awaits_write(int state)
     case ACQUIRE_PHASE2_WRITE:
     case ACQUIRE_COMMIT:
     case ACQUIRE_SHARED_ZERO:
+    case ACQUIRE_PAST_LET_GO:
         return true;
     default:
         return false;
@@ -428,6 +481,10 @@ static MachineStep dispatch(ResourceAcquire *self, const MachineInput *input)
         return acquire_read_area(self);
     case ACQUIRE_AREA:
         return on_area(self, input);
+    case ACQUIRE_PAST_LOOK:
+        return on_past_look(self, input);
+    case ACQUIRE_PAST_LET_GO:
+        return wait_for_past(self, input);
     case ACQUIRE_OWNER_LOOK:
     case ACQUIRE_OWNER_LEASE:
     case ACQUIRE_OWNER_FLAG:

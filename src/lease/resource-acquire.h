@@ -67,7 +67,10 @@ typedef struct ResourceAcquire {
     bool winner_released;
     uint64_t round_started_us; /* for the pause after a lost ballot */
     uint32_t losses;           /* of ballots for this version */
-    uint32_t ahead_tries;      /* reads of `found` with a host in a ballot for a later version */
+    /* Hosts that cannot hold any version after that of `found`, which is of the past. */
+    uint8_t gone[LAYOUT_MAX_HOSTS / 8 + 1];
+    uint64_t past_host, past_generation; /* who may, and which incarnation of it; 0: any */
+    uint32_t ahead_tries; /* reads of `found` with a host in a ballot for a later version */
     /* The value to propose. */
     uint64_t inp, inp2, inp3;
     LeaderRecord committing;

@@ -73,15 +73,18 @@ static void scan_rivals(BallotScan *ret, const BallotRecord *record, const Ballo
 
 /* The host that was proposed in the highest ballot for `version`; 0 = nobody was. If anything was
  * decided about that version, it was this. */
-static uint64_t best_of_version(const uint8_t *area, const BallotTerms *terms, uint64_t version)
+static uint64_t best_of_version(const uint8_t *area, const BallotTerms *terms, uint64_t version,
+                                uint64_t *ret_generation)
 {
     uint64_t best_bal = 0, best_inp = 0, host_id = 0;
+    *ret_generation = 0;
     while ((host_id = next_host(terms, host_id, terms->num_hosts)) != 0) {
         BallotRecord record;
         ballot_record_decode(&record, ballot_sector(area, terms->layout, host_id));
         if (record.lver == version && record.inp != 0 && record.bal > best_bal) {
             best_bal = record.bal;
             best_inp = record.inp;
+            *ret_generation = record.inp2;
         }
     }
     return best_inp;
@@ -91,7 +94,8 @@ static uint64_t best_of_version(const uint8_t *area, const BallotTerms *terms, u
  * highest of them can be held: who entered its ballot had seen that the one before was nobody's.
  * Its holder has his record at it, without RELEASED, and the highest ballot for it proposes him;
  * where no proposal is left anybody who was in the ballot is suspected. */
-static uint64_t find_between(const uint8_t *area, const BallotTerms *terms)
+static uint64_t find_between(const uint8_t *area, const BallotTerms *terms,
+                             uint64_t *ret_generation)
 {
     uint64_t top = terms->decided, host_id = 0;
     BallotRecord record;
@@ -102,11 +106,12 @@ static uint64_t find_between(const uint8_t *area, const BallotTerms *terms)
     }
     if (top == terms->decided)
         return 0;
-    uint64_t best = best_of_version(area, terms, top);
+    uint64_t best = best_of_version(area, terms, top, ret_generation);
     while ((host_id = next_host(terms, host_id, terms->num_hosts)) != 0) {
         ballot_record_decode(&record, ballot_sector(area, terms->layout, host_id));
         if (record.lver == top && host_id != terms->host_id &&
-            (record.flags & BALLOT_FLAG_RELEASED) == 0 && (best == 0 || best == host_id))
+            (record.flags & BALLOT_FLAG_RELEASED) == 0 && (best == 0 || best == host_id) &&
+            (terms->gone == NULL || !host_set_has(terms->gone, host_id)))
             return host_id;
     }
     return 0;
@@ -139,7 +144,7 @@ void ballot_scan(BallotScan *ret, const uint8_t *area, const BallotTerms *terms,
         scan_rivals(ret, &record, terms, host_id);
     }
     if (terms->version > terms->decided + 1)
-        ret->between_host = find_between(area, terms);
+        ret->between_host = find_between(area, terms, &ret->between_generation);
 }
 
 void ballot_scan_outsiders(const uint8_t *area, const BallotTerms *terms,

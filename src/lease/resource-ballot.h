@@ -20,6 +20,7 @@ typedef struct BallotTerms {
     uint64_t decided;        /* the leader's version */
     uint64_t version;        /* the version that the ballot is for: decided + 1, or later */
     uint64_t mbal;           /* its number; 0: none chosen yet */
+    const uint8_t *gone;     /* hosts (a set) of which no hold can be left; NULL: none */
     const uint8_t *occupied; /* the hosts whose sectors have content; NULL: any may */
 } BallotTerms;
 
@@ -32,6 +33,7 @@ typedef struct BallotScan {
     uint64_t ahead_host; /* in a ballot for a later version than ours; 0 = none */
     /* Another host that may hold a version between the leader's and ours; 0 = none. */
     uint64_t between_host;
+    uint64_t between_generation; /* 0: nobody knows which one of that host */
     bool outbid; /* another host is in a ballot of this version with no lower number */
     BallotRecord own;
     /* The proposal of this version that was made in the highest ballot; best_bal 0: none. */
