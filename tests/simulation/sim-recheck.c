@@ -33,6 +33,7 @@ static void on_rechecked(SimRun *run)
                      step->fault.kind != LEASE_SHARE_LOST;
     if (grip->is_blind)
         return;
+    grip->is_new = false;
     grip->recheck_order = ++run->lockspace->rechecks;
     if (step->kind == STEP_DONE || grip->lockspace->abandoned)
         return;
@@ -43,7 +44,7 @@ static void on_rechecked(SimRun *run)
 
 static void start_recheck(SimGrip *grip)
 {
-    resource_recheck_init(&grip->recheck, &grip->lease, grip->recheck_order == 0);
+    resource_recheck_init(&grip->recheck, &grip->lease, grip->is_new);
     grip->rechecked_grant = grip->grants;
     grip->is_blind = true;
     run_start(&grip->recheck_run, &grip->recheck, (MachineResume)resource_recheck_resume);

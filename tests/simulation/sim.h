@@ -186,7 +186,8 @@ typedef struct SimGrip {
     ResourceRecheck recheck;
     uint64_t wanted_us;               /* true time */
     uint64_t grants, rechecked_grant; /* how often; at which of them this look began */
-    uint64_t recheck_order;           /* the lowest is looked at next; 0: not since the grant */
+    uint64_t recheck_order;           /* the lowest is looked at next */
+    bool is_new;                      /* not looked at since the grant, or conversion */
     bool is_blind;                    /* the last look showed nothing, or is not over yet */
 } SimGrip;
 
