@@ -22,7 +22,10 @@
  * virtual one that was frozen), or a zero meant for our former incarnation that was long on its
  * way, as sanlock does not hold its writes back for one another. So the sector is read again at the
  * end. What it shows then was not zeroed by anybody who acted before that read began: the hold
- * begins no earlier than that, and no stall up to then matters.
+ * begins no earlier than that, and no stall up to then matters. And a stall before our SHARED was
+ * on disk shows in the leader: nobody goes past one that we wrote ourselves before we give it back,
+ * unless we are dead to him. If it is at a later version there may be an exclusive holder who never
+ * saw SHARED.
  *
  * The leader that is given back is judged as an acquisition that is taken back is: any record by
  * our hand that names us is a hold of nobody, now that what we hold is in our sector. One by
@@ -76,6 +79,8 @@ static MachineStep share_done(ResourceShare *self)
 static MachineStep write_own(ResourceShare *self, const MachineInput *input)
 {
     ResourceLease *lease = self->lease;
+    self->nobody_passes =
+        lease->mode == RESOURCE_EXCLUSIVE && lease->leader.write_id == lease->host_id;
     lease->mode = RESOURCE_SHARED;
     lease->may_be_owner = true;
     lease->ballot.flags |= BALLOT_FLAG_RELEASED;
@@ -105,6 +110,10 @@ static MachineStep on_leader(ResourceShare *self, const MachineInput *input)
     LeaseFault fault = resource_leader_load(self->lease, input->data, &leader);
     if (fault.kind != LEASE_OK)
         return share_fail(self, fault);
+    if (self->nobody_passes && leader.version_of_lease > self->lease->leader.version_of_lease) {
+        self->lease->held = false;
+        return share_fail(self, resource_fault(LEASE_SHARE_LOST));
+    }
     if (!resource_leader_is_owed(self->lease, &leader))
         return read_own(self);
     self->state = SHARE_LEADER_WRITE;

@@ -22,6 +22,7 @@
 typedef struct ResourceShare {
     ResourceLease *lease; /* not owned */
     int state;
+    bool nobody_passes; /* the leader that is to be given back */
     ResourceAcquire acquire;
     uint8_t sector[SECTOR_SIZE_MAX];
 } ResourceShare;

@@ -279,6 +279,27 @@ static void test_other_generation_in_sector(Fixture *f, gconstpointer data)
 
 /* A holder that died */
 
+/* We stood still, our clock with us, before we said SHARED: somebody has it exclusively, and has
+ * looked for those who share before that. */
+static void test_taken_before_shared(Fixture *f, gconstpointer data)
+{
+    ResourceShare share;
+    MachineStep step = member_acquire(&f->me);
+    assert_ok(&step);
+    world_set_host_lease(&f->world, 3, 5, 2000);
+    step = member_acquire(&f->other);
+    assert_ok(&step);
+    resource_share_of_held_init(&share, &f->me.lease);
+    step = memory_host_run(&f->me.host, &share, (MachineResume)resource_share_resume);
+    assert_failed(&step, LEASE_SHARE_LOST);
+    g_assert_false(f->me.lease.held);
+    g_assert_true(f->me.lease.may_be_owner);
+    step = member_release(&f->me);
+    assert_ok(&step);
+    g_assert_cmpuint(world_leader(&f->world).owner_id, ==, 5);
+    g_assert_cmpuint(world_mode(&f->world, 3).flags, ==, 0);
+}
+
 static void test_dead_sharer(Fixture *f, gconstpointer data)
 {
     share_ok(f, &f->me);
@@ -488,6 +509,7 @@ int main(int argc, char *argv[])
     PATH("lost-ballot-is-tried-again", test_lost_ballot_is_tried_again);
     g_test_add_func("/resource-share/sector-zeroed", test_sector_zeroed);
     PATH("other-generation-in-sector", test_other_generation_in_sector);
+    PATH("taken-before-shared", test_taken_before_shared);
     PATH("dead-sharer", test_dead_sharer);
     g_test_add_func("/resource-share/trouble-in-share", test_trouble_in_share);
     g_test_add_func("/resource-share/trouble-of-held", test_trouble_of_held);
