@@ -18,7 +18,7 @@
 #include "lease/host-lease-leave.h"
 #include "lease/host-lease-past.h"
 #include "lease/host-lease-renew.h"
-#include "ondisk/request-record.h"
+#include "lease/resource-lease.h"
 
 /* lockspace-events.c */
 typedef struct LockspaceEvents LockspaceEvents;
@@ -176,6 +176,6 @@ void bailiff_lockspace_recheck(BailiffLockspace *self);
 /* lockspace-requests.c */
 /* Another host may have set our bit: if so, all requests are read and heeded. */
 void bailiff_lockspace_heed_notices(BailiffLockspace *self);
-/* What was found beside a lease when it was acquired. */
+/* What was found beside the lease of `resource` when it was acquired: lease->request. */
 void bailiff_lockspace_found_request(BailiffLockspace *self, BailiffResource *resource,
-                                     const RequestRecord *request);
+                                     const ResourceLease *lease);

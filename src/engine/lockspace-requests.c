@@ -60,36 +60,46 @@ static gboolean is_heeded(BailiffResource *resource, guint64 version, ResourceRe
     return heeded != NULL && heeded->version == version && heeded->action == action;
 }
 
-static void heed(BailiffLockspace *self, BailiffResource *resource, const RequestRecord *request)
+/* The version that is held: as known, or as on disk if that is later. A shared lease has none of
+ * its own: others who share it have won later ones since; and one that was taken from us is not
+ * what was asked of us. */
+static guint64 held_version(BailiffResource *resource, const ResourceLease *lease)
 {
-    g_autoptr(GPtrArray) holders = bailiff_resource_list_registrations(resource);
+    return MAX(bailiff_resource_get_won_version(resource), lease->leader.version_of_lease);
+}
+
+/* `lease`: with request and leader as they were read. */
+static void heed(BailiffLockspace *self, BailiffResource *resource, const ResourceLease *lease)
+{
+    g_autoptr(GPtrArray) registrations = bailiff_resource_list_registrations(resource);
     ResourceRequestAction action =
-        resource_request_asks(request, bailiff_resource_get_won_version(resource));
+        resource_request_asks(&lease->request, held_version(resource, lease));
     HeededRequest *heeded;
 
-    if (action == RESOURCE_REQUEST_NONE || holders->len == 0 ||
+    if (action == RESOURCE_REQUEST_NONE || registrations->len == 0 ||
         bailiff_resource_get_phase(resource) != RESOURCE_PUBLISHED ||
-        is_heeded(resource, request->lver, action))
+        is_heeded(resource, lease->request.lver, action))
         return;
     heeded = g_new(HeededRequest, 1);
-    *heeded = (HeededRequest){ request->lver, action };
+    *heeded = (HeededRequest){ lease->request.lver, action };
     g_object_set_data_full(G_OBJECT(resource), "bailiff-heeded-request", heeded, g_free);
-    /* Who shares a lease on this host holds it as much as the first of them. */
-    for (guint i = 0; i < holders->len; i++) {
-        BailiffRegistration *holder = holders->pdata[i];
+    for (guint i = 0; i < registrations->len; i++) {
+        BailiffRegistration *registration = registrations->pdata[i];
 
-        g_message(
-            "Another host requests resource %s of lockspace %s, which %s (process %d) holds%s.",
-            bailiff_resource_get_name(resource), self->name, bailiff_registration_get_name(holder),
-            (int)bailiff_registration_get_pid(holder),
-            action == RESOURCE_REQUEST_FORCE ? ", by force" : "");
-        bailiff_registration_request_release(holder, resource, action == RESOURCE_REQUEST_FORCE);
+        g_message("Another host requests resource %s of lockspace %s, which %s (process %d) "
+                  "holds%s.",
+                  bailiff_resource_get_name(resource), self->name,
+                  bailiff_registration_get_name(registration),
+                  (int)bailiff_registration_get_pid(registration),
+                  action == RESOURCE_REQUEST_FORCE ? ", by force" : "");
+        bailiff_registration_request_release(registration, resource,
+                                             action == RESOURCE_REQUEST_FORCE);
     }
 }
 
 typedef struct FoundRequest {
     BailiffResource *resource;
-    RequestRecord request;
+    ResourceLease lease;
 } FoundRequest;
 
 static void found_request_free(gpointer data)
@@ -104,21 +114,21 @@ static gboolean heed_found(gpointer user_data)
 {
     const FoundRequest *found = user_data;
 
-    heed(bailiff_resource_get_lockspace(found->resource), found->resource, &found->request);
+    heed(bailiff_resource_get_lockspace(found->resource), found->resource, &found->lease);
     return G_SOURCE_REMOVE;
 }
 
 void bailiff_lockspace_found_request(BailiffLockspace *self, BailiffResource *resource,
-                                     const RequestRecord *request)
+                                     const ResourceLease *lease)
 {
     FoundRequest *found;
 
-    if (resource_request_asks(request, bailiff_resource_get_won_version(resource)) ==
+    if (resource_request_asks(&lease->request, held_version(resource, lease)) ==
         RESOURCE_REQUEST_NONE)
         return;
     /* Later: the call that acquires it is still being answered. */
     found = g_new(FoundRequest, 1);
-    *found = (FoundRequest){ g_object_ref(resource), *request };
+    *found = (FoundRequest){ g_object_ref(resource), *lease };
     g_idle_add_full(G_PRIORITY_DEFAULT, heed_found, found, found_request_free);
 }
 
@@ -194,7 +204,7 @@ static void on_examined(GObject *source, GAsyncResult *result, gpointer user_dat
     LeaseFault fault;
 
     if (machine_run_finish(result, &fault)) {
-        heed(self, one->resource, &one->lease.request);
+        heed(self, one->resource, &one->lease);
     } else if (call->error == NULL) {
         LeaseErrorContext context;
 

@@ -192,5 +192,5 @@ void bailiff_resource_publish(BailiffResource *self)
     bailiff_lockspace_publish_resource(self->lockspace, self);
     bailiff_registration_add_resource(self->registration, self);
     bailiff_lockspace_registrations_changed(self->lockspace);
-    bailiff_lockspace_found_request(self->lockspace, self, &self->lease.request);
+    bailiff_lockspace_found_request(self->lockspace, self, &self->lease);
 }

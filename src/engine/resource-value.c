@@ -57,7 +57,7 @@ static gboolean check_write(BailiffResource *self, const ResourceLease *lease, g
                           name, lease->layout.sector_size);
         return FALSE;
     }
-    if (lease->mode != RESOURCE_EXCLUSIVE) {
+    if (lease->mode != RESOURCE_EXCLUSIVE || bailiff_resource_is_shared(self)) {
         bailiff_set_error(error, BAILIFF_ERROR_HELD, "Convert the lease to exclusive first.",
                           "Resource %s is held shared: others may read its value now.", name);
         return FALSE;

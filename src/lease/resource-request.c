@@ -142,11 +142,15 @@ MachineStep resource_examine_resume(ResourceExamine *self, const MachineInput *i
         return step_failed(resource_fault(LEASE_EXPIRED));
     if (state == REQUEST_START) {
         self->state = REQUEST_RECORD;
-        return read_record(self->lease);
+        return resource_step_read(self->lease, self->lease->resource_offset,
+                                  2 * self->lease->layout.sector_size);
     }
     if (input->io != IO_OK)
         return step_failed(resource_io_fault(input, false));
-    request_record_decode(&self->lease->request, input->data);
+    LeaseFault fault = resource_leader_load(self->lease, input->data, &self->lease->leader);
+    if (fault.kind != LEASE_OK)
+        return step_failed(fault);
+    resource_note_request(self->lease, input->data);
     return step_done();
 }
 

@@ -41,8 +41,9 @@ void resource_request_init(ResourceRequest *self, ResourceLease *lease,
                            ResourceRequestAction action, uint64_t version);
 MachineStep resource_request_resume(ResourceRequest *self, const MachineInput *input);
 
-/* Reads the request record into lease->request. STEP_DONE whatever it says; STEP_FAILED with an I/O
- * fault, or LEASE_EXPIRED. */
+/* Reads the leader and the request record, which lie side by side, into `lease`. STEP_DONE whatever
+ * the request says; STEP_FAILED with an I/O fault, LEASE_BAD_RECORD (the leader is none of this
+ * resource: nothing beside it is for its holder), or LEASE_EXPIRED. */
 typedef struct ResourceExamine {
     ResourceLease *lease; /* not owned */
     int state;

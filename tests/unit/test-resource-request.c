@@ -205,7 +205,8 @@ static void test_examine(Fixture *f, gconstpointer data)
         memory_host_run(&f->owner.host, &examine, (MachineResume)resource_examine_resume);
     g_assert_cmpint(step.kind, ==, STEP_DONE);
     g_autofree char *trace = member_trace(&f->owner);
-    g_assert_cmpstr(trace, ==, "R1");
+    g_assert_cmpstr(trace, ==, "R0+2");
+    g_assert_cmpuint(f->owner.lease.leader.version_of_lease, ==, VERSION);
     g_assert_cmpint(resource_request_asks(&f->owner.lease.request, VERSION), ==,
                     RESOURCE_REQUEST_FORCE);
 
@@ -213,6 +214,13 @@ static void test_examine(Fixture *f, gconstpointer data)
     resource_examine_init(&examine, &f->owner.lease);
     step = memory_host_run(&f->owner.host, &examine, (MachineResume)resource_examine_resume);
     assert_failed(&step, LEASE_IO_ERROR);
+
+    LeaderRecord leader = world_leader(&f->world);
+    leader.name[0] ^= 1;
+    world_set_leader(&f->world, leader);
+    resource_examine_init(&examine, &f->owner.lease);
+    step = memory_host_run(&f->owner.host, &examine, (MachineResume)resource_examine_resume);
+    assert_failed(&step, LEASE_BAD_RECORD);
 }
 
 /* Whoever acquires finds a request for a later version without asking. */
