@@ -244,6 +244,10 @@ bool check_progress(Sim *sim)
      * obstacle, for as long as somebody renews that host id. */
     if (sim->trouble[TROUBLE_SANLOCK] || sim->generation_fell)
         return true;
+    /* A ballot of a lockspace of the past, ahead of a leader record of the past: nobody can ever
+     * say what became of it. */
+    if (sim->leftovers && sim->version_fell)
+        return true;
     for (unsigned i = 0; i < sim->n_hosts; i++) {
         SimHost *host = &sim->hosts[i];
         if (!is_joined(host) && is_shut_out(sim, host))
