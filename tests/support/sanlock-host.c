@@ -29,6 +29,9 @@ enum {
     S_SHARED_ZERO,
     S_MODE,
     S_UNSHORT,
+    S_UNMODE,
+    S_GIVE_BACK_READ,
+    S_GIVE_BACK,
     S_RELEASE_SECTOR,
     S_RELEASE_READ,
     S_RELEASE_LEADER,
@@ -50,6 +53,15 @@ void sanlock_acquire_init(SanlockHost *self, bool shared)
 {
     self->want_shared = shared;
     self->held = false;
+    self->converting = false;
+    self->state = S_START;
+    memset(self->shared, 0, sizeof self->shared);
+}
+
+void sanlock_convert_init(SanlockHost *self, bool shared)
+{
+    self->want_shared = shared;
+    self->converting = !shared;
     self->state = S_START;
     memset(self->shared, 0, sizeof self->shared);
 }
@@ -220,7 +232,7 @@ static MachineStep on_released(SanlockHost *self, const MachineInput *input)
 static MachineStep phase1(SanlockHost *self)
 {
     self->dblock = (BallotRecord){ .mbal = self->mbal, .lver = self->next_lver };
-    return write_own(self, S_PHASE1_WRITE, 0, false);
+    return write_own(self, S_PHASE1_WRITE, 0, self->converting);
 }
 
 static MachineStep after_commit(SanlockHost *self);
@@ -281,7 +293,7 @@ static MachineStep on_ballots(SanlockHost *self, const MachineInput *input, bool
         self->dblock.inp2 = self->inp2;
         self->dblock.inp3 = self->inp3;
         self->retract = true;
-        return write_own(self, S_PHASE2_WRITE, 0, false);
+        return write_own(self, S_PHASE2_WRITE, 0, self->converting);
     }
     self->leader = self->cur;
     self->leader.version_of_lease = self->next_lver;
@@ -310,7 +322,7 @@ static MachineStep next_shared(SanlockHost *self)
         if (self->shared[i] && i != self->host_id)
             return read_host(self, S_SHARED_SECTOR, i);
     }
-    return done(self);
+    return self->converting ? write_own(self, S_UNMODE, 0, false) : done(self);
 }
 
 static MachineStep after_commit(SanlockHost *self)
@@ -327,6 +339,8 @@ static MachineStep on_shared_look(SanlockHost *self, const MachineInput *input)
     bool dead = hs->last_check_us != 0 &&
                 (hs->timestamp == 0 || hs->generation > self->cursor_generation ||
                  time_since(input->now_us, hs->last_live_us) > timing_free(hs->io_timeout));
+    if (!dead && self->converting)
+        return read_leader(self, S_GIVE_BACK_READ);
     if (!dead) {
         self->retract = self->keep_values = true;
         return fail(self, LEASE_HELD_SHARED);
@@ -366,6 +380,14 @@ static MachineStep resume_won(SanlockHost *self, const MachineInput *input)
         if (!leader_record_equal(&t, &self->leader) || t.write_id != self->host_id)
             return done(self);
         return release_leader(self, input, S_RELEASE_LEADER);
+    case S_GIVE_BACK_READ:
+        if (!load_leader(self, input, &t))
+            return fail(self, LEASE_BAD_RECORD);
+        if (!leader_record_equal(&t, &self->leader) || t.write_id != self->host_id)
+            return fail(self, LEASE_HELD_SHARED);
+        return release_leader(self, input, S_GIVE_BACK);
+    case S_GIVE_BACK:
+        return fail(self, LEASE_HELD_SHARED);
     default:
         return done(self);
     }
@@ -414,6 +436,19 @@ MachineStep sanlock_acquire_resume(SanlockHost *self, const MachineInput *input)
     default:
         return resume_won(self, input);
     }
+}
+
+MachineStep sanlock_convert_resume(SanlockHost *self, const MachineInput *input)
+{
+    if (self->state == S_START && self->want_shared)
+        return write_own(self, S_MODE, BALLOT_FLAG_RELEASED, true);
+    MachineStep step = sanlock_acquire_resume(self, input);
+    if (step.kind != STEP_FAILED)
+        return step;
+    /* Still shared. */
+    self->want_shared = true;
+    self->retract = false;
+    return step;
 }
 
 MachineStep sanlock_release_resume(SanlockHost *self, const MachineInput *input)

@@ -4,7 +4,7 @@
  * lease-algorithms facts, sections 5 to 7, with its habits. It judges the leader only between
  * ballots, skips corrupt records inside a ballot, sleeps up to a second after a lost one, takes
  * back with a zeroed record, and does not hold a write back for one that is still out. It can also
- * acquire shared.
+ * acquire shared, and convert both ways; a conversion to exclusive that fails leaves RELEASED out.
  */
 #pragma once
 
@@ -21,6 +21,7 @@ typedef struct SanlockHost {
     uint32_t io_timeout;
 
     bool want_shared;
+    bool converting;  /* shared -> exclusive: every ballot write repeats the mode record */
     bool held;        /* after STEP_DONE of an acquire; shared when want_shared */
     bool retract;     /* a failed acquire left something behind: release it */
     bool keep_values; /* ... as a release does, not by zeroing */
@@ -48,5 +49,8 @@ void sanlock_host_init(SanlockHost *self, const char *lockspace_name, const char
 /* Makes it ready for an acquire or a release, to be run with the resume functions below. */
 void sanlock_acquire_init(SanlockHost *self, bool shared);
 void sanlock_release_init(SanlockHost *self);
+/* Of what is held; a failed conversion to exclusive leaves it shared. */
+void sanlock_convert_init(SanlockHost *self, bool shared);
 MachineStep sanlock_acquire_resume(SanlockHost *self, const MachineInput *input);
+MachineStep sanlock_convert_resume(SanlockHost *self, const MachineInput *input);
 MachineStep sanlock_release_resume(SanlockHost *self, const MachineInput *input);

@@ -214,6 +214,23 @@ static void *start_ours(Simulation *sim, Actor *actor, MachineResume *ret_resume
     return &me->share;
 }
 
+static void *start_sanlock(Actor *actor, MachineResume *ret_resume)
+{
+    SanlockHost *host = &actor->sanlock;
+    if (actor->state == ACTOR_ACQUIRING) {
+        sanlock_acquire_init(host, actor->shared);
+        *ret_resume = (MachineResume)sanlock_acquire_resume;
+    } else if (actor->state == ACTOR_CONVERTING) {
+        sanlock_convert_init(host, !actor->shared);
+        actor->shared = true; /* whichever way */
+        *ret_resume = (MachineResume)sanlock_convert_resume;
+    } else {
+        sanlock_release_init(host);
+        *ret_resume = (MachineResume)sanlock_release_resume;
+    }
+    return host;
+}
+
 static void start(Simulation *sim, Actor *actor, ActorState state)
 {
     WorldMember *me = &actor->member;
@@ -221,13 +238,7 @@ static void start(Simulation *sim, Actor *actor, ActorState state)
     void *machine;
     actor->state = state;
     if (actor->is_sanlock) {
-        machine = &actor->sanlock;
-        resume = state == ACTOR_ACQUIRING ? (MachineResume)sanlock_acquire_resume
-                                          : (MachineResume)sanlock_release_resume;
-        if (state == ACTOR_ACQUIRING)
-            sanlock_acquire_init(&actor->sanlock, actor->shared);
-        else
-            sanlock_release_init(&actor->sanlock);
+        machine = start_sanlock(actor, &resume);
     } else {
         machine = start_ours(sim, actor, &resume);
     }
@@ -288,15 +299,15 @@ static void acquired(Simulation *sim, Actor *actor)
 static void convert_ended(Simulation *sim, Actor *actor, bool done)
 {
     const ResourceLease *lease = &actor->member.lease;
-    bool was_shared = actor->shared;
-    actor->shared = lease->mode == RESOURCE_SHARED;
-    actor->believes = lease->held;
+    bool was_shared = actor->shared, held = actor->is_sanlock || lease->held;
+    actor->shared = actor->is_sanlock ? actor->sanlock.want_shared : lease->mode == RESOURCE_SHARED;
+    actor->believes = held;
     if (done && was_shared && !actor->shared) {
         acquired(sim, actor);
         return;
     }
     actor->act_us = sim->now_us + between(sim, 0, 30000);
-    actor->state = lease->held ? ACTOR_HOLDING : ACTOR_RELEASE_PAUSE;
+    actor->state = held ? ACTOR_HOLDING : ACTOR_RELEASE_PAUSE;
 }
 
 static void ended(Simulation *sim, Actor *actor)
@@ -342,8 +353,7 @@ static uint64_t event_of(const Actor *actor)
 
 static void start_acquiring(Simulation *sim, Actor *actor)
 {
-    if (!actor->is_sanlock)
-        actor->shared = sim->shared && chance(sim, 0.6);
+    actor->shared = sim->shared && chance(sim, 0.6);
     start(sim, actor, ACTOR_ACQUIRING);
 }
 
@@ -361,7 +371,7 @@ static void act(Simulation *sim, Actor *actor)
             start_acquiring(sim, actor);
         break;
     case ACTOR_HOLDING:
-        if (sim->shared && !sim->calm && !actor->is_sanlock && chance(sim, 0.6)) {
+        if (sim->shared && !sim->calm && chance(sim, 0.6)) {
             start(sim, actor, ACTOR_CONVERTING);
             break;
         }
@@ -470,7 +480,6 @@ static void simulate(Simulation *sim, unsigned seed, const Mix *mix, unsigned n_
         Actor *actor = &sim->actors[i];
         actor->id = i + 1;
         actor->is_sanlock = i >= mix->ours;
-        actor->shared = actor->is_sanlock && mix->shared && chance(sim, 0.5);
         member_init(&actor->member, &sim->world, actor->id, 0);
         actor->member.host.share_reads = true;
         actor->member.host.random = seed * 16 + i + 1;
