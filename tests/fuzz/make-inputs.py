@@ -190,6 +190,27 @@ def areas():
           + read(60, 0, patch(LEADER | 4, 152, u64(900))))
 
 
+def share():
+    live, nothing, dead = 0, 1, 2
+
+    def start(sizes=0, evidence=live, valid=0, trouble=b"\0"):
+        return bytes([sizes, evidence, valid]) + trouble
+
+    sharer = patch(BALLOT | 3, 0, ballot(2, 2, 2, 7, 500, 1)) + patch(3, 52, RELEASED) + \
+        patch(3, 128, SHARED + u64(7))
+    held = leader(5, 2, 7, 500, 2) + patch(BALLOT | 3, 0, ballot(2, 2, 2, 7, 500, 5))
+    write("resource-share",
+          free=start(),
+          free_4096=start(sizes=1),
+          beside_a_live_sharer=start() + sharer,
+          beside_a_dead_sharer=start(evidence=dead) + sharer,
+          beside_an_unknown_sharer=start(evidence=nothing) + sharer,
+          held_by_live=start() + held,
+          passing_through=start() + held + patch(LEADER | 0, 8, u32(0x11)),
+          ours_by_another_hand=start() + leader(5, 3, 4, 500, 2),
+          soon_over=start(valid=1))
+
+
 def acquire():
     live, nothing, dead, failing = 0, 4, 8, 12
     patient = 1
@@ -293,4 +314,5 @@ if __name__ == "__main__":
     join()
     areas()
     acquire()
+    share()
     variants()
