@@ -270,6 +270,29 @@ def test_storage_that_fails_meanwhile(service, hanging_storage, make_worker):
     assert state_on_disk(service, path) == "held"
 
 
+@pytest.mark.parametrize("mode", ["exclusive", "shared"])
+def test_released_while_it_is_converted(service, hanging_storage, make_worker, mode):
+    """The conversion is given up, and the release is done when its last write has ended."""
+    path = hanging_storage.path
+    format_lockspace(service, path, io_timeout=("u", 5))
+    format_resource(service, path)
+    join(service, path, io_timeout=5)
+    registration = register(service, make_worker())
+    acquire(service, registration, lease(path, **(SHARED if mode == "exclusive" else {})))
+    hanging_storage.hang()
+    converting = service.begin(RESOURCE, "Resource", "Convert", "(sa{sv})", mode, {})
+    with fails_with("Busy", "converted"):
+        convert(service, mode)
+    releasing = service.begin(registration, "Registration", "Release", "(aoa{sv})", [], {})
+    with fails_with("Busy", "released"):
+        converting.result()
+    assert not releasing.done
+    hanging_storage.resume()
+    releasing.result()
+    wait_removed(service, RESOURCE)
+    assert (state_on_disk(service, path), sharers(service, path)) == ("free", [])
+
+
 def test_lost_lockspace(service, hanging_storage, make_worker):
     """All who share are made harmless, each by its own policy."""
     path = hanging_storage.path
