@@ -55,6 +55,9 @@ void weather_init(Sim *sim)
     Chance *chance = &sim->chance;
     for (unsigned i = 0; i < N_TROUBLES; i++)
         sim->trouble[i] = chance_hits(chance, often[i]);
+    /* Known, and without a bound: see the README. */
+    if (sim->trouble[TROUBLE_FREEZE])
+        sim->trouble[TROUBLE_STRANGERS] = false;
     choose_hosts(sim);
     sim->clocks_unwatched = sim->trouble[TROUBLE_FREEZE] && chance_hits(chance, 0.4);
     /* Seldom enough that the time is over in which one may believe what is not true. */
