@@ -123,15 +123,15 @@ static gboolean write_past(BailiffLockspace *self, HostLeasePast past, GError **
 static void note_past(BailiffLockspace *self, gboolean held)
 {
     g_autoptr(GError) error = NULL;
+    HostLeasePast past;
 
     /* Replaced or removed: the place belongs to a later join. */
     if (self->abandoned || self->operating || self->engine == NULL)
         return;
-    /* The older one, which stays then, is the more careful one. */
-    if (!write_past(self,
-                    held ? host_lease_past_held(&self->lease)
-                         : host_lease_past_ended(&self->lease, &self->past, &self->past_before),
-                    &error))
+    past = held ? host_lease_past_held(&self->lease, &self->past)
+                : host_lease_past_ended(&self->lease, &self->past, &self->past_before);
+    /* When it cannot be written the older one stays, which is the more careful one. */
+    if (past.doubt_from_us != self->past.doubt_from_us && !write_past(self, past, &error))
         g_warning("%s", error->message);
 }
 

@@ -14,11 +14,14 @@ HostLeasePast host_lease_past_joining(const HostLeasePast *before, uint64_t now_
     return (HostLeasePast){ .doubt_from_us = certain ? before->doubt_from_us : 1 };
 }
 
-HostLeasePast host_lease_past_held(const HostLease *lease)
+HostLeasePast host_lease_past_held(const HostLease *lease, const HostLeasePast *known)
 {
-    return (HostLeasePast){
-        .doubt_from_us = time_add(lease->last_renewal_us, timing_free(lease->io_timeout)),
-    };
+    uint64_t doubt_from_us = time_add(lease->last_renewal_us, timing_free(lease->io_timeout));
+    /* With three renewals unsaid a daemon that is started again has 2 N + 60 s left to be certain.
+     */
+    if (time_since(doubt_from_us, known->doubt_from_us) <= timing_late(lease->io_timeout))
+        return *known;
+    return (HostLeasePast){ .doubt_from_us = doubt_from_us };
 }
 
 HostLeasePast host_lease_past_ended(const HostLease *lease, const HostLeasePast *known,

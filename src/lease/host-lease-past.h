@@ -41,8 +41,9 @@ typedef struct HostLeasePast {
 /* A join begins: to be kept before its first I/O. `before`: what was known until now. */
 HostLeasePast host_lease_past_joining(const HostLeasePast *before, uint64_t now_us);
 
-/* The lease is held, as of its last good renewal. */
-HostLeasePast host_lease_past_held(const HostLease *lease);
+/* The lease is held, as of its last good renewal. `known`: what was answered before. It need not be
+ * written down with each renewal: what stays is earlier, which is only more careful. */
+HostLeasePast host_lease_past_held(const HostLease *lease, const HostLeasePast *known);
 
 /* No machine runs any more, and the lease is not held: the join has failed, or it was given back,
  * or lost. `known`: the latest of what the two functions above answered; `before_join`: what was

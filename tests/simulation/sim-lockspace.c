@@ -62,7 +62,7 @@ static void note_past(SimLockspace *self, bool held)
     SimHost *host = self->host;
     if (self->abandoned || self->run.active || host->lockspace != self)
         return;
-    host->past = held ? host_lease_past_held(&self->lease)
+    host->past = held ? host_lease_past_held(&self->lease, &host->past)
                       : host_lease_past_ended(&self->lease, &host->past, &self->past_before);
 }
 

@@ -49,7 +49,7 @@ static MachineStep world_join(World *self)
     host_lease_join_init(&join, &self->lease);
     MachineStep step = memory_host_run(&self->host, &join, (MachineResume)host_lease_join_resume);
     self->past = step.kind == STEP_DONE
-                     ? host_lease_past_held(&self->lease)
+                     ? host_lease_past_held(&self->lease, &self->past)
                      : host_lease_past_ended(&self->lease, &self->past, &self->before);
     return step;
 }
@@ -263,6 +263,24 @@ static void test_doubt_ends_with_a_join(void)
     world_clear(&world);
 }
 
+/* Not every renewal is written down; what is, is never later than the truth, and never by much. */
+static void test_written_down_now_and_then(void)
+{
+    HostLease lease = { .io_timeout = N, .last_renewal_us = T0 };
+    HostLeasePast known = { .doubt_from_us = 1 };
+    unsigned changes = 0;
+
+    for (unsigned renewal = 0; renewal < 100; renewal++) {
+        HostLeasePast next = host_lease_past_held(&lease, &known);
+        changes += next.doubt_from_us != known.doubt_from_us;
+        known = next;
+        g_assert_cmpuint(known.doubt_from_us, <=, lease.last_renewal_us + FREE_US);
+        g_assert_cmpuint(known.doubt_from_us + 6 * N * SECOND, >=, lease.last_renewal_us + FREE_US);
+        lease.last_renewal_us += 2 * N * SECOND;
+    }
+    g_assert_cmpuint(changes, ==, 25);
+}
+
 int main(int argc, char *argv[])
 {
     g_test_init(&argc, &argv, NULL);
@@ -278,6 +296,7 @@ int main(int argc, char *argv[])
                          test_lost_with_a_renewal_out);
     g_test_add_func("/host-lease-past/overdue-renewal", test_overdue_renewal);
     g_test_add_func("/host-lease-past/given-back", test_given_back);
+    g_test_add_func("/host-lease-past/written-down-now-and-then", test_written_down_now_and_then);
     g_test_add_func("/host-lease-past/doubt-ends-with-a-join", test_doubt_ends_with_a_join);
     return g_test_run();
 }
