@@ -62,8 +62,8 @@ struct Acquisition {
 };
 
 static void start_items(Acquisition *call);
+static void go_on(Acquisition *call);
 static void try_item(AcquisitionItem *item);
-static gboolean start_later(gpointer user_data);
 
 static gboolean is_here(const AcquisitionItem *item)
 {
@@ -198,33 +198,64 @@ static gboolean check_still_good(Acquisition *call, GError **error)
     return TRUE;
 }
 
-/* While this call waited for other leases, those who shared one that it was to join may have let go
- * of it, or have made it exclusive. Then it is tried for again. */
-static gboolean take_up_again(Acquisition *call)
+static gboolean is_still_there(const AcquisitionItem *item)
 {
-    gboolean again = FALSE;
+    return !item->joins ||
+           (bailiff_resource_is_shared(item->resource) &&
+            bailiff_resource_check_joinable(item->resource, item->call->registration, item->path,
+                                            item->offset, NULL));
+}
 
-    for (gsize i = 0; call->error == NULL && i < call->n_items; i++) {
-        AcquisitionItem *item = &call->items[i];
+static void on_stood_back(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    Acquisition *call = user_data;
 
-        if (!item->joins || (bailiff_resource_is_shared(item->resource) &&
-                             bailiff_resource_check_joinable(item->resource, call->registration,
-                                                             item->path, item->offset, NULL)))
-            continue;
-        item->joins = item->granted = FALSE;
-        g_clear_object(&item->resource);
-        call->running++;
-        g_idle_add_full(G_PRIORITY_DEFAULT, start_later, item, NULL);
-        again = TRUE;
+    /* Where it goes on in the background the next try for it waits, or fails, as for any other. */
+    bailiff_resource_release_finish(BAILIFF_RESOURCE(source), result, NULL);
+    if (--call->undoing == 0)
+        go_on(call);
+}
+
+static void forget_grant(AcquisitionItem *item)
+{
+    Acquisition *call = item->call;
+
+    if (item->adopt) {
+        bailiff_resource_unreserve(item->resource);
+    } else if (!item->joins) {
+        call->undoing++;
+        bailiff_resource_release_async(item->resource, on_stood_back, call);
     }
-    return again;
+    item->joins = item->granted = FALSE;
+    g_clear_object(&item->resource);
+}
+
+/* While this call waited for other leases, those who shared one that it was to join may have let go
+ * of it, or have made it exclusive. Then it is tried for again, and what comes behind it in the
+ * order is given back first: who holds the later ones while he waits for an earlier one can wait
+ * for another such call for ever. */
+static gboolean stand_back(Acquisition *call)
+{
+    gsize first = 0;
+
+    while (first < call->n_items && is_still_there(&call->items[first]))
+        first++;
+    if (call->error != NULL || first == call->n_items)
+        return FALSE;
+    call->next = first;
+    call->undoing = 1;
+    for (gsize i = call->n_items; i > first; i--)
+        forget_grant(&call->items[i - 1]);
+    if (--call->undoing == 0)
+        start_items(call);
+    return TRUE;
 }
 
 static void go_on(Acquisition *call)
 {
     if (call->error == NULL && call->next < call->n_items)
         start_items(call);
-    if (call->running > 0 || take_up_again(call))
+    if (call->running > 0 || stand_back(call))
         return;
     if (call->error == NULL)
         check_still_good(call, &call->error);

@@ -191,6 +191,8 @@ def test_all_or_none(service, space, make_worker):
     assert waiting.result() == [RESOURCE, f"{ROOT_PATH}/{SPACE}/resources/wanted"]
     assert shown(service) == ("shared", 0, there, [there])
     assert sharers(service, space) == [(1, 1)]
+    # "wanted" was given back meanwhile: nobody who holds a later lease waits for an earlier one.
+    assert service.property(f"{SPACE}/resources/wanted", "Resource", "Version") == 3
 
 
 def test_options(service, space, worker):
