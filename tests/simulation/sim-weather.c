@@ -58,6 +58,9 @@ void weather_init(Sim *sim)
     /* Known, and without a bound: see the README. */
     if (sim->trouble[TROUBLE_FREEZE])
         sim->trouble[TROUBLE_STRANGERS] = false;
+    /* A host of sanlock's takes the owner for gone whose host lease another one was copied over. */
+    if (sim->trouble[TROUBLE_SANLOCK])
+        sim->trouble[TROUBLE_CORRUPT] = false;
     choose_hosts(sim);
     sim->clocks_unwatched = sim->trouble[TROUBLE_FREEZE] && chance_hits(chance, 0.4);
     /* Seldom enough that the time is over in which one may believe what is not true. */
