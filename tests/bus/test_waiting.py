@@ -180,7 +180,7 @@ def test_crossing_wishes_of_two_hosts(service, second_service, space, make_regis
     for _ in range(5):
         calls = [(host, path, begin_acquire(host, path, *(waited_for(space, number) for number in order)), order)
                  for host, path, order in hosts]
-        for _ in calls:
+        while calls:
             wait_by_asking(service, lambda: any(call.done for _, _, call, _ in calls), "one of them to have all",
                            PATIENCE)
             host, path, call, order = next(each for each in calls if each[2].done)
