@@ -10,6 +10,7 @@
 #include <locale.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -240,6 +241,19 @@ static void watch_signals(Daemon *daemon)
     g_unix_signal_add(SIGINT, asked_to_stop, daemon);
 }
 
+/* Each lockspace takes five descriptors, each registration one or more. The soft limit of 1024 is
+ * for programs that use select(), which nothing here does. */
+static void raise_descriptor_limit(void)
+{
+    struct rlimit limit;
+
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
+        return;
+    limit.rlim_cur = limit.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+        g_warning("The limit on open files could not be raised: %s", g_strerror(errno));
+}
+
 int main(int argc, char **argv)
 {
     g_auto(Options) options = { 0 };
@@ -256,6 +270,7 @@ int main(int argc, char **argv)
     if (options.verbose)
         g_log_set_debug_enabled(TRUE);
 
+    raise_descriptor_limit();
     Daemon daemon = { .loop = g_main_loop_new(NULL, FALSE) };
     watch_signals(&daemon);
     daemon.engine = make_engine(&options, &error);

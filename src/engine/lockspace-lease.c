@@ -651,11 +651,21 @@ static void on_leave_timeout(gpointer user_data)
     finish_leaving(user_data);
 }
 
+static gboolean is_used(BailiffLockspace *self)
+{
+    GHashTableIter iter;
+    gpointer resource;
+
+    g_hash_table_iter_init(&iter, self->resources);
+    while (g_hash_table_iter_next(&iter, NULL, &resource))
+        if (bailiff_resource_is_used(resource))
+            return TRUE;
+    return FALSE;
+}
+
 static void go_on_leaving(BailiffLockspace *self)
 {
-    g_autoptr(GPtrArray) users = bailiff_lockspace_list_registrations(self);
-
-    if (self->abandoned || users->len > 0)
+    if (self->abandoned || is_used(self))
         return; /* failure policies are being walked */
     if (self->operating || g_hash_table_size(self->resources) > 0) {
         if (self->leave_timer == NULL)
