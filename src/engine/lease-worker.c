@@ -11,6 +11,7 @@ struct LeaseWorker {
     GMainContext *context;
     GMainLoop *loop;
     AioQueue *queue;
+    MachineTurns *turns;
 };
 
 typedef struct Invocation {
@@ -28,6 +29,7 @@ static gpointer worker_thread(gpointer data)
 
     /* The last reference is gone: nobody else knows this worker. */
     aio_queue_free(self->queue);
+    machine_turns_free(self->turns);
     g_main_loop_unref(self->loop);
     g_main_context_unref(self->context);
     g_free(self);
@@ -42,6 +44,7 @@ LeaseWorker *lease_worker_new(const char *name, unsigned depth, GError **error)
     g_atomic_ref_count_init(&self->references);
     self->context = g_main_context_new();
     self->loop = g_main_loop_new(self->context, FALSE);
+    self->turns = machine_turns_new();
     self->queue = aio_queue_new(self->context, depth, error);
     thread = self->queue != NULL ? g_thread_try_new(name, worker_thread, self, NULL) : NULL;
     if (thread != NULL) {
@@ -53,6 +56,7 @@ LeaseWorker *lease_worker_new(const char *name, unsigned depth, GError **error)
                           "Raise the limit of threads for bailiffd (TasksMax, RLIMIT_NPROC).",
                           "No thread could be started for lease I/O.");
     g_clear_pointer(&self->queue, aio_queue_free);
+    machine_turns_free(self->turns);
     g_main_loop_unref(self->loop);
     g_main_context_unref(self->context);
     g_free(self);
@@ -114,4 +118,9 @@ GMainContext *lease_worker_get_context(LeaseWorker *self)
 AioQueue *lease_worker_get_queue(LeaseWorker *self)
 {
     return self->queue;
+}
+
+MachineTurns *lease_worker_get_turns(LeaseWorker *self)
+{
+    return self->turns;
 }

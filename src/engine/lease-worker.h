@@ -11,6 +11,7 @@
 #include <gio/gio.h>
 
 #include "blockio/aio-queue.h"
+#include "engine/machine-turns.h"
 
 typedef struct LeaseWorker LeaseWorker;
 
@@ -28,3 +29,4 @@ void lease_worker_invoke(LeaseWorker *self, GSourceOnceFunc function, gpointer d
 /* The worker's own thread only. */
 GMainContext *lease_worker_get_context(LeaseWorker *self);
 AioQueue *lease_worker_get_queue(LeaseWorker *self);
+MachineTurns *lease_worker_get_turns(LeaseWorker *self);

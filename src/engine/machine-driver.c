@@ -18,6 +18,7 @@ typedef struct MachineRun {
     MachineStep step;
     MachineInput input;
     gboolean waiting; /* between steps: a wait, and nothing in flight */
+    gboolean in_line; /* not begun: see engine/machine-turns.h */
     LeaseFault fault;
     gboolean done;
 } MachineRun;
@@ -44,10 +45,40 @@ static void drop_source(GSource **source)
     }
 }
 
+static BlockDevice *turn_device(const MachineRun *run)
+{
+    return run->job.resource_device != NULL ? run->job.resource_device : run->job.lockspace_device;
+}
+
+static void begin_turn(gpointer user_data)
+{
+    MachineRun *run = user_data;
+
+    run_on(run);
+}
+
+static void take_turn_at_once(MachineRun *run)
+{
+    machine_turns_take_at_once(lease_worker_get_turns(run->worker), turn_device(run), run);
+    run->in_line = FALSE;
+}
+
+/* The next one begins from the worker's loop, not from inside this one. */
+static void give_turn(MachineRun *run)
+{
+    MachineRun *next = machine_turns_give(lease_worker_get_turns(run->worker), turn_device(run));
+
+    if (next == NULL)
+        return;
+    next->in_line = FALSE;
+    lease_worker_invoke(run->worker, begin_turn, next);
+}
+
 static void end_run(MachineRun *run)
 {
     g_autoptr(GTask) task = g_steal_pointer(&run->task);
 
+    give_turn(run);
     drop_source(&run->wait_source);
     drop_source(&run->cancel_source);
     run->done = run->step.kind == STEP_DONE;
@@ -93,11 +124,12 @@ static gboolean on_wait_over(gpointer user_data)
     MachineRun *run = user_data;
 
     run->waiting = FALSE;
+    take_turn_at_once(run);
     run_on(run);
     return G_SOURCE_CONTINUE;
 }
 
-/* A wait of an impatient caller ends now; an I/O under way has to end by itself. */
+/* A wait of an impatient caller ends now, in line too; an I/O under way has to end by itself. */
 static gboolean on_cancelled(GCancellable *cancellable, gpointer user_data)
 {
     MachineRun *run = user_data;
@@ -106,6 +138,10 @@ static gboolean on_cancelled(GCancellable *cancellable, gpointer user_data)
     if (run->waiting) {
         run->waiting = FALSE;
         boottime_source_set(run->wait_source, TIME_NEVER);
+        take_turn_at_once(run);
+        run_on(run);
+    } else if (run->in_line) {
+        take_turn_at_once(run);
         run_on(run);
     }
     return G_SOURCE_REMOVE;
@@ -174,6 +210,7 @@ static void start_write(MachineRun *run)
 static void start_wait(MachineRun *run)
 {
     run->waiting = TRUE;
+    give_turn(run);
     if (run->wait_source == NULL) {
         run->wait_source = boottime_source_new(run->step.until_us);
         g_source_set_callback(run->wait_source, on_wait_over, run, NULL);
@@ -236,7 +273,13 @@ static void start_in_worker(gpointer user_data)
         g_source_attach(run->cancel_source, lease_worker_get_context(run->worker));
         run->input.stop = g_cancellable_is_cancelled(cancellable);
     }
-    run_on(run);
+    if (run->input.stop)
+        take_turn_at_once(run);
+    else
+        run->in_line =
+            !machine_turns_take(lease_worker_get_turns(run->worker), turn_device(run), run);
+    if (!run->in_line)
+        run_on(run);
 }
 
 void machine_run_async(LeaseWorker *worker, const MachineJob *job, GCancellable *cancellable,
