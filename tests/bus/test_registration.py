@@ -64,6 +64,17 @@ def test_registering_by_number(daemon, worker):
     assert worker.poll() is None
 
 
+def test_more_trees_than_can_be_killed_in_time(daemon, worker):
+    trees = [register(daemon, worker, descendants=("b", True)) for _ in range(64)]
+    with fails_with("Busy", "64 processes"):
+        register(daemon, worker, descendants=("b", True))
+    single = register(daemon, worker)
+    unregister(daemon, trees.pop())
+    trees.append(register(daemon, worker, descendants=("b", True)))
+    for path in (single, *trees):
+        unregister(daemon, path)
+
+
 def test_registering_by_pidfd(daemon, worker):
     pidfd = os.pidfd_open(worker.pid)
     try:
