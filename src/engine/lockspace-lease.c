@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * How a lockspace keeps this host's lease: join, renew, deadlines, failing, leaving.
+ * How a lockspace keeps this host's lease: renewals, deadlines, failing. Joining and leaving have
+ * files of their own.
  *
  * The deadlines are main-loop timers on CLOCK_BOOTTIME, armed from the start of the last good
  * renewal. They need no thread and no I/O to fire: storage that hangs delays nothing here.
@@ -9,7 +10,7 @@
  * one before it. A later one keeps other hosts away for a little longer, which is welcome while
  * failure policies run, but never brings the lockspace back.
  */
-#include "engine/lockspace-private.h"
+#include "engine/lockspace-lease.h"
 
 #include "common/bailiff-error.h"
 #include "common/boottime.h"
@@ -23,54 +24,37 @@
 
 /* Pause after a renewal that did not work, before the next attempt. */
 #define RETRY_PAUSE_US (USEC_PER_SECOND / 2)
-/* Renewals need two I/Os at a time at most; the rest is room for some that hang. */
-#define RENEWAL_QUEUE_DEPTH 4u
-/* How long an open of the storage may take before the join is called failed. */
-#define OPEN_TIMEOUT_US (30 * USEC_PER_SECOND)
-
-static void start_renewal(BailiffLockspace *self);
-static void go_on_leaving(BailiffLockspace *self);
 
 /* --- timers ---------------------------------------------------------------------------------- */
 
-static void arm(BoottimeTimer **timer, guint64 when_us, BoottimeTimerFunc callback,
-                BailiffLockspace *self)
+void lockspace_arm(BoottimeTimer **timer, guint64 when_us, BoottimeTimerFunc callback,
+                   BailiffLockspace *self)
 {
     if (*timer == NULL)
         *timer = boottime_timer_new(callback, self);
     boottime_timer_set(*timer, when_us);
 }
 
-static void disarm(BoottimeTimer **timer)
+void lockspace_disarm(BoottimeTimer **timer)
 {
     g_clear_pointer(timer, boottime_timer_free);
 }
 
 void bailiff_lockspace_stop_timers(BailiffLockspace *self)
 {
-    disarm(&self->renewal_timer);
-    disarm(&self->deadline_timer);
-    disarm(&self->leave_timer);
+    lockspace_disarm(&self->renewal_timer);
+    lockspace_disarm(&self->deadline_timer);
+    lockspace_disarm(&self->leave_timer);
 }
 
 /* --- one operation at a time ----------------------------------------------------------------- */
-
-static MachineStep resume_join(void *machine, const MachineInput *input)
-{
-    return host_lease_join_resume(machine, input);
-}
 
 static MachineStep resume_renew(void *machine, const MachineInput *input)
 {
     return host_lease_renew_resume(machine, input);
 }
 
-static MachineStep resume_leave(void *machine, const MachineInput *input)
-{
-    return host_lease_leave_resume(machine, input);
-}
-
-static void operate(BailiffLockspace *self, MachineJob *job, GAsyncReadyCallback callback)
+void lockspace_operate(BailiffLockspace *self, MachineJob *job, GAsyncReadyCallback callback)
 {
     g_assert(!self->operating);
     self->operating = TRUE;
@@ -103,7 +87,7 @@ void bailiff_lockspace_abandon(BailiffLockspace *self)
         g_cancellable_cancel(self->cancellable);
 }
 
-static GError *describe_fault(BailiffLockspace *self, const LeaseFault *fault)
+GError *lockspace_describe_fault(BailiffLockspace *self, const LeaseFault *fault)
 {
     LeaseErrorContext context;
 
@@ -113,14 +97,14 @@ static GError *describe_fault(BailiffLockspace *self, const LeaseFault *fault)
 
 /* --- what later joins have to know ------------------------------------------------------------ */
 
-static gboolean write_past(BailiffLockspace *self, HostLeasePast past, GError **error)
+gboolean lockspace_write_past(BailiffLockspace *self, HostLeasePast past, GError **error)
 {
     self->past = past;
     return lockspace_past_store(bailiff_engine_get_runtime_dir(self->engine), self->name,
                                 self->host_id, &past, error);
 }
 
-static void note_past(BailiffLockspace *self, gboolean held)
+void lockspace_note_past(BailiffLockspace *self, gboolean held)
 {
     g_autoptr(GError) error = NULL;
     HostLeasePast past;
@@ -131,30 +115,30 @@ static void note_past(BailiffLockspace *self, gboolean held)
     past = held ? host_lease_past_held(&self->lease, &self->past)
                 : host_lease_past_ended(&self->lease, &self->past, &self->past_before);
     /* When it cannot be written the older one stays, which is the more careful one. */
-    if (past.doubt_from_us != self->past.doubt_from_us && !write_past(self, past, &error))
+    if (past.doubt_from_us != self->past.doubt_from_us && !lockspace_write_past(self, past, &error))
         g_warning("%s", error->message);
 }
 
 /* --- losing it ------------------------------------------------------------------------------- */
 
-static void become_lost(BailiffLockspace *self, const char *reason)
+void lockspace_become_lost(BailiffLockspace *self, const char *reason)
 {
     g_autofree char *line = bailiff_error_in_one_line(reason);
 
     bailiff_lockspace_set_join_ends(self, 0);
-    disarm(&self->deadline_timer);
-    disarm(&self->renewal_timer);
+    lockspace_disarm(&self->deadline_timer);
+    lockspace_disarm(&self->renewal_timer);
     if (self->sight != NULL)
         lease_sight_set_valid_until(self->sight, 0);
     if (self->renewal_worker != NULL)
-        note_past(self, FALSE);
+        lockspace_note_past(self, FALSE);
     g_message("Lockspace %s is lost. %s", self->name, line);
     bailiff_lockspace_set_state(self, BAILIFF_LOCKSPACE_LOST, reason);
     if (self->leave_tasks->len > 0)
-        go_on_leaving(self);
+        lockspace_go_on_leaving(self);
 }
 
-static GPtrArray *list_all_resources(BailiffLockspace *self)
+GPtrArray *lockspace_list_resources(BailiffLockspace *self)
 {
     GPtrArray *list = g_ptr_array_new_with_free_func(g_object_unref);
     GHashTableIter iter;
@@ -171,9 +155,9 @@ static void on_granted_given_back(GObject *source, GAsyncResult *result, gpointe
     bailiff_resource_release_finish(BAILIFF_RESOURCE(source), result, NULL);
 }
 
-static void fail_resources(BailiffLockspace *self, guint64 fail_us)
+void lockspace_fail_resources(BailiffLockspace *self, guint64 fail_us)
 {
-    g_autoptr(GPtrArray) list = list_all_resources(self);
+    g_autoptr(GPtrArray) list = lockspace_list_resources(self);
 
     for (guint i = 0; i < list->len; i++) {
         BailiffResource *one = list->pdata[i];
@@ -203,7 +187,7 @@ static void fail_now(BailiffLockspace *self, guint64 fail_us, const char *reason
     if (self->state == BAILIFF_LOCKSPACE_FAILING || self->state == BAILIFF_LOCKSPACE_LOST)
         return;
     if (self->state == BAILIFF_LOCKSPACE_JOINING) {
-        become_lost(self, kept);
+        lockspace_become_lost(self, kept);
         return;
     }
     lease_sight_set_valid_until(self->sight, 0);
@@ -211,7 +195,7 @@ static void fail_now(BailiffLockspace *self, guint64 fail_us, const char *reason
     g_message("Lockspace %s is failing: failure policies start now. %s", self->name, line);
     bailiff_lockspace_set_state(self, BAILIFF_LOCKSPACE_FAILING, kept);
     bailiff_lockspace_emit_lease_lost(self, kept);
-    fail_resources(self, fail_us);
+    lockspace_fail_resources(self, fail_us);
     bailiff_lockspace_check_cleared(self);
 }
 
@@ -220,16 +204,8 @@ static void fail_now(BailiffLockspace *self, guint64 fail_us, const char *reason
 void bailiff_lockspace_fail_taken(BailiffLockspace *self, const char *reason)
 {
     self->is_taken = TRUE;
-    disarm(&self->renewal_timer);
+    lockspace_disarm(&self->renewal_timer);
     fail_now(self, time_since(boottime_now(), time_from_seconds(WATCHDOG_FIRE_SECONDS)), reason);
-}
-
-static void give_back(BailiffLockspace *self);
-
-static gboolean may_give_back(BailiffLockspace *self)
-{
-    return !self->abandoned && !self->operating && self->last_renewal_worked &&
-           !self->left_persistent;
 }
 
 void bailiff_lockspace_check_cleared(BailiffLockspace *self)
@@ -238,7 +214,7 @@ void bailiff_lockspace_check_cleared(BailiffLockspace *self)
 
     if (self->leave_tasks->len > 0 &&
         (self->state == BAILIFF_LOCKSPACE_LEAVING || self->state == BAILIFF_LOCKSPACE_FAILING)) {
-        go_on_leaving(self);
+        lockspace_go_on_leaving(self);
         return;
     }
     /* An empty table: every registration is cleared of its leases here, and no write of ours into
@@ -246,15 +222,13 @@ void bailiff_lockspace_check_cleared(BailiffLockspace *self)
     if (self->state != BAILIFF_LOCKSPACE_FAILING || g_hash_table_size(self->resources) > 0)
         return;
     reason = g_strdup(self->reason);
-    become_lost(self, reason);
+    lockspace_become_lost(self, reason);
     /* Nothing uses the lease any more: if the storage answers again, others need not wait. */
-    if (may_give_back(self))
-        give_back(self);
+    if (lockspace_may_give_back(self))
+        lockspace_give_back(self);
 }
 
 /* --- deadlines ------------------------------------------------------------------------------- */
-
-static void on_deadline(gpointer user_data);
 
 static void arm_deadlines(BailiffLockspace *self)
 {
@@ -262,7 +236,7 @@ static void arm_deadlines(BailiffLockspace *self)
                        ? bailiff_lockspace_get_late_at(self)
                        : bailiff_lockspace_get_fail_at(self);
 
-    arm(&self->deadline_timer, next, on_deadline, self);
+    lockspace_arm(&self->deadline_timer, next, lockspace_on_deadline, self);
 }
 
 static const char *first_line_or(const char *text, const char *otherwise)
@@ -270,7 +244,7 @@ static const char *first_line_or(const char *text, const char *otherwise)
     return text != NULL && *text != '\0' ? text : otherwise;
 }
 
-static void on_deadline(gpointer user_data)
+void lockspace_on_deadline(gpointer user_data)
 {
     g_autoptr(BailiffLockspace) self = g_object_ref(user_data);
     guint64 now = boottime_now();
@@ -302,7 +276,7 @@ static void on_deadline(gpointer user_data)
 
 static void on_renewal_due(gpointer user_data)
 {
-    start_renewal(user_data);
+    lockspace_start_renewal(user_data);
 }
 
 /* In the second after that of the last one at the earliest: its time stamp must be another one.
@@ -323,7 +297,7 @@ static guint64 next_renewal_at(BailiffLockspace *self)
 static void schedule_renewal(BailiffLockspace *self, guint64 when_us)
 {
     if (!self->abandoned && !self->is_taken && self->state != BAILIFF_LOCKSPACE_LOST)
-        arm(&self->renewal_timer, when_us, on_renewal_due, self);
+        lockspace_arm(&self->renewal_timer, when_us, on_renewal_due, self);
 }
 
 void bailiff_lockspace_renew_soon(BailiffLockspace *self)
@@ -356,7 +330,7 @@ static void accept_renewal(BailiffLockspace *self)
                  "Find out what stopped this host or its storage for so long; join again.");
         return;
     }
-    note_past(self, TRUE);
+    lockspace_note_past(self, TRUE);
     lease_sight_set_valid_until(self->sight, bailiff_lockspace_get_fail_at(self));
     arm_deadlines(self);
     bailiff_lockspace_set_join_ends(self, 0);
@@ -377,7 +351,7 @@ static void renewal_failed(BailiffLockspace *self, const LeaseFault *fault, cons
         guint64 overdue_us = time_since(fault->unheard_of_us, timing_fail(self->io_timeout));
 
         fail_now(self, time_since(boottime_now(), overdue_us), error->message);
-        disarm(&self->renewal_timer);
+        lockspace_disarm(&self->renewal_timer);
         return;
     }
     /* Kept for the deadlines; the state itself says nothing yet. */
@@ -391,7 +365,7 @@ static void on_renewed(GObject *source, GAsyncResult *result, gpointer user_data
     g_autoptr(BailiffLockspace) self = user_data;
     LeaseFault fault;
     gboolean worked = machine_run_finish(result, &fault);
-    g_autoptr(GError) error = worked ? NULL : describe_fault(self, &fault);
+    g_autoptr(GError) error = worked ? NULL : lockspace_describe_fault(self, &fault);
 
     self->operating = FALSE;
     self->last_renewal_worked = worked;
@@ -412,19 +386,19 @@ static void on_renewed(GObject *source, GAsyncResult *result, gpointer user_data
     if (self->abandoned)
         return;
     if (self->state == BAILIFF_LOCKSPACE_LOST) {
-        note_past(self, FALSE);
-        if (may_give_back(self))
-            give_back(self);
+        lockspace_note_past(self, FALSE);
+        if (lockspace_may_give_back(self))
+            lockspace_give_back(self);
         return;
     }
     if (worked || !renew_fault_is_fatal(&fault))
         schedule_renewal(self,
                          worked ? next_renewal_at(self) : time_add(boottime_now(), RETRY_PAUSE_US));
     if (self->state == BAILIFF_LOCKSPACE_LEAVING)
-        go_on_leaving(self);
+        lockspace_go_on_leaving(self);
 }
 
-static void start_renewal(BailiffLockspace *self)
+void lockspace_start_renewal(BailiffLockspace *self)
 {
     MachineJob job = {
         .resume = resume_renew,
@@ -438,261 +412,5 @@ static void start_renewal(BailiffLockspace *self)
         return;
     host_lease_renew_init(&self->machine.renew, &self->lease,
                           bailiff_lockspace_compose_events(self));
-    operate(self, &job, on_renewed);
-}
-
-/* --- joining --------------------------------------------------------------------------------- */
-
-typedef struct JoinProgress {
-    BailiffLockspace *lockspace;
-    guint64 expected_us;
-} JoinProgress;
-
-static void join_progress_free(gpointer data)
-{
-    JoinProgress *progress = data;
-
-    g_object_unref(progress->lockspace);
-    g_free(progress);
-}
-
-static gboolean show_join_progress(gpointer user_data)
-{
-    JoinProgress *progress = user_data;
-
-    if (progress->lockspace->state == BAILIFF_LOCKSPACE_JOINING)
-        bailiff_lockspace_set_join_ends(progress->lockspace, progress->expected_us);
-    return G_SOURCE_REMOVE;
-}
-
-/* In the worker's thread. */
-static void on_join_stepped(gpointer machine, gpointer user_data)
-{
-    JoinProgress *latest = user_data;
-    guint64 expected_us = host_lease_join_expected_us(machine);
-    g_autoptr(GSource) source = NULL;
-    JoinProgress *news;
-
-    if (expected_us == latest->expected_us)
-        return;
-    latest->expected_us = expected_us;
-    news = g_new(JoinProgress, 1);
-    *news = (JoinProgress){ g_object_ref(latest->lockspace), expected_us };
-    source = g_idle_source_new();
-    g_source_set_priority(source, G_PRIORITY_DEFAULT);
-    g_source_set_callback(source, show_join_progress, news, join_progress_free);
-    g_source_attach(source, NULL);
-}
-
-static void join_failed(BailiffLockspace *self, const char *reason)
-{
-    if (self->state == BAILIFF_LOCKSPACE_JOINING)
-        become_lost(self, reason);
-    else if (self->state == BAILIFF_LOCKSPACE_LEAVING)
-        go_on_leaving(self);
-}
-
-static void on_joined(GObject *source, GAsyncResult *result, gpointer user_data)
-{
-    g_autoptr(BailiffLockspace) self = user_data;
-    LeaseFault fault;
-    gboolean worked = machine_run_finish(result, &fault);
-
-    self->operating = FALSE;
-    if (self->abandoned)
-        return;
-    if (!worked) {
-        g_autoptr(GError) error = describe_fault(self, &fault);
-
-        note_past(self, FALSE);
-        join_failed(self, error->message);
-        return;
-    }
-    self->last_renewal_us = self->lease.last_renewal_us;
-    self->last_renewal_worked = TRUE;
-    self->sight = lease_sight_new(self->name, &self->lease.layout, self->host_id,
-                                  self->lease.last.owner_generation, self->io_timeout);
-    bailiff_lockspace_watch_clocks(self);
-    bailiff_lockspace_set_joined(self, self->lease.last.owner_generation, &self->lease.layout);
-    /* Where the io timeout on disk was long the lease can be past its own deadlines by now. Nobody
-     * relies on it yet: the first renewal has a whole term from now on. */
-    arm(&self->deadline_timer, time_add(boottime_now(), timing_fail(self->io_timeout)), on_deadline,
-        self);
-    if (self->state == BAILIFF_LOCKSPACE_LEAVING)
-        go_on_leaving(self);
-    else
-        /* The lease is as old as the settle time by now: it is shown as held after one renewal. */
-        start_renewal(self);
-}
-
-static void start_join_machine(BailiffLockspace *self)
-{
-    const char *runtime_dir = bailiff_engine_get_runtime_dir(self->engine);
-    g_autoptr(GError) error = NULL;
-    JoinProgress *progress;
-    MachineJob job = { .resume = resume_join };
-
-    self->past_before = lockspace_past_load(runtime_dir, self->name, self->host_id);
-    if (!write_past(self, host_lease_past_joining(&self->past_before, boottime_now()), &error)) {
-        join_failed(self, error->message);
-        return;
-    }
-    const HostLeaseWish wish = {
-        .lockspace_name = self->name,
-        .host_name = bailiff_engine_get_host_name(self->engine),
-        .lockspace_offset = self->offset,
-        .host_id = self->host_id,
-        .io_timeout = self->io_timeout,
-        .doubt_from_us = self->past_before.doubt_from_us,
-    };
-    self->renewal_worker = lease_worker_new("bailiff-renew", RENEWAL_QUEUE_DEPTH, &error);
-    if (self->renewal_worker == NULL) {
-        join_failed(self, error->message);
-        return;
-    }
-    /* Lives as long as the lockspace: the worker's last step comes before the task's end. */
-    progress = g_new0(JoinProgress, 1);
-    progress->lockspace = self;
-    g_object_set_data_full(G_OBJECT(self), "bailiff-join-progress", progress, g_free);
-    job.stepped = on_join_stepped;
-    job.stepped_data = progress;
-
-    host_lease_init(&self->lease, &wish);
-    host_lease_join_init(&self->machine.join, &self->lease);
-    operate(self, &job, on_joined);
-}
-
-static void on_device_opened(GObject *source, GAsyncResult *result, gpointer user_data)
-{
-    g_autoptr(BailiffLockspace) self = user_data;
-    g_autoptr(GError) error = NULL;
-
-    g_autoptr(BlockDevice) device = device_open_finish(result, &error);
-
-    self->operating = FALSE;
-    if (self->abandoned)
-        return;
-    /* Two lockspaces of one daemon at one place would write into each other, whatever they are
-     * called. */
-    if (device != NULL && self->state == BAILIFF_LOCKSPACE_JOINING &&
-        bailiff_engine_check_unused(self->engine, device, self->offset, SECTOR_SIZE_MIN, &error))
-        self->device = g_steal_pointer(&device);
-    if (self->device != NULL)
-        bailiff_engine_end_lost(self->engine, self->device, self->offset, SECTOR_SIZE_MIN);
-    if (self->device == NULL)
-        join_failed(self, error != NULL ? error->message : "");
-    else
-        start_join_machine(self);
-}
-
-void bailiff_lockspace_start_join(BailiffLockspace *self)
-{
-    self->operating = TRUE;
-    device_open_async(NULL, self->path, FALSE, OPEN_TIMEOUT_US, on_device_opened,
-                      g_object_ref(self));
-}
-
-/* --- leaving --------------------------------------------------------------------------------- */
-
-static void forget_resources(BailiffLockspace *self)
-{
-    g_autoptr(GPtrArray) list = list_all_resources(self);
-
-    for (guint i = 0; i < list->len; i++)
-        bailiff_resource_forget(list->pdata[i]);
-}
-
-static void finish_leaving(BailiffLockspace *self)
-{
-    g_autoptr(BailiffLockspace) hold = g_object_ref(self);
-    g_autoptr(GPtrArray) tasks = g_steal_pointer(&self->leave_tasks);
-
-    self->leave_tasks = g_ptr_array_new_with_free_func(g_object_unref);
-    bailiff_lockspace_abandon(self);
-    forget_resources(self);
-    if (self->engine != NULL) {
-        g_message("Lockspace %s is left%s.", self->name,
-                  self->gave_back         ? ""
-                  : self->left_persistent ? "; because of orphans its host lease stays on disk"
-                                          : "; its host lease could not be given back");
-        bailiff_engine_remove_lockspace(self->engine, self);
-    }
-    for (guint i = 0; i < tasks->len; i++)
-        g_task_return_boolean(tasks->pdata[i], TRUE);
-}
-
-static void on_gave_back(GObject *source, GAsyncResult *result, gpointer user_data)
-{
-    g_autoptr(BailiffLockspace) self = user_data;
-    LeaseFault fault;
-
-    self->operating = FALSE;
-    self->last_renewal_worked = FALSE; /* nothing to give back a second time */
-    self->gave_back = machine_run_finish(result, &fault);
-    note_past(self, FALSE);
-    if (self->leave_tasks->len > 0)
-        finish_leaving(self);
-}
-
-static void give_back(BailiffLockspace *self)
-{
-    MachineJob job = { .resume = resume_leave };
-
-    disarm(&self->renewal_timer);
-    host_lease_leave_init(&self->machine.leave, &self->lease);
-    operate(self, &job, on_gave_back);
-}
-
-/* Storage that does not answer cannot hold up a leave for longer than its io timeout once nothing
- * uses the lease any more. What is in flight then stays fenced, for the next join too; and the host
- * lease is not given back, so that other hosts wait until it has expired. */
-static void on_leave_timeout(gpointer user_data)
-{
-    finish_leaving(user_data);
-}
-
-static gboolean is_used(BailiffLockspace *self)
-{
-    GHashTableIter iter;
-    gpointer resource;
-
-    g_hash_table_iter_init(&iter, self->resources);
-    while (g_hash_table_iter_next(&iter, NULL, &resource))
-        if (bailiff_resource_is_used(resource))
-            return TRUE;
-    return FALSE;
-}
-
-static void go_on_leaving(BailiffLockspace *self)
-{
-    if (self->abandoned || is_used(self))
-        return; /* failure policies are being walked */
-    if (self->operating || g_hash_table_size(self->resources) > 0) {
-        if (self->leave_timer == NULL)
-            arm(&self->leave_timer, time_add(boottime_now(), timing_io(self->io_timeout)),
-                on_leave_timeout, self);
-        return;
-    }
-    if (self->sight != NULL && may_give_back(self) && !self->gave_back)
-        give_back(self);
-    else
-        finish_leaving(self);
-}
-
-void bailiff_lockspace_start_leave(BailiffLockspace *self)
-{
-    g_autoptr(BailiffLockspace) hold = g_object_ref(self);
-    gboolean joining = self->state == BAILIFF_LOCKSPACE_JOINING;
-
-    if (self->state == BAILIFF_LOCKSPACE_FAILING || self->state == BAILIFF_LOCKSPACE_LEAVING) {
-        go_on_leaving(self);
-        return;
-    }
-    bailiff_lockspace_set_state(self, BAILIFF_LOCKSPACE_LEAVING, "");
-    if (self->sight != NULL)
-        lease_sight_close(self->sight);
-    if (joining && self->cancellable != NULL)
-        g_cancellable_cancel(self->cancellable);
-    fail_resources(self, boottime_now());
-    go_on_leaving(self);
+    lockspace_operate(self, &job, on_renewed);
 }

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * How a lockspace keeps this host's lease, in parts:
+ *
+ *   lockspace-lease.c   renewals, deadlines, failing
+ *   lockspace-join.c    from the open of the storage to the first renewal
+ *   lockspace-leave.c   leaving, and giving the host lease back
+ *
+ * What they call in each other. All of it in the main loop.
+ */
+#pragma once
+
+#include "engine/lockspace-private.h"
+#include "engine/machine-driver.h"
+
+void lockspace_arm(BoottimeTimer **timer, guint64 when_us, BoottimeTimerFunc callback,
+                   BailiffLockspace *self);
+void lockspace_disarm(BoottimeTimer **timer);
+
+/* Runs self->machine; one operation at a time. The callback gets a reference to `self` and clears
+ * self->operating. */
+void lockspace_operate(BailiffLockspace *self, MachineJob *job, GAsyncReadyCallback callback);
+GError *lockspace_describe_fault(BailiffLockspace *self, const LeaseFault *fault);
+
+/* What later joins have to know (lease/host-lease-past.h). note_: after an operation, whether the
+ * lease is held. */
+gboolean lockspace_write_past(BailiffLockspace *self, HostLeasePast past, GError **error);
+void lockspace_note_past(BailiffLockspace *self, gboolean held);
+
+/* lockspace-lease.c */
+void lockspace_start_renewal(BailiffLockspace *self);
+void lockspace_on_deadline(gpointer lockspace);
+void lockspace_become_lost(BailiffLockspace *self, const char *reason);
+/* Every resource in every phase; owned. */
+GPtrArray *lockspace_list_resources(BailiffLockspace *self);
+/* Every one of them comes to its end: policies are walked for those in use, from `fail_us` on. */
+void lockspace_fail_resources(BailiffLockspace *self, guint64 fail_us);
+
+/* lockspace-leave.c */
+gboolean lockspace_may_give_back(BailiffLockspace *self);
+void lockspace_give_back(BailiffLockspace *self);
+void lockspace_go_on_leaving(BailiffLockspace *self);

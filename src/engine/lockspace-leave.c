@@ -1,0 +1,126 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Leaving, and giving the host lease back.
+ */
+#include "engine/lockspace-lease.h"
+
+#include "common/boottime.h"
+#include "engine/engine-private.h"
+#include "engine/machine-driver.h"
+#include "engine/registration-private.h"
+#include "engine/resource-private.h"
+#include "lease/lease-timing.h"
+
+static MachineStep resume_leave(void *machine, const MachineInput *input)
+{
+    return host_lease_leave_resume(machine, input);
+}
+
+gboolean lockspace_may_give_back(BailiffLockspace *self)
+{
+    return !self->abandoned && !self->operating && self->last_renewal_worked &&
+           !self->left_persistent;
+}
+
+static void forget_resources(BailiffLockspace *self)
+{
+    g_autoptr(GPtrArray) list = lockspace_list_resources(self);
+
+    for (guint i = 0; i < list->len; i++)
+        bailiff_resource_forget(list->pdata[i]);
+}
+
+static void finish_leaving(BailiffLockspace *self)
+{
+    g_autoptr(BailiffLockspace) hold = g_object_ref(self);
+    g_autoptr(GPtrArray) tasks = g_steal_pointer(&self->leave_tasks);
+
+    self->leave_tasks = g_ptr_array_new_with_free_func(g_object_unref);
+    bailiff_lockspace_abandon(self);
+    forget_resources(self);
+    if (self->engine != NULL) {
+        g_message("Lockspace %s is left%s.", self->name,
+                  self->gave_back         ? ""
+                  : self->left_persistent ? "; because of orphans its host lease stays on disk"
+                                          : "; its host lease could not be given back");
+        bailiff_engine_remove_lockspace(self->engine, self);
+    }
+    for (guint i = 0; i < tasks->len; i++)
+        g_task_return_boolean(tasks->pdata[i], TRUE);
+}
+
+static void on_gave_back(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autoptr(BailiffLockspace) self = user_data;
+    LeaseFault fault;
+
+    self->operating = FALSE;
+    self->last_renewal_worked = FALSE; /* nothing to give back a second time */
+    self->gave_back = machine_run_finish(result, &fault);
+    lockspace_note_past(self, FALSE);
+    if (self->leave_tasks->len > 0)
+        finish_leaving(self);
+}
+
+void lockspace_give_back(BailiffLockspace *self)
+{
+    MachineJob job = { .resume = resume_leave };
+
+    lockspace_disarm(&self->renewal_timer);
+    host_lease_leave_init(&self->machine.leave, &self->lease);
+    lockspace_operate(self, &job, on_gave_back);
+}
+
+/* Storage that does not answer cannot hold up a leave for longer than its io timeout once nothing
+ * uses the lease any more. What is in flight then stays fenced, for the next join too; and the host
+ * lease is not given back, so that other hosts wait until it has expired. */
+static void on_leave_timeout(gpointer user_data)
+{
+    finish_leaving(user_data);
+}
+
+static gboolean is_used(BailiffLockspace *self)
+{
+    GHashTableIter iter;
+    gpointer resource;
+
+    g_hash_table_iter_init(&iter, self->resources);
+    while (g_hash_table_iter_next(&iter, NULL, &resource))
+        if (bailiff_resource_is_used(resource))
+            return TRUE;
+    return FALSE;
+}
+
+void lockspace_go_on_leaving(BailiffLockspace *self)
+{
+    if (self->abandoned || is_used(self))
+        return; /* failure policies are being walked */
+    if (self->operating || g_hash_table_size(self->resources) > 0) {
+        if (self->leave_timer == NULL)
+            lockspace_arm(&self->leave_timer, time_add(boottime_now(), timing_io(self->io_timeout)),
+                          on_leave_timeout, self);
+        return;
+    }
+    if (self->sight != NULL && lockspace_may_give_back(self) && !self->gave_back)
+        lockspace_give_back(self);
+    else
+        finish_leaving(self);
+}
+
+void bailiff_lockspace_start_leave(BailiffLockspace *self)
+{
+    g_autoptr(BailiffLockspace) hold = g_object_ref(self);
+    gboolean joining = self->state == BAILIFF_LOCKSPACE_JOINING;
+
+    if (self->state == BAILIFF_LOCKSPACE_FAILING || self->state == BAILIFF_LOCKSPACE_LEAVING) {
+        lockspace_go_on_leaving(self);
+        return;
+    }
+    bailiff_lockspace_set_state(self, BAILIFF_LOCKSPACE_LEAVING, "");
+    if (self->sight != NULL)
+        lease_sight_close(self->sight);
+    if (joining && self->cancellable != NULL)
+        g_cancellable_cancel(self->cancellable);
+    lockspace_fail_resources(self, boottime_now());
+    lockspace_go_on_leaving(self);
+}
