@@ -58,7 +58,8 @@ static bool is_as_held(const ResourceLease *lease, const LeaderRecord *leader)
 }
 
 /* A host in a ballot for a later version than ours; 0: none. Records that are damaged say nothing
- * here: nobody gets past them, either. */
+ * here: nobody gets past them, either. Nor do those that say RELEASED: their host holds nothing (an
+ * attempt that was taken back, perhaps for another resource that lay here before). */
 static uint64_t find_ahead(const ResourceRecheck *self, const uint8_t *area, uint64_t *ret_version)
 {
     const ResourceLease *lease = &self->lease;
@@ -67,7 +68,7 @@ static uint64_t find_ahead(const ResourceRecheck *self, const uint8_t *area, uin
         ballot_record_decode(&record, ballot_sector(area, &lease->layout, host_id));
         *ret_version = record.lver;
         if (host_id != lease->host_id && record.lver > lease->leader.version_of_lease &&
-            ballot_record_check(&record) == RECORD_OK)
+            (record.flags & BALLOT_FLAG_RELEASED) == 0 && ballot_record_check(&record) == RECORD_OK)
             return host_id;
     }
     return 0;

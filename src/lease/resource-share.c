@@ -24,8 +24,10 @@
  * end. What it shows then was not zeroed by anybody who acted before that read began: the hold
  * begins no earlier than that, and no stall up to then matters. And a stall before our SHARED was
  * on disk shows in the leader: nobody goes past one that we wrote ourselves before we give it back,
- * unless we are dead to him. If it is at a later version there may be an exclusive holder who never
- * saw SHARED.
+ * unless we are dead to him. If it is at a later version and held there may be an exclusive holder
+ * who never saw SHARED. (Another host may have written the same decision once more, after us; then
+ * RELEASED lets others pass, who see SHARED with it. Those who share pass through, and who wants it
+ * exclusively gives it back: only one who is seen in between is taken for a holder.)
  *
  * The leader that is given back is judged as an acquisition that is taken back is: any record by
  * our hand that names us is a hold of nobody, now that what we hold is in our sector. One by
@@ -110,7 +112,9 @@ static MachineStep on_leader(ResourceShare *self, const MachineInput *input)
     LeaseFault fault = resource_leader_load(self->lease, input->data, &leader);
     if (fault.kind != LEASE_OK)
         return share_fail(self, fault);
-    if (self->nobody_passes && leader.version_of_lease > self->lease->leader.version_of_lease) {
+    bool is_held = leader.timestamp != 0 && (leader.flags & LEADER_FLAG_SHORT_HOLD) == 0;
+    if (self->nobody_passes && is_held &&
+        leader.version_of_lease > self->lease->leader.version_of_lease) {
         self->lease->held = false;
         return share_fail(self, resource_fault(LEASE_SHARE_LOST));
     }

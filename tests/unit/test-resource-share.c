@@ -494,6 +494,50 @@ static void test_stops(Fixture *f, gconstpointer data)
     }
 }
 
+/* Another host writes the decision that we hold by once more: RELEASED lets others pass then, while
+ * we are about to share. */
+typedef struct Passing {
+    Fixture *fixture;
+    bool exclusively;
+    bool done;
+} Passing;
+
+static void pass_by(WorldMember *me, unsigned n_io, void *data)
+{
+    Passing *passing = data;
+    WorldMember *other = &passing->fixture->other;
+
+    if (n_io != 2 || passing->done)
+        return;
+    passing->done = true;
+    LeaderRecord leader = world_leader(me->world);
+    leader.write_id = 7;
+    world_set_leader(me->world, leader);
+    memory_disk_advance(&me->world->resource, me->host.now_us + 2000);
+    other->host.now_us = me->host.now_us + 3000;
+    if (passing->exclusively) {
+        g_assert_cmpint(member_acquire(other).kind, ==, STEP_FAILED);
+        g_assert_cmpint(member_release(other).kind, ==, STEP_DONE);
+    } else {
+        g_assert_cmpint(member_share(other).kind, ==, STEP_DONE);
+    }
+}
+
+static void test_passed_by_those_who_saw_it(gconstpointer data)
+{
+    Fixture fixture;
+    setup(&fixture, NULL);
+    acquire_ok(&fixture.me);
+    Passing passing = { .fixture = &fixture, .exclusively = GPOINTER_TO_INT(data) };
+    resource_share_of_held_init(&fixture.me.share, &fixture.me.lease);
+    MachineStep step = member_run_meddled(&fixture.me, &fixture.me.share,
+                                          (MachineResume)resource_share_resume, pass_by, &passing);
+    g_assert_true(passing.done);
+    g_assert_cmpint(step.kind, ==, STEP_DONE);
+    g_assert_true(fixture.me.lease.held);
+    teardown(&fixture, NULL);
+}
+
 #define PATH(name, function)                                                                       \
     g_test_add("/resource-share/" name, Fixture, NULL, setup, function, teardown)
 
@@ -517,5 +561,9 @@ int main(int argc, char *argv[])
     g_test_add_func("/resource-share/expires-at-each-io", test_expires_at_each_io);
     g_test_add_func("/resource-share/every-write-is-bounded", test_every_write_is_bounded);
     PATH("stops", test_stops);
+    g_test_add_data_func("/resource-share/passed-by/sharing", GINT_TO_POINTER(0),
+                         test_passed_by_those_who_saw_it);
+    g_test_add_data_func("/resource-share/passed-by/in-vain", GINT_TO_POINTER(1),
+                         test_passed_by_those_who_saw_it);
     return g_test_run();
 }
