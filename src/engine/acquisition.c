@@ -330,13 +330,13 @@ static gboolean may_join_soon(const AcquisitionItem *item)
 }
 
 /* Another call on this host is acquiring it shared: this one can join in a moment, or not at all.
- */
+ * Not one that has got it and waits for others: that may be for what this call has. */
 static gboolean is_about_to_share(const AcquisitionItem *item)
 {
     BailiffResource *here = bailiff_lockspace_find_resource(item->lockspace, item->resource_name);
 
     return item->mode == RESOURCE_SHARED && here != NULL && bailiff_resource_is_shared(here) &&
-           bailiff_resource_get_phase(here) < RESOURCE_PUBLISHED;
+           bailiff_resource_get_phase(here) == RESOURCE_ACQUIRING;
 }
 
 static void note_try(AcquisitionItem *item)

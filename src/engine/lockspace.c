@@ -346,7 +346,7 @@ static gboolean has_company(BailiffLockspace *self)
 void bailiff_lockspace_resource_gone(BailiffLockspace *self, BailiffResource *resource)
 {
     g_autoptr(BailiffResource) hold = g_object_ref(resource);
-    gboolean was_held = bailiff_resource_get_version(resource) != 0;
+    gboolean was_held = bailiff_resource_get_won_version(resource) != 0;
 
     g_hash_table_remove(self->resources, bailiff_resource_get_name(resource));
     g_signal_emit(self, signals[SIGNAL_RESOURCE_REMOVED], 0, resource);

@@ -122,6 +122,14 @@ void turn_resource_gone(TurnQueues *self, const char *resource, gboolean was_hel
         tell_first(queue, was_held ? turn_pace_next(&queue->pace, now_us, others) : now_us);
 }
 
+void turn_resource_shared(TurnQueues *self, const char *resource, guint64 now_us)
+{
+    TurnQueue *queue = g_hash_table_lookup(self->queues, resource);
+
+    if (queue != NULL)
+        tell_first(queue, now_us);
+}
+
 void turn_wake_all(TurnQueues *self, guint64 now_us)
 {
     GHashTableIter iter;

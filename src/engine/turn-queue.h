@@ -79,5 +79,8 @@ gboolean turn_is_awaited(const TurnQueues *self, const char *resource);
 void turn_resource_gone(TurnQueues *self, const char *resource, gboolean was_held, gboolean others,
                         guint64 now_us);
 
+/* The resource is shared on this host from now on: who is first may join. */
+void turn_resource_shared(TurnQueues *self, const char *resource, guint64 now_us);
+
 /* There is nothing to wait for any more, which each of them finds when it tries. */
 void turn_wake_all(TurnQueues *self, guint64 now_us);

@@ -187,3 +187,43 @@ def test_crossing_wishes_of_two_hosts(service, second_service, space, make_regis
             assert [resource.rpartition("/")[2] for resource in call.result()] == [f"r{number}" for number in order]
             release(host, path)
             calls.remove((host, path, call, order))
+
+
+SHARED = {"mode": ("s", "shared")}
+WAIT = {"wait": ("b", True)}
+
+
+def test_who_waits_to_share_is_told_of_a_conversion(service, space, make_registration):
+    holder, waiter = make_registration(service), make_registration(service)
+    held = acquire(service, holder, wanted(space))[0]
+    call = begin_acquire(service, waiter, wanted(space, **SHARED, **WAIT))
+    settle(service)
+    service.call(held, "Resource", "Convert", "(sa{sv})", "shared", {})
+    assert call.result() == [held]
+
+
+def test_a_shared_lease_that_went_is_not_waited_for_with_later_ones_in_hand(service, space, make_registration):
+    here, first, second = [make_registration(service) for _ in range(3)]
+    shared, exclusive = acquire(service, here, wanted(space, 1, **SHARED), wanted(space, 2))
+    one = begin_acquire(service, first, wanted(space, 1, **SHARED, **WAIT), waited_for(space, 2))
+    settle(service)
+    release(service, here, shared)
+    two = begin_acquire(service, second, waited_for(space, 1), waited_for(space, 2))
+    settle(service)
+    release(service, here, exclusive)
+    wait_by_asking(service, lambda: one.done or two.done, "one of them to have both", PATIENCE)
+    for call, registration in sorted([(one, first), (two, second)], key=lambda pair: not pair[0].done):
+        assert len(call.result()) == 2
+        release(service, registration)
+
+
+def test_who_does_not_wait_is_answered(service, space, make_registration):
+    """Also when another call has got in each other's order what it wants to share."""
+    waiting, other = make_registration(service), make_registration(service)
+    one = begin_acquire(service, waiting, wanted(space, 1, **SHARED, **WAIT), wanted(space, 2, **SHARED, **WAIT))
+    two = begin_acquire(service, other, wanted(space, 1, **SHARED), wanted(space, 2, **SHARED))
+    assert len(one.result()) == 2
+    try:
+        two.result()
+    except BusError as error:
+        assert error.name.rpartition(".")[2] in ("Busy", "Held")
