@@ -380,6 +380,7 @@ static void on_device_opened(GObject *source, GAsyncResult *result, gpointer use
         .lockspace_device = self->device,
         .resource_device = call->device,
         .sight = self->sight,
+        .permit = self->resource_permit,
         .bounded = TRUE,
         .acquiring = TRUE,
     };

@@ -47,6 +47,7 @@ struct _BailiffRegistration {
     GSource *left_behind_timer;
     GSource *end_watch;
     FailureRunner *runner;
+    guint64 walk_fail_us; /* what its times are counted from */
     GPtrArray *resources; /* published ones, until they are gone */
     guint acquiring;
     GCancellable *cancellable;
@@ -215,10 +216,27 @@ static void on_step_finished(guint index, const FailureStep *step, gboolean work
 
 static const FailureRunnerEvents runner_events = { on_step_started, on_step_finished };
 
+/* Another lockspace has failed too, longer ago: what may be in use by others already does not wait
+ * for the times of the first. */
+static void hasten_walk(BailiffRegistration *self, const FailurePolicy *policy, guint64 fail_us)
+{
+    if (self->runner == NULL || fail_us >= self->walk_fail_us)
+        return;
+    failure_runner_cleared(self->runner);
+    g_ptr_array_add(self->ended_runners, g_steal_pointer(&self->runner));
+    self->walk_fail_us = fail_us;
+    self->runner = failure_runner_new(policy, &self->process, self->descendants, fail_us,
+                                      &runner_events, self);
+}
+
 static void start_walk(BailiffRegistration *self, const FailurePolicy *policy, guint64 fail_us)
 {
-    if (self->state == BAILIFF_REGISTRATION_FAILING || self->ended)
+    if (self->ended)
         return;
+    if (self->state == BAILIFF_REGISTRATION_FAILING) {
+        hasten_walk(self, policy, fail_us);
+        return;
+    }
     g_message("%s (process %d) is failing.", self->name, (int)self->process.pid);
     set_state(self, BAILIFF_REGISTRATION_FAILING);
     g_cancellable_cancel(self->cancellable);
@@ -231,6 +249,7 @@ static void start_walk(BailiffRegistration *self, const FailurePolicy *policy, g
             g_warning("The descendants of %s (process %d) are not known: %s", self->name,
                       (int)self->process.pid, error->message);
     }
+    self->walk_fail_us = fail_us;
     self->runner = failure_runner_new(policy, &self->process, self->descendants, fail_us,
                                       &runner_events, self);
 }

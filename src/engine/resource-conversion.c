@@ -58,8 +58,7 @@ static void fail_taken(BailiffResource *self, const LeaseFault *fault)
 {
     g_autoptr(GError) error = resource_describe_fault(self, fault);
 
-    if (bailiff_lockspace_check_usable(self->lockspace, NULL))
-        bailiff_lockspace_fail_taken(self->lockspace, error->message);
+    bailiff_lockspace_fail_taken(self->lockspace, error->message);
 }
 
 static void on_settled(GObject *source, GAsyncResult *result, gpointer user_data)
@@ -73,6 +72,7 @@ static void on_settled(GObject *source, GAsyncResult *result, gpointer user_data
         return;
     if (worked) {
         answer(self, g_steal_pointer(&self->convert_error));
+        turn_resource_shared(self->lockspace->turns, self->name, boottime_now());
         return;
     }
     g_autoptr(GError) error = resource_describe_fault(self, &fault);

@@ -88,13 +88,15 @@ static void run(BailiffResource *self, GTask *task, GAsyncReadyCallback callback
 }
 
 /* NULL on success. */
-static GError *take_outcome(BailiffResource *self, GAsyncResult *result)
+static GError *take_outcome(BailiffResource *self, GAsyncResult *result, LeaseFault *ret)
 {
     LeaseErrorContext context;
     LeaseFault fault;
 
+    *ret = (LeaseFault){ .kind = LEASE_OK };
     if (machine_run_finish(result, &fault))
         return NULL;
+    *ret = fault;
     bailiff_lockspace_describe(bailiff_resource_get_lockspace(self), &context);
     context.path = bailiff_resource_get_path(self);
     context.offset = bailiff_resource_get_offset(self);
@@ -108,7 +110,8 @@ static void on_read(GObject *source, GAsyncResult *result, gpointer user_data)
 {
     g_autoptr(GTask) task = user_data;
     const ResourceValue *value = g_task_get_task_data(task);
-    GError *error = take_outcome(g_task_get_source_object(task), result);
+    LeaseFault fault;
+    GError *error = take_outcome(g_task_get_source_object(task), result, &fault);
 
     if (error != NULL)
         g_task_return_error(task, error);
@@ -146,8 +149,12 @@ static void on_written(GObject *source, GAsyncResult *result, gpointer user_data
 {
     g_autoptr(GTask) task = user_data;
     BailiffResource *self = g_task_get_source_object(task);
-    GError *error = take_outcome(self, result);
+    LeaseFault fault;
+    GError *error = take_outcome(self, result, &fault);
 
+    /* The look before the write shows what any look may show: somebody else has it. */
+    if (fault.kind == LEASE_NOT_OURS || fault.kind == LEASE_SHARE_LOST)
+        bailiff_lockspace_fail_taken(bailiff_resource_get_lockspace(self), error->message);
     bailiff_resource_end_operation(self);
     if (error != NULL)
         g_task_return_error(task, error);
