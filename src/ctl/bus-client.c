@@ -132,8 +132,13 @@ GPtrArray *bus_client_resources(BusClient *self, const char *lockspace_path)
 static void set_lockspace_not_found(GPtrArray *lockspaces, const char *name, GError **error)
 {
     g_autoptr(GPtrArray) names = g_ptr_array_new();
-    for (guint i = 0; i < lockspaces->len; i++)
-        g_ptr_array_add(names, (gpointer)bailiff_bus_lockspace_get_name(lockspaces->pdata[i]));
+    for (guint i = 0; i < lockspaces->len; i++) {
+        BailiffBusLockspace *each = lockspaces->pdata[i];
+        /* One that could not be joined is listed until somebody takes it away. */
+        if (g_strcmp0(bailiff_bus_lockspace_get_state(each), "lost") != 0)
+            g_ptr_array_add(names, (gpointer)bailiff_bus_lockspace_get_name(each));
+    }
+    gboolean none = names->len == 0;
     g_ptr_array_add(names, NULL);
     const char *const *list = (const char *const *)names->pdata;
     const char *near = nearest_word(name, list);
@@ -141,7 +146,7 @@ static void set_lockspace_not_found(GPtrArray *lockspaces, const char *name, GEr
     g_autofree char *cure = NULL;
     if (near)
         cure = g_strdup_printf(_("Did you mean '%s'?"), near);
-    else if (lockspaces->len == 0)
+    else if (none)
         cure = g_strdup(_("It has joined none: see 'bailiffctl join --help'."));
     else {
         g_autofree char *all = g_strjoinv(", ", (char **)names->pdata);

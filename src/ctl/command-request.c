@@ -47,7 +47,7 @@ int command_request(CommandLine *line)
         { "force", 0, 0, G_OPTION_ARG_NONE, &given.force,
           N_("Those who use it are to be killed, not told"), NULL },
         { "version", 0, 0, G_OPTION_ARG_STRING, &given.version,
-          N_("For this version of the lease, by default the next one"), N_("N") },
+          N_("Ask every holder until the lease has version N; by default the present one alone"), N_("N") },
         { "withdraw", 0, 0, G_OPTION_ARG_NONE, &given.withdraw,
           N_("Take back what was requested, by whomever"), NULL },
         { NULL },

@@ -15,8 +15,7 @@ gboolean lease_mode_parse(const char *word, ResourceMode *ret, GError **error)
         return TRUE;
     }
     g_autofree char *shown = printable_word(word);
-    bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT,
-                      "Use exclusive, which is also what is meant without that option, or shared.",
+    bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT, "Use exclusive or shared.",
                       "\"%s\" is not a mode of a lease.", shown);
     return FALSE;
 }

@@ -55,7 +55,7 @@ static void release_act(MethodCall *call)
     if (holders->len > 1)
         method_call_fail(
             call, bailiff_error_make(BAILIFF_ERROR_BUSY,
-                                     "Call Release() of each registration that holds it.",
+                                     "Release it for each registration that holds it.",
                                      "The lease on %s is shared by %u registrations on this host.",
                                      bailiff_resource_get_name(self->resource), holders->len));
     else if (new_name != NULL)

@@ -426,7 +426,8 @@ static gboolean check_not_here(AcquisitionItem *item, GError **error)
     registration = bailiff_resource_get_registration(here);
     if (bailiff_resource_is_orphan(here))
         bailiff_set_error(error, BAILIFF_ERROR_HELD,
-                          "Take it over with the option adopt, or release it.",
+                          "Take it over with the option adopt, or give it back (bailiffctl "
+                          "release-orphans).",
                           "Resource %s of lockspace %s is held on this host as an orphan that %s "
                           "has left.",
                           item->resource_name, bailiff_lockspace_get_name(item->lockspace),
@@ -435,6 +436,14 @@ static gboolean check_not_here(AcquisitionItem *item, GError **error)
         bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Try again, or call with the option wait.",
                           "Resource %s of lockspace %s is part of a resource index that this host "
                           "is changing.",
+                          item->resource_name, bailiff_lockspace_get_name(item->lockspace));
+    else if (bailiff_resource_is_held_by(here, item->call->registration) &&
+             bailiff_resource_get_phase(here) == RESOURCE_PUBLISHED)
+        /* Not Held: nobody but the caller could end the wait for it. */
+        bailiff_set_error(error, BAILIFF_ERROR_ALREADY_EXISTS, "Use it, or release it first.",
+                          "%s (process %d) holds resource %s of lockspace %s already.",
+                          bailiff_registration_get_name(item->call->registration),
+                          (int)bailiff_registration_get_pid(item->call->registration),
                           item->resource_name, bailiff_lockspace_get_name(item->lockspace));
     else if (bailiff_resource_get_phase(here) == RESOURCE_PUBLISHED)
         bailiff_set_error(error, BAILIFF_ERROR_HELD,

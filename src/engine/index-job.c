@@ -262,8 +262,9 @@ static gboolean check_call(BailiffLockspace *self, const IndexCall *call, GError
         return FALSE;
     }
     if (self->layout.sector_size == 0 || self->engine == NULL) {
-        bailiff_set_error(error, BAILIFF_ERROR_NOT_JOINED, "Wait until its state is held.",
-                          "Lockspace %s was not joined.", self->name);
+        bailiff_set_error(error, BAILIFF_ERROR_NOT_JOINED,
+                          "Look at its state and reason, and join it again if it is lost.",
+                          "Lockspace %s has not been joined.", self->name);
         return FALSE;
     }
     if (call->max_hosts > self->layout.max_hosts) {

@@ -267,8 +267,9 @@ GError *lease_error_new(const LeaseFault *fault, const LeaseErrorContext *contex
         return held_error_new(fault, context);
     case LEASE_VERSION_DIFFERS:
         return bailiff_error_make(BAILIFF_ERROR_HELD,
-                                  "Somebody else has held it since: look at the data before you go "
-                                  "on, then acquire without the option version.",
+                                  "If it is higher somebody has held it since: look at the data "
+                                  "before you go on, then acquire without the option version. If "
+                                  "it is lower check the number and the place.",
                                   "Resource %s of lockspace %s has version %" G_GUINT64_FORMAT
                                   ", not the demanded one.",
                                   context->resource, context->lockspace, fault->version);

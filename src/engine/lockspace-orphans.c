@@ -75,8 +75,8 @@ static gboolean check_orphan(BailiffResource *orphan, const char *path, guint64 
     if (required_version != 0 && bailiff_resource_get_version(orphan) != required_version) {
         bailiff_set_error(
             error, BAILIFF_ERROR_HELD,
-            "Somebody else has held it since: look at the data before you go on, then "
-            "adopt it without the option version.",
+            "If it is higher somebody has held it since: look at the data before you go on, then "
+            "adopt it without the option version. If it is lower check the number.",
             "The orphan of resource %s of lockspace %s has version %" G_GUINT64_FORMAT
             ", not the demanded one.",
             name, lockspace, bailiff_resource_get_version(orphan));

@@ -433,9 +433,9 @@ void bailiff_lockspace_leave_async(BailiffLockspace *self, gboolean force,
     if (*users != '\0' && !force) {
         g_task_return_error(
             task, bailiff_error_make(BAILIFF_ERROR_BUSY,
-                                     "Release the leases or end the processes, or leave with the "
-                                     "option force, which walks their failure policies and leaves "
-                                     "orphans on disk.",
+                                     "Release the leases, give orphans back (bailiffctl "
+                                     "release-orphans), or leave with the option force: it walks "
+                                     "failure policies, and leaves orphans on disk.",
                                      "Lockspace %s is in use by %s.", self->name, users));
         return;
     }

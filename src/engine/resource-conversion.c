@@ -164,9 +164,9 @@ static gboolean check_convertible(BailiffResource *self, ResourceMode mode, GErr
                           "Resource %s of lockspace %s is an orphan.", self->name,
                           self->lockspace->name);
     else if (mode == RESOURCE_EXCLUSIVE && self->sharers->len > 0)
-        bailiff_set_error(error, BAILIFF_ERROR_HELD, "Release it there first.",
-                          "Resource %s of lockspace %s is shared on this host with %s (process "
-                          "%d) and others, %u together.",
+        bailiff_set_error(error, BAILIFF_ERROR_HELD, "All but one of them must release it first.",
+                          "Resource %s of lockspace %s is shared on this host by %s (process %d) "
+                          "and others, %u registrations together.",
                           self->name, self->lockspace->name,
                           bailiff_registration_get_name(self->sharers->pdata[0]),
                           (int)bailiff_registration_get_pid(self->sharers->pdata[0]),

@@ -170,9 +170,10 @@ def test_second_registration_is_told_who_holds_it(daemon, make_worker, fresh):
     acquire(daemon, holder, wanted)
     with fails_with("Held", "the-holder"):
         acquire(daemon, other, wanted)
-    # Nor twice by the same one.
-    with fails_with("Held", "the-holder"):
-        acquire(daemon, holder, wanted)
+    # Nor twice by the same one, which would wait for itself.
+    for given in {}, {"wait": ("b", True)}:
+        with fails_with("AlreadyExists", "the-holder"):
+            acquire(daemon, holder, with_options(wanted, **given))
     assert daemon.property(path_of(wanted), "Resource", "Registration") == holder
     assert inspect_resource(daemon, wanted[2], wanted[3])["version"] == 1
 
