@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Fixtures of the tests on the bus and with other implementations, and what run-tests.py reads of each case."""
 
-import os
-
 import gi
 
 gi.require_version("Gio", "2.0")
@@ -11,7 +9,7 @@ import pytest  # noqa: E402
 
 from private_service import PrivateService  # noqa: E402
 from sanlock_daemon import SanlockDaemon  # noqa: E402
-from lease_storage import MIB, HangingStorage, NoSuchStorage, storage_directory  # noqa: E402
+from lease_storage import HangingStorage, NoSuchStorage, storage_directory, storage_files  # noqa: E402
 
 # What Meson takes for "skipped".
 SKIPPED_STATUS = 77
@@ -54,16 +52,7 @@ def second_service(make_service):
 def make_storage():
     """make_storage(mib): a file of zeroes that takes direct I/O."""
     try:
-        with storage_directory() as directory:
-            made = []
-
-            def make(mib=16):
-                path = os.path.join(directory, f"disk{len(made)}")
-                with open(path, "wb") as file:
-                    file.truncate(mib * MIB)
-                made.append(path)
-                return path
-
+        with storage_files() as make:
             yield make
     except NoSuchStorage as reason:
         pytest.skip(str(reason))

@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Fixtures of the tests of the daemon on a bus: one daemon for a whole file where its tests leave it as it was."""
 
-import os
-
 import pytest
 
 from lease_calls import end_worker, start_worker
-from lease_storage import MIB, NoSuchStorage, storage_directory
+from lease_storage import NoSuchStorage, storage_files
 from private_service import PrivateService
 
 
@@ -29,16 +27,7 @@ def daemon(module_service, request):
 def module_storage():
     """module_storage(mib): a file of zeroes that lasts as long as the file's tests."""
     try:
-        with storage_directory() as directory:
-            made = []
-
-            def make(mib=16):
-                path = os.path.join(directory, f"disk{len(made)}")
-                with open(path, "wb") as file:
-                    file.truncate(mib * MIB)
-                made.append(path)
-                return path
-
+        with storage_files() as make:
             yield make
     except NoSuchStorage as reason:
         pytest.skip(str(reason))

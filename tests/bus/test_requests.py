@@ -121,6 +121,25 @@ def test_ignore_is_only_told(service, space, make_worker):
     release(service, registration)
 
 
+@pytest.mark.parametrize("action, number", [(GRACEFUL, signal.SIGTERM), (FORCE, signal.SIGKILL)],
+                         ids=["graceful", "force"])
+def test_all_who_share_on_this_host_are_asked(service, space, make_worker, action, number):
+    """And nobody else: not those without the lease, not the daemon."""
+    workers = [make_worker() for _ in range(2)]
+    registrations = [register(service, worker) for worker in workers]
+    for registration in registrations:
+        acquire(service, registration, lease(space, mode=("s", "shared")))
+    bystander = make_worker()
+    register(service, bystander)
+    put(space, "thing", 9, action)
+    examine(service)
+    for worker, registration in zip(workers, registrations):
+        wait_requested(service, registration, how="force" if action == FORCE else "graceful")
+        assert wait_ended(service, worker) == -number
+    assert len(requests_seen(service)) == 2
+    assert bystander.poll() is None and not service.daemon.ended
+
+
 def test_nothing_is_asked_where_nobody_holds(service, space):
     before = disk.digest(space, (0, MIB))
     request(service, space, force=("b", True))

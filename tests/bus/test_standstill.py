@@ -10,7 +10,7 @@ import signal
 import pytest
 
 import disk_records as disk
-from event_times import boottime_us
+from event_times import EventTimes, boottime_us
 from lease_calls import (MIB, SPACE, acquire, check_two_lines, format_lockspace, format_resource, join,
                          lease, policy, register, wait_ended)
 from main_loop import poll_until
@@ -92,6 +92,23 @@ def test_resource_that_another_host_has_taken(service, storage, worker, offset):
     check_lost(service, storage, worker, "host id 2", "version 2", "thing" if offset == MIB else "second")
     # It is theirs: nothing of ours is written there, and nobody is told that we are alive.
     assert disk.read(storage, offset, SECTOR) == taken
+
+
+def test_a_walk_that_is_under_way_does_not_keep_its_pace(service, storage, make_storage, worker):
+    """The policy of half a minute is being walked for another lockspace when the resource is found taken."""
+    other = make_storage()
+    format_lockspace(service, other, name="other")
+    format_resource(service, other, lockspace="other")
+    join(service, other, name="other")
+    acquire(service, worker.registration, lease(other, lockspace="other"))
+    times = EventTimes(service)
+    disk.write(other, 0, bytes(SECTOR))
+    service.wait_for_signal("StepStarted", worker.registration)
+    take(storage, MIB)
+    assert wait_ended(service, worker) == -signal.SIGKILL
+    service.wait_for_signal("Cleared", worker.registration)
+    steps = {event.arguments[1]: event.at_us for event in reversed(times.of(worker.registration, "StepStarted"))}
+    assert steps["kill"] < steps["notify"] + 30 * 1000000
 
 
 def test_resource_formatted_anew(service, storage, worker):

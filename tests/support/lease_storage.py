@@ -51,6 +51,22 @@ def storage_directory():
         shutil.rmtree(directory)
 
 
+@contextlib.contextmanager
+def storage_files():
+    """make(mib): a file of zeroes that takes direct I/O; all are gone at the end."""
+    with storage_directory() as directory:
+        made = []
+
+        def make(mib=16):
+            path = os.path.join(directory, f"disk{len(made)}")
+            with open(path, "wb") as file:
+                file.truncate(mib * MIB)
+            made.append(path)
+            return path
+
+        yield make
+
+
 class HangingStorage:
     """A file served by nbdkit and nbdfuse (tests/support/hanging-store.sh): `path` is what hosts use,
     `backing` its true content behind the store's back."""
