@@ -11,7 +11,7 @@
  *      B releases         C is told, ...
  *
  * Other hosts must not starve. Between a release here and the next acquisition here they have some
- * milliseconds, in which they would have to ask by chance: they ask about once in a second. So
+ * milliseconds, in which they would have to ask by chance: they ask at least every 1.5 seconds. So
  * after a number of hand-overs, or after some time, the next in turn stands back for longer than
  * the longest interval between two questions of another host that waits. Whose questions come more
  * rarely than that is not helped by it; and a host that is alone in its lockspace does not do it.
@@ -27,7 +27,7 @@
 #define TURN_HAND_OVERS_MAX 8u
 /* How long others may wait for a chance where holds are long. */
 #define TURN_RUN_MAX_US (10 * USEC_PER_SECOND)
-/* The chance: hosts that wait ask every 0.5 to 1.5 seconds at least (acquisition.c), and have to
+/* The chance: hosts that wait ask every 1.5 seconds at least (acquisition.c), and have to
  * win a ballot then. */
 #define TURN_CHANCE_US (2 * USEC_PER_SECOND)
 
