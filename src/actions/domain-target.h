@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A libvirt domain: its QEMU process, found by its pid file, and what libvirt says of it.
+ *
+ * It may be registered before its process is there (libvirt's hook at `prepare`). It has ended when
+ * the pidfd of its process is readable; libvirt's word for it is never enough, since a destroyed
+ * domain can still have a write out.
+ */
+#pragma once
+
+#include "actions/libvirt.h"
+#include "actions/target.h"
+
+#define BAILIFF_TYPE_DOMAIN_TARGET (bailiff_domain_target_get_type())
+G_DECLARE_FINAL_TYPE(BailiffDomainTarget, bailiff_domain_target, BAILIFF, DOMAIN_TARGET,
+                     BailiffTarget)
+
+/* Looks for its process from now on. InvalidArgument when `uuid` is none or `name` cannot be that
+ * of a domain. */
+BailiffTarget *bailiff_domain_target_new(BailiffLibvirt *libvirt, const char *uuid,
+                                         const char *name, GError **error);
+
+const char *bailiff_domain_target_get_uuid(BailiffDomainTarget *self); /* normal form */
+const char *bailiff_domain_target_get_name(BailiffDomainTarget *self);
+
+/* For the recovery: lets a paused domain go on; starts one that is off. Both wait until older calls
+ * for this domain have been answered, and are judged by the domain's state afterwards. Cancelled:
+ * not asked of libvirt, or Cancelled with the call still out. */
+void bailiff_domain_target_resume_async(BailiffDomainTarget *self, GCancellable *cancellable,
+                                        GAsyncReadyCallback callback, gpointer user_data);
+gboolean bailiff_domain_target_resume_finish(BailiffDomainTarget *self, GAsyncResult *result,
+                                             GError **error);
+void bailiff_domain_target_start_async(BailiffDomainTarget *self, GCancellable *cancellable,
+                                       GAsyncReadyCallback callback, gpointer user_data);
+gboolean bailiff_domain_target_start_finish(BailiffDomainTarget *self, GAsyncResult *result,
+                                            GError **error);
+
+/* TRUE when what a held record says of a domain (fill_record) is of one whose process has ended. */
+gboolean bailiff_domain_target_record_has_ended(GKeyFile *file, const char *group);

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A process, or a process and all processes below it (`descendants`, see process-tree.h): `signal`
+ * goes to the process alone, which passes it on as it sees fit; `kill` goes to the descendants
+ * first and to the process last, so that the tree cannot lose its root while members of it live.
+ * What a root leaves behind that ends after prepare_to_fail() is killed at once, and the target has
+ * ended when the last of that has.
+ */
+#pragma once
+
+#include "actions/target.h"
+
+#define BAILIFF_TYPE_PROCESS_TARGET (bailiff_process_target_get_type())
+G_DECLARE_FINAL_TYPE(BailiffProcessTarget, bailiff_process_target, BAILIFF, PROCESS_TARGET,
+                     BailiffTarget)
+
+/* Takes over what is in `process`. */
+BailiffTarget *bailiff_process_target_new(ProcessIdentity *process, gboolean descendants);
+
+gboolean bailiff_process_target_has_descendants(BailiffProcessTarget *self);
