@@ -79,9 +79,10 @@ typedef enum FailurePolicyFault {
     FAILURE_POLICY_NO_FINAL_KILL,  /* the last step must be kill, or the only one ignore */
     FAILURE_POLICY_STEP_AFTER_END, /* something follows kill, or goes with ignore */
     FAILURE_POLICY_NEEDS_GRACE,    /* an action that takes time has none */
-    FAILURE_POLICY_BAD_PROGRAM,    /* exec: no absolute path, or too many words */
-    FAILURE_POLICY_BAD_RECOVERY,   /* no such word */
-    FAILURE_POLICY_UNFIT_ACTION,   /* not for this kind of target */
+    FAILURE_POLICY_BAD_PROGRAM,  /* exec: no absolute path, too many words or bytes of them, or one
+                                  * with a control character or what is no UTF-8 */
+    FAILURE_POLICY_BAD_RECOVERY, /* no such word */
+    FAILURE_POLICY_UNFIT_ACTION, /* not for this kind of target */
     FAILURE_POLICY_UNFIT_RECOVERY, /* not for this kind of target, or not with these steps */
     FAILURE_POLICY_TOO_LONG,       /* the graces do not fit into FAILURE_BUDGET_SECONDS */
     FAILURE_POLICY_SYNTAX,         /* text form only */
@@ -90,9 +91,11 @@ typedef enum FailurePolicyFault {
 /* "signal TERM 10s, kill": what a process gets when nothing else was said. */
 void failure_policy_default(FailurePolicy *ret);
 
-/* Everything but whether an action fits its target: order, bounds, budget. `ret_step` (may be
- * NULL): the index of the offending step. `ret_total` (may be NULL): the sum of graces in seconds,
- * for the arithmetic in the error's text; saturates. */
+/* Everything but whether an action fits its target: order, bounds, budget, programs, and whether
+ * the recovery goes with the steps (resume needs a pause; nothing is recovered from ignore; restart
+ * is a recovery itself and contradicts resume). `ret_step` (may be NULL): the index of the
+ * offending step; n_steps when the recovery is to blame. `ret_total` (may be NULL): the sum of
+ * graces in seconds, for the arithmetic in the error's text; saturates. */
 FailurePolicyFault failure_policy_check(const FailurePolicy *policy, size_t *ret_step,
                                         uint64_t *ret_total);
 
@@ -105,12 +108,13 @@ FailurePolicyFault failure_policy_check_target(const FailurePolicy *policy, Fail
 bool failure_action_needs_grace(FailureAction action);
 
 /* Appends a word to the program of the step that is being built: `step` is or will be the last of
- * `policy`. False when there is no more room. */
+ * `policy`. False, and nothing is changed, when there is no more room. */
 bool failure_policy_add_word(FailurePolicy *policy, FailureStep *step, const char *word);
 /* Word `i` of an exec step's program; NULL when there is none, or it is not within the policy. */
 const char *failure_policy_get_word(const FailurePolicy *policy, const FailureStep *step, size_t i);
 
-/* What is to be done on recovery, with what the action `restart` means. */
+/* What is to be done on recovery, with what the action `restart` means. It and the steps are what a
+ * policy means: `on_recovery` itself is how it was asked for. */
 FailureRecovery failure_policy_get_recovery(const FailurePolicy *policy);
 
 /* "process", "unit", "domain"; "leave", "resume", "restart". NULL, or ..._COUNT, for none. */
@@ -128,4 +132,8 @@ FailureAction failure_action_from_name(const char *name);
 const char *failure_signal_name(int signal_number);
 int failure_signal_from_name(const char *name);
 
+/* Whether a step of it has this action. */
+bool failure_policy_has_action(const FailurePolicy *policy, FailureAction action);
+
+/* Whether they mean the same. */
 bool failure_policy_equal(const FailurePolicy *a, const FailurePolicy *b);

@@ -9,6 +9,20 @@
 #include "failure/failure-run.h"
 #include "fuzz.h"
 
+/* It can be started, and told on the bus. */
+static void assert_program(const FailurePolicy *policy, const FailureStep *step)
+{
+    g_assert_cmpuint(step->n_words, >=, 1);
+    g_assert_cmpuint(step->n_words, <=, FAILURE_PROGRAM_WORDS_MAX);
+    for (size_t i = 0; i < step->n_words; i++) {
+        const char *word = failure_policy_get_word(policy, step, i);
+        g_assert_nonnull(word);
+        g_assert_true(g_utf8_validate(word, -1, NULL));
+        g_assert_true(i > 0 || g_path_is_absolute(word));
+    }
+    g_assert_null(failure_policy_get_word(policy, step, step->n_words));
+}
+
 static void assert_in_range(const FailurePolicy *policy)
 {
     uint64_t total = 0;
@@ -23,11 +37,25 @@ static void assert_in_range(const FailurePolicy *policy)
             g_assert_cmpint(step->signal_number, <=, 31);
             g_assert_cmpint(step->signal_number, !=, SIGKILL);
         }
+        if (failure_action_needs_grace(step->action))
+            g_assert_cmpuint(step->grace_seconds, >=, 1);
+        if (step->action == FAILURE_ACTION_EXEC)
+            assert_program(policy, step);
     }
     g_assert_cmpuint(total, <=, 40);
     FailureAction last = policy->steps[policy->n_steps - 1].action;
     g_assert_true(last == FAILURE_ACTION_KILL ||
                   (last == FAILURE_ACTION_IGNORE && policy->n_steps == 1));
+
+    /* Something fits something. */
+    g_assert_cmpuint(policy->on_recovery, <, FAILURE_RECOVERY_COUNT);
+    for (unsigned target = 0; target <= FAILURE_TARGET_COUNT; target++) {
+        size_t step = SIZE_MAX;
+        if (failure_policy_check_target(policy, target, &step) != FAILURE_POLICY_OK)
+            g_assert_cmpuint(step, <=, policy->n_steps);
+        else
+            g_assert_cmpuint(target, <, FAILURE_TARGET_COUNT);
+    }
 }
 
 /* Nobody answers: the walk still comes to the kill in time. */

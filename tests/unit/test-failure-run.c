@@ -112,7 +112,7 @@ static void test_late_main_loop(void)
 
 static void test_failing_step(void)
 {
-    FailureRun run = start("pause 10s, poweroff 10s, exec 10s, kill", F);
+    FailureRun run = start("pause 10s, poweroff 10s, exec /bin/true 10s, kill", F);
 
     assert_advance(&run, 0, "0:pause 10000");
     answer(&run, 0, FALSE, 1500);
@@ -231,14 +231,14 @@ static void test_ignore(void)
 /* Steps without grace are all due in one instant. */
 static void test_zero_graces(void)
 {
-    FailureRun run = start("notify, signal TERM, pause, poweroff 3s, exec, kill", F);
+    FailureRun run = start("notify, signal TERM, notify, poweroff 3s, notify, kill", F);
 
     assert_advance(&run, 0, "0:notify 0");
     assert_advance(&run, 0, "!0 1:signal 0");
-    assert_advance(&run, 0, "!1 2:pause 0");
+    assert_advance(&run, 0, "!1 2:notify 0");
     assert_advance(&run, 0, "!2 3:poweroff 3000");
     assert_advance(&run, 0, "- 3000");
-    assert_advance(&run, 3000, "!3 4:exec 3000");
+    assert_advance(&run, 3000, "!3 4:notify 3000");
     answer(&run, 4, FALSE, 3000);
     assert_advance(&run, 3000, "!4 5:kill 4000");
     assert_advance(&run, 3000, "- 4000");
@@ -315,23 +315,39 @@ static void test_unchecked_policy(void)
 
 /* The random walk. */
 
+static FailureAction random_action(GRand *random)
+{
+    FailureAction action;
+
+    do
+        action = g_rand_int_range(random, 0, FAILURE_ACTION_COUNT);
+    while (action == FAILURE_ACTION_KILL || action == FAILURE_ACTION_IGNORE);
+    return action;
+}
+
 static FailurePolicy random_policy(GRand *random)
 {
     FailurePolicy policy = { .n_steps = (gsize)g_rand_int_range(random, 1, 17) };
     guint32 left = FAILURE_BUDGET_SECONDS;
 
     for (gsize i = 0; i + 1 < policy.n_steps; i++) {
-        do
-            policy.steps[i].action = g_rand_int_range(random, 0, FAILURE_ACTION_COUNT);
-        while (policy.steps[i].action == FAILURE_ACTION_KILL ||
-               policy.steps[i].action == FAILURE_ACTION_IGNORE);
-        policy.steps[i].signal_number = 15;
-        if (g_rand_boolean(random)) {
-            policy.steps[i].grace_seconds = (guint32)g_rand_int_range(random, 0, (gint32)left + 1);
-            left -= policy.steps[i].grace_seconds;
-        }
+        FailureStep *step = &policy.steps[i];
+
+        step->action = random_action(random);
+        step->signal_number = 15;
+        if (g_rand_boolean(random))
+            step->grace_seconds = (guint32)g_rand_int_range(random, 0, (gint32)left + 1);
+        else if (failure_action_needs_grace(step->action))
+            step->grace_seconds = 1;
+        if (step->grace_seconds > left ||
+            (step->grace_seconds == 0 && failure_action_needs_grace(step->action)))
+            *step = (FailureStep){ .action = FAILURE_ACTION_NOTIFY };
+        if (step->action == FAILURE_ACTION_EXEC)
+            g_assert_true(failure_policy_add_word(&policy, step, "/bin/true"));
+        left -= step->grace_seconds;
     }
     policy.steps[policy.n_steps - 1].action = FAILURE_ACTION_KILL;
+    g_assert_cmpint(failure_policy_check(&policy, NULL, NULL), ==, FAILURE_POLICY_OK);
     return policy;
 }
 
