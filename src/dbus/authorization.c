@@ -27,6 +27,7 @@ typedef struct Question {
     char *sender;
     char *method;
     guint epoch;
+    uid_t uid; /* the answer */
 } Question;
 
 static void question_free(Question *question)
@@ -60,8 +61,9 @@ BailiffAuthorization *bailiff_authorization_new(void)
 
 static void answer(GTask *task, uid_t uid)
 {
-    const Question *question = g_task_get_task_data(task);
+    Question *question = g_task_get_task_data(task);
 
+    question->uid = uid;
     if (uid == 0 || uid == geteuid()) {
         g_task_return_boolean(task, TRUE);
         return;
@@ -111,6 +113,7 @@ void bailiff_authorization_check_async(BailiffAuthorization *self,
     question->sender = g_strdup(g_dbus_method_invocation_get_sender(invocation));
     question->method = g_strdup(g_dbus_method_invocation_get_method_name(invocation));
     question->epoch = self->epoch;
+    question->uid = (uid_t)-1;
     g_task_set_task_data(task, question, (GDestroyNotify)question_free);
 
     gpointer known;
@@ -126,9 +129,10 @@ void bailiff_authorization_check_async(BailiffAuthorization *self,
 }
 
 gboolean bailiff_authorization_check_finish(BailiffAuthorization *self, GAsyncResult *result,
-                                            GError **error)
+                                            uid_t *ret_uid, GError **error)
 {
     g_return_val_if_fail(g_task_is_valid(result, self), FALSE);
+    *ret_uid = ((const Question *)g_task_get_task_data(G_TASK(result)))->uid;
     return g_task_propagate_boolean(G_TASK(result), error);
 }
 

@@ -21,8 +21,9 @@ BailiffAuthorization *bailiff_authorization_new(void);
 void bailiff_authorization_check_async(BailiffAuthorization *self,
                                        GDBusMethodInvocation *invocation,
                                        GAsyncReadyCallback callback, gpointer user_data);
+/* `ret_uid`: the caller's user, also when it may not. */
 gboolean bailiff_authorization_check_finish(BailiffAuthorization *self, GAsyncResult *result,
-                                            GError **error);
+                                            uid_t *ret_uid, GError **error);
 
 /* What was learnt of callers is of another bus now. */
 void bailiff_authorization_forget(BailiffAuthorization *self);

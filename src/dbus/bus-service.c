@@ -172,6 +172,7 @@ static void bus_connected(BailiffBusPresence *presence, GDBusConnection *connect
                           BailiffBusService *self)
 {
     caller_watch_set_connection(self->caller_watch, connection);
+    bailiff_engine_set_bus(self->engine, connection);
     g_dbus_object_manager_server_set_connection(self->objects, connection);
 }
 
@@ -180,6 +181,7 @@ static void bus_lost(BailiffBusPresence *presence, BailiffBusService *self)
     g_dbus_object_manager_server_set_connection(self->objects, NULL);
     bailiff_authorization_forget(self->authorization);
     caller_watch_set_connection(self->caller_watch, NULL);
+    bailiff_engine_set_bus(self->engine, NULL);
 }
 
 static void bailiff_bus_service_dispose(GObject *object)

@@ -272,6 +272,20 @@ static gboolean handle_register_pid(BailiffBusManager *object, GDBusMethodInvoca
     return register_pid_method(self->service, self, invocation, pid, name, options);
 }
 
+static gboolean handle_register_unit(BailiffBusManager *object, GDBusMethodInvocation *invocation,
+                                     const char *unit, GVariant *options)
+{
+    BailiffManagerObject *self = BAILIFF_MANAGER_OBJECT(object);
+    return register_unit_method(self->service, self, invocation, unit, options);
+}
+
+static gboolean handle_register_domain(BailiffBusManager *object, GDBusMethodInvocation *invocation,
+                                       const char *uuid, GVariant *options)
+{
+    BailiffManagerObject *self = BAILIFF_MANAGER_OBJECT(object);
+    return register_domain_method(self->service, self, invocation, uuid, options);
+}
+
 static void manager_iface_init(BailiffBusManagerIface *iface)
 {
     iface->handle_format_lockspace = handle_format_lockspace;
@@ -282,6 +296,8 @@ static void manager_iface_init(BailiffBusManagerIface *iface)
     iface->handle_join_lockspace = handle_join_lockspace;
     iface->handle_register_process = handle_register_process;
     iface->handle_register_pid = handle_register_pid;
+    iface->handle_register_unit = handle_register_unit;
+    iface->handle_register_domain = handle_register_domain;
 }
 
 static void bailiff_manager_object_class_init(BailiffManagerObjectClass *class)

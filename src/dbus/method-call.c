@@ -34,7 +34,8 @@ static void authorised(GObject *source, GAsyncResult *result, gpointer user_data
     MethodCall *call = user_data;
     GError *error = NULL;
 
-    if (!bailiff_authorization_check_finish(BAILIFF_AUTHORIZATION(source), result, &error)) {
+    if (!bailiff_authorization_check_finish(BAILIFF_AUTHORIZATION(source), result, &call->uid,
+                                            &error)) {
         g_debug("Refused: %s", error->message);
         method_call_fail(call, error);
         return;

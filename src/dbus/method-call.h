@@ -26,6 +26,7 @@ struct MethodCall {
     gpointer target;                   /* reference: the interface skeleton that was called */
     gpointer args;                     /* the method's own */
     GDestroyNotify free_args;
+    uid_t uid;                 /* of the caller; known when it is acted */
     GCancellable *caller_gone; /* cancelled when the caller leaves the bus */
     MethodCallAct act;
 };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A process comes as a pidfd, as a number, or as "the caller". A pidfd is the one sure name of a
- * process, so it is used wherever there is one: also for the caller, if the bus hands it out.
+ * process, so it is used wherever there is one: also for the caller, if the bus hands it out. A
+ * unit comes by the name that systemd has for it, a domain by its UUID.
  */
 #include "dbus/register-methods.h"
 
@@ -22,7 +23,10 @@ typedef struct RegisterArgs {
     int pidfd; /* -1: `pid` says who */
     guint32 pid;
     guint64 start_time;
-    char *name;
+    char *unit;
+    char *domain;      /* UUID */
+    char *domain_name; /* NULL: libvirt is asked */
+    char *name;        /* units and domains: may be NULL */
     gboolean descendants;
     gboolean has_policy;
     FailurePolicy policy;
@@ -32,34 +36,58 @@ static void register_args_free(RegisterArgs *args)
 {
     if (args->pidfd >= 0)
         (void)g_close(args->pidfd, NULL);
+    g_free(args->unit);
+    g_free(args->domain);
+    g_free(args->domain_name);
     g_free(args->name);
     g_free(args);
 }
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RegisterArgs, register_args_free)
 
-static RegisterArgs *parse_args(const char *name, GVariant *options, gboolean by_number,
-                                GError **error)
+/* `extra`: the options that only this method has. */
+static RegisterArgs *parse_args(GVariant *options, RegisterArgs *args, const VariantOption *extra,
+                                gsize n_extra, GError **error)
 {
-    g_autoptr(RegisterArgs) args = g_new0(RegisterArgs, 1);
+    g_autoptr(RegisterArgs) parsed = args;
     g_autoptr(GVariant) policy = NULL;
-    const VariantOption known[] = {
-        { "failure-policy", "a(sua{sv})", &policy },
+    VariantOption known[4] = { { "failure-policy", "a(sua{sv})", &policy } };
+
+    g_assert(n_extra < G_N_ELEMENTS(known));
+    for (gsize i = 0; i < n_extra; i++)
+        known[1 + i] = extra[i];
+    if (!variant_options_parse(options, known, 1 + n_extra, error))
+        return NULL;
+    if (policy != NULL) {
+        if (!variant_policy_parse(policy, &parsed->policy, error) ||
+            !bailiff_failure_policy_check(&parsed->policy, error))
+            return NULL;
+        parsed->has_policy = TRUE;
+    }
+    return g_steal_pointer(&parsed);
+}
+
+static RegisterArgs *parse_process_args(const char *name, GVariant *options, gboolean by_number,
+                                        GError **error)
+{
+    RegisterArgs *args = g_new0(RegisterArgs, 1);
+    const VariantOption extra[] = {
         { "descendants", "b", &args->descendants },
         { "start-time", "t", &args->start_time, 1 },
     };
-    gsize n_known = by_number ? G_N_ELEMENTS(known) : G_N_ELEMENTS(known) - 1;
 
     args->pidfd = -1;
     args->name = g_strdup(name);
-    if (!variant_options_parse(options, known, n_known, error))
-        return NULL;
-    if (policy != NULL) {
-        if (!variant_policy_parse(policy, &args->policy, error) ||
-            !bailiff_failure_policy_check(&args->policy, error))
-            return NULL;
-        args->has_policy = TRUE;
+    return parse_args(options, args, extra, by_number ? 2 : 1, error);
+}
+
+static void reply_registration(MethodCall *call, BailiffRegistration *registration, GError *error)
+{
+    if (registration == NULL) {
+        method_call_fail(call, error);
+        return;
     }
-    return g_steal_pointer(&args);
+    g_autofree char *path = object_path_registration(bailiff_registration_get_id(registration));
+    method_call_reply(call, g_variant_new("(o)", path));
 }
 
 static void register_now(MethodCall *call)
@@ -71,20 +99,16 @@ static void register_now(MethodCall *call)
     GError *error = NULL;
 
     if (args->pidfd >= 0) {
-        registration = bailiff_engine_register_process(engine, args->pidfd, args->name,
-                                                       args->descendants, policy, &error);
+        registration = bailiff_engine_register_process(
+            engine, args->pidfd, args->name, args->descendants, call->uid, policy, &error);
         if (registration != NULL)
             args->pidfd = -1;
     } else {
-        registration = bailiff_engine_register_pid(engine, (pid_t)args->pid, args->start_time,
-                                                   args->name, args->descendants, policy, &error);
+        registration =
+            bailiff_engine_register_pid(engine, (pid_t)args->pid, args->start_time, args->name,
+                                        args->descendants, call->uid, policy, &error);
     }
-    if (registration == NULL) {
-        method_call_fail(call, error);
-        return;
-    }
-    g_autofree char *path = object_path_registration(bailiff_registration_get_id(registration));
-    method_call_reply(call, g_variant_new("(o)", path));
+    reply_registration(call, registration, error);
 }
 
 /* The caller as the bus knows it. Newer buses hand out a pidfd, taken when the caller connected;
@@ -129,7 +153,7 @@ static void register_caller(MethodCall *call)
         credentials_known, call);
 }
 
-static void register_act(MethodCall *call)
+static void register_process_act(MethodCall *call)
 {
     const RegisterArgs *args = call->args;
 
@@ -144,7 +168,7 @@ gboolean register_process_method(BailiffBusService *service, gpointer target,
                                  gint32 handle, const char *name, GVariant *options)
 {
     GError *error = NULL;
-    g_autoptr(RegisterArgs) args = parse_args(name, options, FALSE, &error);
+    g_autoptr(RegisterArgs) args = parse_process_args(name, options, FALSE, &error);
 
     if (args == NULL)
         return method_call_refuse(invocation, error);
@@ -162,8 +186,8 @@ gboolean register_process_method(BailiffBusService *service, gpointer target,
             invocation, bailiff_error_make(BAILIFF_ERROR_BUSY, "Try again later.",
                                            "The pidfd cannot be kept: %s.", cause->message));
     }
-    return method_call_start(service, target, invocation, register_act, g_steal_pointer(&args),
-                             (GDestroyNotify)register_args_free);
+    return method_call_start(service, target, invocation, register_process_act,
+                             g_steal_pointer(&args), (GDestroyNotify)register_args_free);
 }
 
 gboolean register_pid_method(BailiffBusService *service, gpointer target,
@@ -171,7 +195,7 @@ gboolean register_pid_method(BailiffBusService *service, gpointer target,
                              GVariant *options)
 {
     GError *error = NULL;
-    g_autoptr(RegisterArgs) args = parse_args(name, options, TRUE, &error);
+    g_autoptr(RegisterArgs) args = parse_process_args(name, options, TRUE, &error);
 
     if (args == NULL)
         return method_call_refuse(invocation, error);
@@ -183,6 +207,80 @@ gboolean register_pid_method(BailiffBusService *service, gpointer target,
                                                      "%u is not the number of a process.", pid));
     }
     args->pid = pid;
-    return method_call_start(service, target, invocation, register_act, g_steal_pointer(&args),
+    return method_call_start(service, target, invocation, register_process_act,
+                             g_steal_pointer(&args), (GDestroyNotify)register_args_free);
+}
+
+static void unit_registered(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    GError *error = NULL;
+    BailiffRegistration *registration =
+        bailiff_engine_register_unit_finish(BAILIFF_ENGINE(source), result, &error);
+
+    reply_registration(user_data, registration, error);
+}
+
+static void register_unit_act(MethodCall *call)
+{
+    const RegisterArgs *args = call->args;
+
+    bailiff_engine_register_unit_async(
+        bailiff_bus_service_get_engine(call->service), args->unit, args->name, call->uid,
+        args->has_policy ? &args->policy : NULL, call->caller_gone, unit_registered, call);
+}
+
+gboolean register_unit_method(BailiffBusService *service, gpointer target,
+                              GDBusMethodInvocation *invocation, const char *unit,
+                              GVariant *options)
+{
+    GError *error = NULL;
+    RegisterArgs *args = g_new0(RegisterArgs, 1);
+    const VariantOption extra[] = { { "name", "s", &args->name } };
+
+    args->pidfd = -1;
+    args->unit = g_strdup(unit);
+    args = parse_args(options, args, extra, G_N_ELEMENTS(extra), &error);
+    if (args == NULL)
+        return method_call_refuse(invocation, error);
+    return method_call_start(service, target, invocation, register_unit_act, args,
+                             (GDestroyNotify)register_args_free);
+}
+
+static void domain_registered(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    GError *error = NULL;
+    BailiffRegistration *registration =
+        bailiff_engine_register_domain_finish(BAILIFF_ENGINE(source), result, &error);
+
+    reply_registration(user_data, registration, error);
+}
+
+static void register_domain_act(MethodCall *call)
+{
+    const RegisterArgs *args = call->args;
+
+    bailiff_engine_register_domain_async(bailiff_bus_service_get_engine(call->service),
+                                         args->domain, args->domain_name, args->name, call->uid,
+                                         args->has_policy ? &args->policy : NULL, call->caller_gone,
+                                         domain_registered, call);
+}
+
+gboolean register_domain_method(BailiffBusService *service, gpointer target,
+                                GDBusMethodInvocation *invocation, const char *uuid,
+                                GVariant *options)
+{
+    GError *error = NULL;
+    RegisterArgs *args = g_new0(RegisterArgs, 1);
+    const VariantOption extra[] = {
+        { "name", "s", &args->name },
+        { "domain-name", "s", &args->domain_name },
+    };
+
+    args->pidfd = -1;
+    args->domain = g_strdup(uuid);
+    args = parse_args(options, args, extra, G_N_ELEMENTS(extra), &error);
+    if (args == NULL)
+        return method_call_refuse(invocation, error);
+    return method_call_start(service, target, invocation, register_domain_act, args,
                              (GDestroyNotify)register_args_free);
 }

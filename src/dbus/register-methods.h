@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Manager.RegisterProcess() and RegisterPid(): who it is that will hold leases.
+ * Manager.RegisterProcess(), RegisterPid(), RegisterUnit(), RegisterDomain(): who it is that will
+ * hold leases.
  */
 #pragma once
 
@@ -16,3 +17,11 @@ gboolean register_process_method(BailiffBusService *service, gpointer target,
 gboolean register_pid_method(BailiffBusService *service, gpointer target,
                              GDBusMethodInvocation *invocation, guint32 pid, const char *name,
                              GVariant *options);
+
+gboolean register_unit_method(BailiffBusService *service, gpointer target,
+                              GDBusMethodInvocation *invocation, const char *unit,
+                              GVariant *options);
+
+gboolean register_domain_method(BailiffBusService *service, gpointer target,
+                                GDBusMethodInvocation *invocation, const char *uuid,
+                                GVariant *options);

@@ -79,9 +79,10 @@ static gboolean handle_set_failure_policy(BailiffBusRegistration *object,
 static void unregister_act(MethodCall *call)
 {
     BailiffRegistrationObject *self = BAILIFF_REGISTRATION_OBJECT(call->target);
+    const gboolean *force = call->args;
     GError *error = NULL;
 
-    if (bailiff_registration_unregister(self->registration, &error))
+    if (bailiff_registration_unregister(self->registration, *force, &error))
         method_call_reply(call, NULL);
     else
         method_call_fail(call, error);
@@ -91,11 +92,14 @@ static gboolean handle_unregister(BailiffBusRegistration *object, GDBusMethodInv
                                   GVariant *options)
 {
     BailiffRegistrationObject *self = BAILIFF_REGISTRATION_OBJECT(object);
+    g_autofree gboolean *force = g_new0(gboolean, 1);
+    const VariantOption known[] = { { "force", "b", force } };
     GError *error = NULL;
 
-    if (!variant_options_parse(options, NULL, 0, &error))
+    if (!variant_options_parse(options, known, G_N_ELEMENTS(known), &error))
         return method_call_refuse(invocation, error);
-    return method_call_start(self->service, self, invocation, unregister_act, NULL, NULL);
+    return method_call_start(self->service, self, invocation, unregister_act,
+                             g_steal_pointer(&force), g_free);
 }
 
 /* Properties. */
@@ -107,6 +111,9 @@ static void sync_properties(BailiffRegistrationObject *self)
 
     bailiff_bus_registration_set_state(
         bus, bailiff_registration_state_name(bailiff_registration_get_state(registration)));
+    bailiff_bus_registration_set_pid(bus, (guint)bailiff_registration_get_pid(registration));
+    bailiff_bus_registration_set_uid(bus, bailiff_registration_get_uid(registration));
+    bailiff_bus_registration_set_recovery(bus, bailiff_registration_get_recovery(registration));
     bailiff_bus_registration_set_step(bus, bailiff_registration_get_step(registration));
     bailiff_bus_registration_set_failure_policy(
         bus, variant_policy_new(bailiff_registration_get_failure_policy(registration)));
@@ -260,8 +267,8 @@ void bailiff_registration_object_show(BailiffBusService *service, BailiffRegistr
     self->registration = g_object_ref(registration);
     bailiff_bus_registration_set_kind(bus, bailiff_registration_get_kind(registration));
     bailiff_bus_registration_set_name(bus, bailiff_registration_get_name(registration));
-    bailiff_bus_registration_set_pid(bus, (guint)bailiff_registration_get_pid(registration));
-    bailiff_bus_registration_set_uid(bus, bailiff_registration_get_uid(registration));
+    bailiff_bus_registration_set_unit(bus, bailiff_registration_get_unit(registration));
+    bailiff_bus_registration_set_domain(bus, bailiff_registration_get_domain(registration));
     sync_properties(self);
     set_resources(self);
     watch_registration(self);

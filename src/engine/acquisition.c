@@ -441,17 +441,17 @@ static gboolean check_not_here(AcquisitionItem *item, GError **error)
              bailiff_resource_get_phase(here) == RESOURCE_PUBLISHED)
         /* Not Held: nobody but the caller could end the wait for it. */
         bailiff_set_error(error, BAILIFF_ERROR_ALREADY_EXISTS, "Use it, or release it first.",
-                          "%s (process %d) holds resource %s of lockspace %s already.",
+                          "%s (%s) holds resource %s of lockspace %s already.",
                           bailiff_registration_get_name(item->call->registration),
-                          (int)bailiff_registration_get_pid(item->call->registration),
+                          bailiff_registration_describe(item->call->registration),
                           item->resource_name, bailiff_lockspace_get_name(item->lockspace));
     else if (bailiff_resource_get_phase(here) == RESOURCE_PUBLISHED)
         bailiff_set_error(error, BAILIFF_ERROR_HELD,
                           "Release it there, or call with the option wait.",
-                          "Resource %s of lockspace %s is held on this host by %s (process %d).",
+                          "Resource %s of lockspace %s is held on this host by %s (%s).",
                           item->resource_name, bailiff_lockspace_get_name(item->lockspace),
                           bailiff_registration_get_name(registration),
-                          (int)bailiff_registration_get_pid(registration));
+                          bailiff_registration_describe(registration));
     else
         bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Try again, or call with the option wait.",
                           "Resource %s of lockspace %s is being %s on this host for %s.",

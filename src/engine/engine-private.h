@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "actions/action.h"
 #include "blockio/block-device.h"
 #include "engine/engine.h"
 #include "engine/held-record.h"
@@ -12,7 +13,19 @@
 void bailiff_engine_remove_lockspace(BailiffEngine *self, BailiffLockspace *lockspace);
 void bailiff_engine_remove_registration(BailiffEngine *self, BailiffRegistration *registration);
 
+/* The state of a lockspace has changed. */
+void bailiff_engine_lockspace_changed(BailiffEngine *self, BailiffLockspace *lockspace);
+
 gboolean bailiff_engine_is_shutting_down(BailiffEngine *self);
+gboolean bailiff_engine_check_accepts_work(BailiffEngine *self, GError **error);
+
+/* By what failure policies reach the world; stays at its place. */
+const ActionServices *bailiff_engine_get_services(BailiffEngine *self);
+
+/* engine.c, for registering.c. Takes over `target`; everything else was checked. */
+BailiffRegistration *bailiff_engine_add_registration(BailiffEngine *self, BailiffTarget *target,
+                                                     const char *name, uid_t owner_uid,
+                                                     const FailurePolicy *policy);
 
 /* Where held leases are written down. */
 const char *bailiff_engine_get_runtime_dir(BailiffEngine *self);

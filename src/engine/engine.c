@@ -18,14 +18,13 @@
 #include "engine/lockspace-private.h"
 #include "engine/name-error.h"
 #include "engine/persistent-record.h"
-#include "engine/policy-error.h"
 #include "engine/registration-private.h"
+#include "engine/rejoin.h"
 #include "engine/resource-private.h"
 #include "lease/lease-timing.h"
 
-/* Process trees are killed one after another, each with some scans of /proc: 0.1 s, measured. The
- * last kill may begin 40 s after the fail deadline, and others may act after 60. */
-#define TREES_MAX 64u
+#define LIBVIRT_DRIVER_DEFAULT "QEMU"
+#define LIBVIRT_RUN_DIR_DEFAULT "/run/libvirt/qemu"
 
 typedef struct Claim {
     guint64 id;
@@ -45,6 +44,8 @@ struct _BailiffEngine {
     GHashTable *registrations; /* guint64* -> BailiffRegistration */
     GArray *claims;            /* of Claim: ranges that are being formatted */
     guint64 next_claim;
+    ActionServices services;
+    Rejoin *rejoin;
     int lock_fd; /* on the lock file of the runtime directory */
     gboolean locked;
     gboolean shutting_down;
@@ -68,8 +69,12 @@ static void bailiff_engine_finalize(GObject *object)
 {
     BailiffEngine *self = BAILIFF_ENGINE(object);
 
+    rejoin_free(self->rejoin);
     g_hash_table_unref(self->lockspaces);
     g_hash_table_unref(self->registrations);
+    g_clear_object(&self->services.libvirt);
+    g_clear_object(&self->services.systemd);
+    g_clear_object(&self->services.bus);
     g_array_unref(self->claims);
     if (self->lock_fd >= 0)
         close(self->lock_fd);
@@ -101,6 +106,7 @@ static void claim_clear(gpointer data)
 static void bailiff_engine_init(BailiffEngine *self)
 {
     self->lock_fd = -1;
+    self->rejoin = rejoin_new(self);
     self->next_claim = 1;
     self->claims = g_array_new(FALSE, FALSE, sizeof(Claim));
     g_array_set_clear_func(self->claims, claim_clear);
@@ -155,6 +161,10 @@ BailiffEngine *bailiff_engine_new(const BailiffEngineConfig *config, GError **er
     }
     if (!open_lock(self, error))
         return NULL;
+    self->services.libvirt = bailiff_libvirt_new(
+        config->libvirt_driver != NULL ? config->libvirt_driver : LIBVIRT_DRIVER_DEFAULT,
+        config->libvirt_run_dir != NULL ? config->libvirt_run_dir : LIBVIRT_RUN_DIR_DEFAULT);
+    self->services.systemd = bailiff_systemd_new();
     self->first_id = self->next_id = held_records_highest_id(self->runtime_dir) + 1;
     return g_steal_pointer(&self);
 }
@@ -172,6 +182,18 @@ const char *bailiff_engine_get_watchdog_state(BailiffEngine *self)
 const char *bailiff_engine_get_runtime_dir(BailiffEngine *self)
 {
     return self->runtime_dir;
+}
+
+const ActionServices *bailiff_engine_get_services(BailiffEngine *self)
+{
+    return &self->services;
+}
+
+void bailiff_engine_set_bus(BailiffEngine *self, GDBusConnection *bus)
+{
+    g_set_object(&self->services.bus, bus);
+    bailiff_libvirt_set_bus(self->services.libvirt, bus);
+    bailiff_systemd_set_bus(self->services.systemd, bus);
 }
 
 gboolean bailiff_engine_is_shutting_down(BailiffEngine *self)
@@ -209,15 +231,6 @@ GPtrArray *bailiff_engine_list_lockspaces(BailiffEngine *self)
 GPtrArray *bailiff_engine_list_registrations(BailiffEngine *self)
 {
     return list_values(self->registrations);
-}
-
-static gboolean check_accepts_work(BailiffEngine *self, GError **error)
-{
-    if (!self->shutting_down)
-        return TRUE;
-    bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Wait for bailiffd to be started again.",
-                      "bailiffd is shutting down.");
-    return FALSE;
 }
 
 /* --- format and inspect ---------------------------------------------------------------------- */
@@ -328,7 +341,8 @@ gboolean bailiff_engine_check_unused(BailiffEngine *self, const BlockDevice *dev
 
 static gboolean check_format(BailiffEngine *self, const BailiffFormat *format, GError **error)
 {
-    if (!check_accepts_work(self, error) || !bailiff_check_path(format->path, error) ||
+    if (!bailiff_engine_check_accepts_work(self, error) ||
+        !bailiff_check_path(format->path, error) ||
         !bailiff_check_name("lockspace", format->lockspace_name, FIXED_NAME_SIZE, error))
         return FALSE;
     if (format->resource_name != NULL &&
@@ -425,7 +439,7 @@ static gboolean check_join(BailiffEngine *self, const char *name, const char *pa
 {
     Layout smallest = { .sector_size = SECTOR_SIZE_MIN, .align_size = MEBIBYTE };
 
-    if (!check_accepts_work(self, error) ||
+    if (!bailiff_engine_check_accepts_work(self, error) ||
         !bailiff_check_name("lockspace", name, FIXED_NAME_SIZE, error) ||
         !bailiff_check_path(path, error))
         return FALSE;
@@ -486,6 +500,18 @@ BailiffLockspace *bailiff_engine_join(BailiffEngine *self, const char *name, con
     return lockspace;
 }
 
+void bailiff_engine_lockspace_changed(BailiffEngine *self, BailiffLockspace *lockspace)
+{
+    g_autoptr(GPtrArray) registrations = NULL;
+
+    rejoin_lockspace_changed(self->rejoin, lockspace);
+    if (bailiff_lockspace_get_state(lockspace) != BAILIFF_LOCKSPACE_HELD)
+        return;
+    registrations = bailiff_engine_list_registrations(self);
+    for (guint i = 0; i < registrations->len; i++)
+        bailiff_registration_consider_recovery(registrations->pdata[i]);
+}
+
 void bailiff_engine_remove_lockspace(BailiffEngine *self, BailiffLockspace *lockspace)
 {
     g_autoptr(BailiffLockspace) hold = g_object_ref(lockspace);
@@ -499,98 +525,26 @@ void bailiff_engine_remove_lockspace(BailiffEngine *self, BailiffLockspace *lock
 
 /* --- registering ----------------------------------------------------------------------------- */
 
-static BailiffRegistration *add_registration(BailiffEngine *self, ProcessIdentity *process,
-                                             const char *name, gboolean descendants,
-                                             const FailurePolicy *policy)
+gboolean bailiff_engine_check_accepts_work(BailiffEngine *self, GError **error)
+{
+    if (!self->shutting_down)
+        return TRUE;
+    bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Wait for bailiffd to be started again.",
+                      "bailiffd is shutting down.");
+    return FALSE;
+}
+
+BailiffRegistration *bailiff_engine_add_registration(BailiffEngine *self, BailiffTarget *target,
+                                                     const char *name, uid_t owner_uid,
+                                                     const FailurePolicy *policy)
 {
     guint64 id = self->next_id++;
     BailiffRegistration *registration =
-        bailiff_registration_new(self, id, name, process, descendants, policy);
+        bailiff_registration_new(self, id, name, target, owner_uid, policy);
 
     g_hash_table_insert(self->registrations, g_memdup2(&id, sizeof id), registration);
     g_signal_emit(self, signals[SIGNAL_REGISTRATION_ADDED], 0, registration);
     return registration;
-}
-
-static guint count_trees(BailiffEngine *self)
-{
-    GHashTableIter iter;
-    gpointer value;
-    guint count = 0;
-
-    g_hash_table_iter_init(&iter, self->registrations);
-    while (g_hash_table_iter_next(&iter, NULL, &value))
-        count += bailiff_registration_has_descendants(value) ? 1 : 0;
-    return count;
-}
-
-static gboolean check_killable(BailiffEngine *self, gboolean descendants, GError **error)
-{
-    if (!descendants || count_trees(self) < TREES_MAX)
-        return TRUE;
-    bailiff_set_error(error, BAILIFF_ERROR_BUSY,
-                      "Register the processes that use resources by themselves, without what is "
-                      "below them, or wait until others have ended.",
-                      "%u processes are registered together with all below them; more could not be "
-                      "killed in time.",
-                      TREES_MAX);
-    return FALSE;
-}
-
-static gboolean check_registration(BailiffEngine *self, const char *name, gboolean descendants,
-                                   const FailurePolicy *policy, FailurePolicy *ret_policy,
-                                   GError **error)
-{
-    if (policy != NULL)
-        *ret_policy = *policy;
-    else
-        failure_policy_default(ret_policy);
-    return check_accepts_work(self, error) &&
-           bailiff_check_name("registration", name, FIXED_NAME_SIZE, error) &&
-           check_killable(self, descendants, error) &&
-           bailiff_failure_policy_check(ret_policy, error);
-}
-
-/* The kill of this registration would be the kill of all leases. */
-static gboolean check_not_ourselves(ProcessIdentity *process, GError **error)
-{
-    if (process->pid != getpid() && process->pid != 1)
-        return TRUE;
-    bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT,
-                      "Register the process that uses the resource.",
-                      "Process %d cannot be registered: it must not be killed.", (int)process->pid);
-    return FALSE;
-}
-
-BailiffRegistration *bailiff_engine_register_process(BailiffEngine *self, int pidfd,
-                                                     const char *name, gboolean descendants,
-                                                     const FailurePolicy *policy, GError **error)
-{
-    FailurePolicy checked;
-    g_auto(ProcessIdentity) process = { .pidfd = -1 };
-
-    if (!check_registration(self, name, descendants, policy, &checked, error) ||
-        !process_identity_from_pidfd(&process, pidfd, error))
-        return NULL;
-    if (!check_not_ourselves(&process, error)) {
-        process.pidfd = -1; /* stays the caller's */
-        return NULL;
-    }
-    return add_registration(self, &process, name, descendants, &checked);
-}
-
-BailiffRegistration *bailiff_engine_register_pid(BailiffEngine *self, pid_t pid, guint64 start_time,
-                                                 const char *name, gboolean descendants,
-                                                 const FailurePolicy *policy, GError **error)
-{
-    FailurePolicy checked;
-    g_auto(ProcessIdentity) process = { .pidfd = -1 };
-
-    if (!check_registration(self, name, descendants, policy, &checked, error) ||
-        !process_identity_from_pid(&process, pid, start_time, error) ||
-        !check_not_ourselves(&process, error))
-        return NULL;
-    return add_registration(self, &process, name, descendants, &checked);
 }
 
 void bailiff_engine_remove_registration(BailiffEngine *self, BailiffRegistration *registration)

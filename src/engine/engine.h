@@ -30,13 +30,18 @@ typedef struct _BailiffHost BailiffHost;
 G_DECLARE_FINAL_TYPE(BailiffEngine, bailiff_engine, BAILIFF, ENGINE, GObject)
 
 typedef struct BailiffEngineConfig {
-    const char *host_name;   /* NULL: made of the machine id and the host's name */
-    const char *runtime_dir; /* absolute; where held leases are written down; must exist */
+    const char *host_name;       /* NULL: made of the machine id and the host's name */
+    const char *runtime_dir;     /* absolute; where held leases are written down; must exist */
+    const char *libvirt_driver;  /* see actions/libvirt.h; NULL: "QEMU" */
+    const char *libvirt_run_dir; /* NULL: "/run/libvirt/qemu" */
 } BailiffEngineConfig;
 
 /* InvalidArgument when the host name is none, IoError when the machine id or the runtime directory
  * cannot be used. */
 BailiffEngine *bailiff_engine_new(const BailiffEngineConfig *config, GError **error);
+
+/* The bus on which systemd, logind and libvirt-dbus are reached; NULL while there is none. */
+void bailiff_engine_set_bus(BailiffEngine *self, GDBusConnection *bus);
 
 const char *bailiff_engine_get_host_name(BailiffEngine *self);
 /* "disarmed": there is no watchdog. */
@@ -89,14 +94,42 @@ BailiffLockspace *bailiff_engine_join(BailiffEngine *self, const char *name, con
  * no reason any more not to join it (Busy). IoError. */
 gboolean bailiff_engine_forget_orphans(BailiffEngine *self, const char *lockspace, GError **error);
 
-/* Borrowed. `pidfd` is taken over on success only. policy NULL: the default. */
+/*
+ * Registering. The result is borrowed. `owner_uid`: the user who registers; programs of its failure
+ * policy run as that user. policy NULL: the default. Busy when the daemon is shutting down;
+ * InvalidArgument, PolicyTooLong, Unsupported when name or policy are no good.
+ */
+
+/* `pidfd` is taken over on success only. */
 BailiffRegistration *bailiff_engine_register_process(BailiffEngine *self, int pidfd,
                                                      const char *name, gboolean descendants,
-                                                     const FailurePolicy *policy, GError **error);
+                                                     uid_t owner_uid, const FailurePolicy *policy,
+                                                     GError **error);
 /* start_time 0: not checked. */
 BailiffRegistration *bailiff_engine_register_pid(BailiffEngine *self, pid_t pid, guint64 start_time,
                                                  const char *name, gboolean descendants,
-                                                 const FailurePolicy *policy, GError **error);
+                                                 uid_t owner_uid, const FailurePolicy *policy,
+                                                 GError **error);
+
+/* name NULL: made of the unit's. Errors also as those of bailiff_unit_target_new_async(), and
+ * AlreadyExists when the unit is registered. */
+void bailiff_engine_register_unit_async(BailiffEngine *self, const char *unit, const char *name,
+                                        uid_t owner_uid, const FailurePolicy *policy,
+                                        GCancellable *cancellable, GAsyncReadyCallback callback,
+                                        gpointer user_data);
+BailiffRegistration *bailiff_engine_register_unit_finish(BailiffEngine *self, GAsyncResult *result,
+                                                         GError **error);
+
+/* `domain_name`: the name that libvirt knows it by, when it cannot be asked (its hooks run while it
+ * holds the domain); NULL: libvirt is asked, with the errors of bailiff_libvirt_look_up_async().
+ * AlreadyExists when the domain is registered. `name` as for a unit. */
+void bailiff_engine_register_domain_async(BailiffEngine *self, const char *uuid,
+                                          const char *domain_name, const char *name,
+                                          uid_t owner_uid, const FailurePolicy *policy,
+                                          GCancellable *cancellable, GAsyncReadyCallback callback,
+                                          gpointer user_data);
+BailiffRegistration *bailiff_engine_register_domain_finish(BailiffEngine *self,
+                                                           GAsyncResult *result, GError **error);
 
 /* The end of the daemon, in order: walks the failure policies of every registration that holds
  * leases, gives leases back, leaves every lockspace, and calls back; at the latest when nothing

@@ -4,28 +4,42 @@
  */
 #include "engine/failure-runner.h"
 
-#include "actions/action-process.h"
-#include "common/bailiff-error.h"
 #include "common/boottime-timer.h"
 #include "common/boottime.h"
 
+/* One action that was asked for. It outlives its runner when its answer comes late. */
+typedef struct Asked {
+    FailureRunner *runner; /* NULL: nobody waits for the answer any more */
+    gsize step;
+    GCancellable *cancellable;
+} Asked;
+
 struct FailureRunner {
     FailureRun run;
-    const ProcessIdentity *process;
-    gboolean descendants;
+    const ActionServices *services;
+    ActionRequest request;
     const FailureRunnerEvents *events;
     gpointer user_data;
     BoottimeTimer *timer;
-    /* What the action under way answered, for the event at the step's end. */
+    Asked *asked; /* the action under way; NULL: none, or it has answered */
+    /* What it answered, for the event at the step's end. */
     gboolean worked;
     char *detail;
     gboolean announced_kill;
-    gboolean unfinished; /* a kill has stopped its tree, and members of it have yet to end */
 };
 
-/* How soon an unfinished kill is taken up again: its members were killed and end within moments,
- * unless their storage hangs. */
-#define UNFINISHED_PAUSE_US (USEC_PER_SECOND / 10)
+static void advance(FailureRunner *self);
+
+static void forget_action(FailureRunner *self)
+{
+    Asked *asked = g_steal_pointer(&self->asked);
+
+    if (asked == NULL)
+        return;
+    asked->runner = NULL;
+    /* Its callback may run inside. */
+    g_cancellable_cancel(asked->cancellable);
+}
 
 static void set_detail(FailureRunner *self, gboolean worked, char *detail)
 {
@@ -34,67 +48,68 @@ static void set_detail(FailureRunner *self, gboolean worked, char *detail)
     self->detail = detail;
 }
 
-/* TRUE when the action could be carried out. */
-static gboolean carry_out(FailureRunner *self, const FailureStep *step)
-{
-    g_autoptr(GError) error = NULL;
-    gboolean worked = FALSE;
-
-    switch (step->action) {
-    case FAILURE_ACTION_NOTIFY:
-    case FAILURE_ACTION_IGNORE:
-        set_detail(self, TRUE, g_strdup("announced"));
-        return TRUE;
-    case FAILURE_ACTION_SIGNAL:
-        worked = action_process_signal(self->process, step->signal_number, &error);
-        set_detail(self, worked,
-                   worked
-                       ? g_strdup_printf("SIG%s was sent", failure_signal_name(step->signal_number))
-                       : g_strdup(error->message));
-        return worked;
-    case FAILURE_ACTION_KILL:
-        worked = action_process_kill(self->process, self->descendants, &error);
-        self->unfinished = g_error_matches(error, BAILIFF_ERROR, BAILIFF_ERROR_BUSY);
-        set_detail(self, worked, g_strdup(worked ? "SIGKILL was sent" : error->message));
-        return worked;
-    default:
-        /* Refused at registration: bailiff_failure_policy_check(). */
-        set_detail(self, FALSE, g_strdup("not an action for a process"));
-        return FALSE;
-    }
-}
-
 static void finish_step(FailureRunner *self, gsize index)
 {
     self->events->step_finished((guint)index, &self->run.policy.steps[index], self->worked,
-                                self->detail != NULL ? self->detail : "", self->user_data);
+                                self->detail != NULL ? self->detail : "no answer in time",
+                                self->user_data);
 }
 
-static void request(FailureRunner *self, const FailureRunOutput *out)
+static void on_answered(GObject *source, GAsyncResult *result, gpointer user_data)
 {
-    gboolean again = out->action->action == FAILURE_ACTION_KILL && self->announced_kill;
+    Asked *asked = user_data;
+    FailureRunner *self = asked->runner;
+    g_autofree char *detail = NULL;
+    ActionOutcome outcome = action_finish(result, &detail);
 
-    if (!again)
+    if (self != NULL) {
+        self->asked = NULL;
+        set_detail(self, outcome != ACTION_FAILED, g_steal_pointer(&detail));
+        failure_run_answered(&self->run, asked->step, outcome != ACTION_FAILED, boottime_now());
+    }
+    g_object_unref(asked->cancellable);
+    g_free(asked);
+    if (self == NULL)
+        return;
+    if (outcome == ACTION_QUIET)
+        self->events->quiet(self->user_data);
+    else
+        advance(self);
+}
+
+static void ask(FailureRunner *self, const FailureRunOutput *out)
+{
+    gboolean is_kill = out->action->action == FAILURE_ACTION_KILL;
+    Asked *asked = g_new0(Asked, 1);
+
+    if (!is_kill || !self->announced_kill)
         self->events->step_started((guint)out->step, out->action, self->user_data);
-    self->announced_kill = out->action->action == FAILURE_ACTION_KILL;
-    failure_run_answered(&self->run, out->step, carry_out(self, out->action), boottime_now());
+    self->announced_kill = is_kill;
+    forget_action(self);
+    if (!is_kill)
+        set_detail(self, FALSE, NULL);
+
+    asked->runner = self;
+    asked->step = out->step;
+    asked->cancellable = g_cancellable_new();
+    self->asked = asked;
+    self->request.policy = &self->run.policy;
+    self->request.step = out->action;
+    self->request.until_us = out->next_us;
+    action_start(self->services, &self->request, asked->cancellable, on_answered, asked);
 }
 
 static void advance(FailureRunner *self)
 {
     FailureRunOutput out;
 
-    if (self->unfinished)
-        carry_out(self, &self->run.policy.steps[self->run.step]);
     do {
         out = failure_run_advance(&self->run, boottime_now());
         if (out.finish)
             finish_step(self, out.finished_step);
         if (out.request)
-            request(self, &out);
+            ask(self, &out);
     } while (out.request);
-    if (self->unfinished)
-        out.next_us = MIN(out.next_us, time_add(boottime_now(), UNFINISHED_PAUSE_US));
     boottime_timer_set(self->timer, out.next_us);
 }
 
@@ -103,14 +118,14 @@ static void on_timer(gpointer user_data)
     advance(user_data);
 }
 
-FailureRunner *failure_runner_new(const FailurePolicy *policy, const ProcessIdentity *process,
-                                  gboolean descendants, guint64 fail_us,
+FailureRunner *failure_runner_new(const ActionServices *services, const ActionRequest *request,
+                                  const FailurePolicy *policy, guint64 fail_us,
                                   const FailureRunnerEvents *events, gpointer user_data)
 {
     FailureRunner *self = g_new0(FailureRunner, 1);
 
-    self->process = process;
-    self->descendants = descendants;
+    self->services = services;
+    self->request = *request;
     self->events = events;
     self->user_data = user_data;
     failure_run_init(&self->run, policy, fail_us);
@@ -123,14 +138,18 @@ void failure_runner_cleared(FailureRunner *self)
 {
     if (self->run.state != FAILURE_RUN_WALKING)
         return;
-    self->unfinished = FALSE;
     failure_run_cleared(&self->run);
     boottime_timer_set(self->timer, TIME_NEVER);
+    /* The end of what was signalled is seen before the answer that it was, as likely as not. */
+    if (self->asked != NULL)
+        set_detail(self, TRUE, g_strdup("cleared meanwhile"));
+    forget_action(self);
     finish_step(self, self->run.step);
 }
 
 void failure_runner_free(FailureRunner *self)
 {
+    forget_action(self);
     boottime_timer_free(self->timer);
     g_free(self->detail);
     g_free(self);

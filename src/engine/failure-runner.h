@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Walks a failure policy in real time: the pure failure-run, a main-loop timer on CLOCK_BOOTTIME
- * and the actions. One for each registration, all at the same time; none waits for another.
+ * and the actions. One for each registration, all at the same time; none waits for another, and
+ * none for an action: one that has not answered when its step's grace has ended is cancelled.
  */
 #pragma once
 
-#include "common/process-identity.h"
+#include "actions/action.h"
 #include "failure/failure-run.h"
 
 typedef struct FailureRunner FailureRunner;
@@ -14,14 +15,17 @@ typedef struct FailureRunnerEvents {
     void (*step_started)(guint index, const FailureStep *step, gpointer user_data);
     void (*step_finished)(guint index, const FailureStep *step, gboolean worked, const char *detail,
                           gpointer user_data);
+    /* An action has proved that the target uses nothing any more until it is let go on. */
+    void (*quiet)(gpointer user_data);
 } FailureRunnerEvents;
 
-/* `process` and `events` stay valid until the runner is freed. Starts at once, with what is due
- * since `fail_us`. */
-FailureRunner *failure_runner_new(const FailurePolicy *policy, const ProcessIdentity *process,
-                                  gboolean descendants, guint64 fail_us,
+/* What is walked, and for whom: policy, step and until_us of `request` are the runner's. What is
+ * borrowed here stays valid until the runner is freed. Starts at once, with what is due since
+ * `fail_us`. */
+FailureRunner *failure_runner_new(const ActionServices *services, const ActionRequest *request,
+                                  const FailurePolicy *policy, guint64 fail_us,
                                   const FailureRunnerEvents *events, gpointer user_data);
-/* The target is provably harmless: nothing more is done. */
+/* The target is provably harmless: nothing more is done, what is under way is cancelled. */
 void failure_runner_cleared(FailureRunner *self);
 void failure_runner_free(FailureRunner *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(FailureRunner, failure_runner_free)

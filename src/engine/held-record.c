@@ -8,6 +8,8 @@
 #include <glib/gstdio.h>
 #include <unistd.h>
 
+#include "actions/domain-target.h"
+#include "actions/unit-target.h"
 #include "common/bailiff-error.h"
 #include "engine/runtime-file.h"
 
@@ -26,8 +28,7 @@ static char *record_path(const char *runtime_dir, guint64 id)
 }
 
 gboolean held_record_write(const char *runtime_dir, guint64 id, const char *name,
-                           const ProcessIdentity *process, const char *const *lockspaces,
-                           GError **error)
+                           BailiffTarget *target, const char *const *lockspaces, GError **error)
 {
     g_autoptr(GKeyFile) file = g_key_file_new();
     g_autofree char *directory = held_directory(runtime_dir);
@@ -39,8 +40,10 @@ gboolean held_record_write(const char *runtime_dir, guint64 id, const char *name
     g_key_file_set_integer(file, GROUP, "Format", 1);
     g_key_file_set_string(file, GROUP, "BootId", boot_id);
     g_key_file_set_string(file, GROUP, "Name", name);
-    g_key_file_set_integer(file, GROUP, "Pid", process->pid);
-    g_key_file_set_uint64(file, GROUP, "StartTime", process->start_time);
+    g_key_file_set_string(file, GROUP, "Kind",
+                          failure_target_name(bailiff_target_get_kind(target)));
+    g_key_file_set_string(file, GROUP, "Target", bailiff_target_get_description(target));
+    bailiff_target_fill_record(target, file, GROUP);
     g_key_file_set_string_list(file, GROUP, "Lockspaces", lockspaces,
                                g_strv_length((char **)lockspaces));
     return runtime_file_write(directory, entry, file,
@@ -57,25 +60,39 @@ void held_record_remove(const char *runtime_dir, guint64 id)
         g_warning("%s could not be removed: %s", path, g_strerror(errno));
 }
 
-/* TRUE when the record says of a process that is no more, so that it can go. */
-static gboolean record_is_void(GKeyFile *file, const char *boot_id)
+static gboolean process_has_ended(GKeyFile *file)
 {
-    g_autofree char *its_boot = g_key_file_get_string(file, GROUP, "BootId", NULL);
     gint64 pid = g_key_file_get_int64(file, GROUP, "Pid", NULL);
     guint64 start_time = g_key_file_get_uint64(file, GROUP, "StartTime", NULL);
     g_auto(ProcessIdentity) process = { .pidfd = -1 };
     g_autoptr(GError) error = NULL;
 
-    if (its_boot != NULL && g_strcmp0(its_boot, boot_id) != 0)
-        return TRUE;
-    if (its_boot == NULL || pid <= 0 || pid > G_MAXINT32 || start_time == 0 ||
-        g_key_file_get_integer(file, GROUP, "Format", NULL) != 1)
+    if (pid <= 0 || pid > G_MAXINT32 || start_time == 0)
         return FALSE;
     if (process_identity_from_pid(&process, (pid_t)pid, start_time, &error))
         return FALSE;
     /* InvalidArgument: the number is a thread's of another process by now. */
     return g_error_matches(error, BAILIFF_ERROR, BAILIFF_ERROR_NOT_FOUND) ||
            g_error_matches(error, BAILIFF_ERROR, BAILIFF_ERROR_INVALID_ARGUMENT);
+}
+
+/* TRUE when the record says of somebody who is no more, so that it can go. */
+static gboolean record_is_void(GKeyFile *file, const char *boot_id)
+{
+    g_autofree char *its_boot = g_key_file_get_string(file, GROUP, "BootId", NULL);
+    g_autofree char *kind = g_key_file_get_string(file, GROUP, "Kind", NULL);
+
+    if (its_boot != NULL && g_strcmp0(its_boot, boot_id) != 0)
+        return TRUE;
+    if (its_boot == NULL || g_key_file_get_integer(file, GROUP, "Format", NULL) != 1)
+        return FALSE;
+    if (kind == NULL || g_str_equal(kind, failure_target_name(FAILURE_TARGET_PROCESS)))
+        return process_has_ended(file);
+    if (g_str_equal(kind, failure_target_name(FAILURE_TARGET_UNIT)))
+        return bailiff_unit_target_record_has_ended(file, GROUP);
+    if (g_str_equal(kind, failure_target_name(FAILURE_TARGET_DOMAIN)))
+        return bailiff_domain_target_record_has_ended(file, GROUP);
+    return FALSE;
 }
 
 static gboolean record_names(GKeyFile *file, const char *lockspace)
@@ -90,6 +107,7 @@ static gboolean check_record(const char *path, const char *boot_id, const char *
 {
     g_autoptr(GKeyFile) file = g_key_file_new();
     g_autofree char *name = NULL;
+    g_autofree char *target = NULL;
 
     if (!g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, NULL)) {
         bailiff_set_error(
@@ -106,12 +124,12 @@ static gboolean check_record(const char *path, const char *boot_id, const char *
     if (!record_names(file, lockspace))
         return TRUE;
     name = g_key_file_get_string(file, GROUP, "Name", NULL);
-    bailiff_set_error(
-        error, BAILIFF_ERROR_BUSY, "End that process, then join again.",
-        "Process %d (%s) was given leases of lockspace %s by an earlier bailiffd that "
-        "ended without stopping it, and it still runs.",
-        g_key_file_get_integer(file, GROUP, "Pid", NULL), name != NULL ? name : "unknown",
-        lockspace);
+    target = g_key_file_get_string(file, GROUP, "Target", NULL);
+    bailiff_set_error(error, BAILIFF_ERROR_BUSY, "End it, then join again.",
+                      "The %s (%s) was given leases of lockspace %s by an earlier bailiffd that "
+                      "ended without stopping it, and it still runs.",
+                      target != NULL ? target : "target of a record",
+                      name != NULL ? name : "unknown", lockspace);
     return FALSE;
 }
 

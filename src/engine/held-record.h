@@ -13,16 +13,15 @@
 
 #include <glib.h>
 
-#include "common/process-identity.h"
+#include "actions/target.h"
 
 /* Writes DIR/held/ID, atomically. `lockspaces`: NULL-terminated names. */
 gboolean held_record_write(const char *runtime_dir, guint64 id, const char *name,
-                           const ProcessIdentity *process, const char *const *lockspaces,
-                           GError **error);
+                           BailiffTarget *target, const char *const *lockspaces, GError **error);
 void held_record_remove(const char *runtime_dir, guint64 id);
 
-/* Called before anything is joined: TRUE when no process of an earlier daemon lives that may use
- * `lockspace`. Records of processes that are gone, or of an earlier boot, are removed. A record
+/* Called before anything is joined: TRUE when no target of an earlier daemon lives that may use
+ * `lockspace`. Records of those that are gone, or of an earlier boot, are removed. A record
  * that cannot be understood counts as alive. Only ids below `below_id` count: the others are this
  * daemon's own. Busy, naming the process or the file. */
 gboolean held_records_check(const char *runtime_dir, guint64 below_id, const char *lockspace,

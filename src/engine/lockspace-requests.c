@@ -86,11 +86,11 @@ static void heed(BailiffLockspace *self, BailiffResource *resource, const Resour
     for (guint i = 0; i < registrations->len; i++) {
         BailiffRegistration *registration = registrations->pdata[i];
 
-        g_message("Another host requests resource %s of lockspace %s, which %s (process %d) "
+        g_message("Another host requests resource %s of lockspace %s, which %s (%s) "
                   "holds%s.",
                   bailiff_resource_get_name(resource), self->name,
                   bailiff_registration_get_name(registration),
-                  (int)bailiff_registration_get_pid(registration),
+                  bailiff_registration_describe(registration),
                   action == RESOURCE_REQUEST_FORCE ? ", by force" : "");
         bailiff_registration_request_release(registration, resource,
                                              action == RESOURCE_REQUEST_FORCE);

@@ -214,6 +214,8 @@ void bailiff_lockspace_set_state(BailiffLockspace *self, BailiffLockspaceState s
     if (state == BAILIFF_LOCKSPACE_FAILING || state == BAILIFF_LOCKSPACE_LEAVING ||
         state == BAILIFF_LOCKSPACE_LOST)
         turn_wake_all(self->turns, boottime_now());
+    if (self->engine != NULL)
+        bailiff_engine_lockspace_changed(self->engine, self);
 }
 
 void bailiff_lockspace_set_joined(BailiffLockspace *self, guint64 generation, const Layout *layout)
@@ -415,9 +417,9 @@ static char *describe_users(BailiffLockspace *self)
     g_autoptr(GString) names = g_string_new(NULL);
 
     for (guint i = 0; i < registrations->len; i++)
-        g_string_append_printf(names, "%s%s (process %d)", names->len > 0 ? ", " : "",
+        g_string_append_printf(names, "%s%s (%s)", names->len > 0 ? ", " : "",
                                bailiff_registration_get_name(registrations->pdata[i]),
-                               (int)bailiff_registration_get_pid(registrations->pdata[i]));
+                               bailiff_registration_describe(registrations->pdata[i]));
     for (guint i = 0; i < orphans->len; i++)
         g_string_append_printf(names, "%sthe orphan of resource %s", names->len > 0 ? ", " : "",
                                bailiff_resource_get_name(orphans->pdata[i]));

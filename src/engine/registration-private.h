@@ -4,22 +4,29 @@
  */
 #pragma once
 
-#include "common/process-identity.h"
+#include "actions/target.h"
 #include "engine/registration.h"
 
-/* Takes over `process`. */
+/* Takes over `target`. */
 BailiffRegistration *bailiff_registration_new(BailiffEngine *engine, guint64 id, const char *name,
-                                              ProcessIdentity *process, gboolean descendants,
+                                              BailiffTarget *target, uid_t owner_uid,
                                               const FailurePolicy *policy);
 
-const ProcessIdentity *bailiff_registration_get_process(BailiffRegistration *self);
-gboolean bailiff_registration_has_descendants(BailiffRegistration *self);
+BailiffTarget *bailiff_registration_get_target(BailiffRegistration *self);
+/* "process 812": for messages. */
+const char *bailiff_registration_describe(BailiffRegistration *self);
 
 /* A lockspace in which it holds a lease has failed: walk the failure policy from `fail_us` on. */
-void bailiff_registration_start_failing(BailiffRegistration *self, guint64 fail_us);
+void bailiff_registration_start_failing(BailiffRegistration *self, const char *lockspace,
+                                        guint64 fail_us);
+
+/* A lockspace is held (again): what waits for it goes on. */
+void bailiff_registration_consider_recovery(BailiffRegistration *self);
+/* It would come back by itself if `lockspace` were held. */
+gboolean bailiff_registration_wants_lockspace(BailiffRegistration *self, const char *lockspace);
 
 /* Another host wants `resource`, which this holds. It is announced (release-requested); and the
- * process gets a SIGTERM, or, with `force`, it is killed as by the last step of a failure policy. A
+ * target gets a SIGTERM, or, with `force`, it is killed as by the last step of a failure policy. A
  * registration with the policy ignore is only announced: it was given the right to go on. */
 void bailiff_registration_request_release(BailiffRegistration *self, BailiffResource *resource,
                                           gboolean force);

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Somebody who holds resource leases through this daemon: a process.
+ * Somebody who holds resource leases through this daemon: a process, a systemd unit, a libvirt
+ * domain.
  *
- * Its process ends: leases are released on disk, then the registration is removed. A lockspace of
+ * Its target ends: leases are released on disk, then the registration is removed. A lockspace of
  * its fails: its failure policy is walked until it is cleared. Cleared is said only on proof: the
- * pidfd is readable (exited), or every lease was released on disk by its own wish (released).
+ * target has ended (exited), every lease was released on disk by its own wish (released), or a
+ * pause has returned (paused); a paused one has given up its leases and gets them again before it
+ * goes on (registration-recovery.h).
  */
 #pragma once
 
@@ -13,18 +16,20 @@
 typedef enum BailiffRegistrationState {
     BAILIFF_REGISTRATION_ACTIVE,
     BAILIFF_REGISTRATION_FAILING,
+    BAILIFF_REGISTRATION_PAUSED,
     BAILIFF_REGISTRATION_CLEARED,
 } BailiffRegistrationState;
 
 /*
- * Properties that notify: state (int), step (int), failure-policy (pointer).
+ * Properties that notify: state (int), step (int), failure-policy (pointer), pid (int),
+ * recovery (string).
  *
  * Signals:
  *   resources-changed ()
  *   step-started (uint index, string action)
  *   step-finished (uint index, string action, boolean worked, string detail)
  *   release-requested (BailiffResource, string how)   "graceful" or "force"
- *   cleared (string how)                          "exited" or "released"
+ *   cleared (string how)                          "exited", "released", "paused"
  */
 #define BAILIFF_TYPE_REGISTRATION (bailiff_registration_get_type())
 G_DECLARE_FINAL_TYPE(BailiffRegistration, bailiff_registration, BAILIFF, REGISTRATION, GObject)
@@ -32,10 +37,15 @@ G_DECLARE_FINAL_TYPE(BailiffRegistration, bailiff_registration, BAILIFF, REGISTR
 const char *bailiff_registration_state_name(BailiffRegistrationState state);
 
 guint64 bailiff_registration_get_id(BailiffRegistration *self); /* unique in this daemon's life */
-const char *bailiff_registration_get_kind(BailiffRegistration *self); /* "process" */
+const char *bailiff_registration_get_kind(BailiffRegistration *self); /* "unit" */
 const char *bailiff_registration_get_name(BailiffRegistration *self);
+/* Of the process that stands for it; 0: there is none, or it is not known. */
 pid_t bailiff_registration_get_pid(BailiffRegistration *self);
 uid_t bailiff_registration_get_uid(BailiffRegistration *self);
+const char *bailiff_registration_get_unit(BailiffRegistration *self);   /* "" when it is none */
+const char *bailiff_registration_get_domain(BailiffRegistration *self); /* its UUID, or "" */
+/* How it comes back after its leases were lost, for people; "" when nothing waits for that. */
+const char *bailiff_registration_get_recovery(BailiffRegistration *self);
 BailiffRegistrationState bailiff_registration_get_state(BailiffRegistration *self);
 const FailurePolicy *bailiff_registration_get_failure_policy(BailiffRegistration *self);
 int bailiff_registration_get_step(BailiffRegistration *self); /* -1: none is walked */
@@ -80,5 +90,6 @@ void bailiff_registration_take_back(BailiffRegistration *self, GPtrArray *resour
 gboolean bailiff_registration_set_failure_policy(BailiffRegistration *self,
                                                  const FailurePolicy *policy, GError **error);
 
-/* Busy while it holds or acquires leases. */
-gboolean bailiff_registration_unregister(BailiffRegistration *self, GError **error);
+/* Busy while it holds or acquires leases; and, without `force`, while it waits to get lost ones
+ * again. */
+gboolean bailiff_registration_unregister(BailiffRegistration *self, gboolean force, GError **error);

@@ -165,11 +165,11 @@ static gboolean check_convertible(BailiffResource *self, ResourceMode mode, GErr
                           self->lockspace->name);
     else if (mode == RESOURCE_EXCLUSIVE && self->sharers->len > 0)
         bailiff_set_error(error, BAILIFF_ERROR_HELD, "All but one of them must release it first.",
-                          "Resource %s of lockspace %s is shared on this host by %s (process %d) "
+                          "Resource %s of lockspace %s is shared on this host by %s (%s) "
                           "and others, %u registrations together.",
                           self->name, self->lockspace->name,
                           bailiff_registration_get_name(self->sharers->pdata[0]),
-                          (int)bailiff_registration_get_pid(self->sharers->pdata[0]),
+                          bailiff_registration_describe(self->sharers->pdata[0]),
                           self->sharers->len + 1);
     else if (mode == RESOURCE_EXCLUSIVE && self->lease.may_be_owner)
         bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Check the storage, then try again.",

@@ -107,7 +107,8 @@ void bailiff_resource_start_failing(BailiffResource *self, guint64 fail_us)
     g_autoptr(GPtrArray) holders = bailiff_resource_list_registrations(self);
 
     for (guint i = 0; i < holders->len; i++)
-        bailiff_registration_start_failing(holders->pdata[i], fail_us);
+        bailiff_registration_start_failing(holders->pdata[i],
+                                           bailiff_lockspace_get_name(self->lockspace), fail_us);
 }
 
 gboolean resource_check_rename(BailiffResource *self, const char *new_name, GError **error)

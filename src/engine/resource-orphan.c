@@ -27,6 +27,11 @@ void bailiff_resource_set_persistent(BailiffResource *self, gboolean persistent)
         g_warning("%s", error->message);
 }
 
+gboolean bailiff_resource_is_persistent(BailiffResource *self)
+{
+    return self->persistent;
+}
+
 static void set_orphan(BailiffResource *self, gboolean orphan)
 {
     self->orphan = orphan;
@@ -39,8 +44,8 @@ static void become_orphan(BailiffResource *self)
     g_autoptr(BailiffRegistration) holder = g_steal_pointer(&self->registration);
 
     g_free(self->former_holder);
-    self->former_holder = g_strdup_printf("%s (process %d)", bailiff_registration_get_name(holder),
-                                          (int)bailiff_registration_get_pid(holder));
+    self->former_holder = g_strdup_printf("%s (%s)", bailiff_registration_get_name(holder),
+                                          bailiff_registration_describe(holder));
     g_message("Resource %s of lockspace %s is an orphan now: %s has left it.", self->name,
               self->lockspace->name, self->former_holder);
     set_orphan(self, TRUE);

@@ -78,6 +78,7 @@ void bailiff_resource_publish(BailiffResource *self);
 
 /* While it is being acquired or adopted: whether it outlives its holder. */
 void bailiff_resource_set_persistent(BailiffResource *self, gboolean persistent);
+gboolean bailiff_resource_is_persistent(BailiffResource *self);
 /* One who holds it has ended without releasing it: others go on sharing it, else it is released, or
  * an orphan from now on. */
 void bailiff_resource_holder_ended(BailiffResource *self, BailiffRegistration *registration);

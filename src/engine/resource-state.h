@@ -59,9 +59,9 @@ struct _BailiffResource {
 
     gboolean persistent;
     gboolean left_behind; /* on disk, persistent, when the lockspace failed or was left */
-    gboolean orphan;   /* then, and ever after if it is not adopted, there is no registration */
-    gboolean reserved; /* an orphan that somebody is about to adopt */
-    gboolean adopted;  /* was an orphan before its present holder */
+    gboolean orphan;      /* then, and ever after if it is not adopted, there is no registration */
+    gboolean reserved;    /* an orphan that somebody is about to adopt */
+    gboolean adopted;     /* was an orphan before its present holder */
     char *former_holder;
 };
 

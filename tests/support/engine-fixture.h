@@ -205,7 +205,7 @@ static inline BailiffRegistration *register_child(Fixture *fixture, pid_t pid, c
 {
     g_autoptr(GError) error = NULL;
     BailiffRegistration *registration =
-        bailiff_engine_register_pid(fixture->engine, pid, 0, name, FALSE, NULL, &error);
+        bailiff_engine_register_pid(fixture->engine, pid, 0, name, FALSE, 0, NULL, &error);
 
     g_assert_no_error(error);
     return registration;

@@ -277,7 +277,7 @@ static void test_tree_that_loses_its_root(Fixture *fixture, gconstpointer data)
     close(to_test[1]);
     g_assert_true(process_identity_from_pid(&below, child, 0, &error));
     registration =
-        bailiff_engine_register_pid(fixture->engine, root, 0, "tree", TRUE, NULL, &error);
+        bailiff_engine_register_pid(fixture->engine, root, 0, "tree", TRUE, 0, NULL, &error);
     g_assert_no_error(error);
     held = acquire(fixture, registration, "disk", MEBIBYTE, &error);
     g_assert_no_error(error);

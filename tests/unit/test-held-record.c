@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "actions/process-target.h"
 #include "common/bailiff-error.h"
 #include "engine/held-record.h"
 
@@ -17,11 +18,12 @@
 typedef struct Fixture {
     char *directory;
     pid_t child;
-    ProcessIdentity process;
+    BailiffTarget *target;
 } Fixture;
 
 static void set_up(Fixture *fixture, gconstpointer data)
 {
+    g_auto(ProcessIdentity) process = { .pidfd = -1 };
     g_autoptr(GError) error = NULL;
 
     fixture->directory = g_dir_make_tmp("held-XXXXXX", &error);
@@ -31,8 +33,9 @@ static void set_up(Fixture *fixture, gconstpointer data)
         pause();
         _exit(0);
     }
-    g_assert_true(process_identity_from_pid(&fixture->process, fixture->child, 0, &error));
+    g_assert_true(process_identity_from_pid(&process, fixture->child, 0, &error));
     g_assert_no_error(error);
+    fixture->target = bailiff_process_target_new(&process, FALSE);
 }
 
 static void end_child(Fixture *fixture)
@@ -57,7 +60,7 @@ static void tear_down(Fixture *fixture, gconstpointer data)
     }
     g_rmdir(held);
     g_rmdir(fixture->directory);
-    process_identity_clear(&fixture->process);
+    g_object_unref(fixture->target);
     g_free(fixture->directory);
 }
 
@@ -67,7 +70,7 @@ static void write_record(Fixture *fixture, guint64 id)
     g_autoptr(GError) error = NULL;
 
     g_assert_true(
-        held_record_write(fixture->directory, id, "writer", &fixture->process, lockspaces, &error));
+        held_record_write(fixture->directory, id, "writer", fixture->target, lockspaces, &error));
     g_assert_no_error(error);
 }
 
@@ -152,9 +155,12 @@ static void test_removed(Fixture *fixture, gconstpointer data)
 
 static void test_other_process_with_the_pid(Fixture *fixture, gconstpointer data)
 {
-    fixture->process.start_time++;
+    /* The record's, so that it is of one that had this number before. */
+    ProcessIdentity *written = (ProcessIdentity *)bailiff_target_get_process(fixture->target);
+
+    written->start_time++;
     write_record(fixture, 7);
-    fixture->process.start_time--;
+    written->start_time--;
     assert_allowed(fixture, "one");
 }
 
@@ -166,7 +172,8 @@ static void test_other_boot(Fixture *fixture, gconstpointer data)
     text = g_strdup_printf(
         "[registration]\nFormat=1\nBootId=%s\nName=x\nPid=%d\nStartTime=%" G_GUINT64_FORMAT
         "\nLockspaces=one;\n",
-        "00000000-0000-0000-0000-000000000000", (int)fixture->child, fixture->process.start_time);
+        "00000000-0000-0000-0000-000000000000", (int)fixture->child,
+        bailiff_target_get_process(fixture->target)->start_time);
     overwrite(fixture, "7", text);
     assert_allowed(fixture, "one");
 }

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The actions that have a file of their own: their functions, for the table of action.c.
+ */
+#pragma once
+
+#include "actions/action.h"
+
+/* action-kill.c: goes on by itself with what cannot be done at once, until it is cancelled. */
+void action_kill_start(const ActionServices *services, const ActionRequest *request, GTask *task);

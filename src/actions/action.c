@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Which function carries out which action, and how an action answers.
+ */
+#include "actions/action.h"
+
+#include "actions/action-functions.h"
+#include "common/bailiff-error.h"
+
+typedef struct Answer {
+    ActionOutcome outcome;
+    char *detail;
+} Answer;
+
+static void answer_free(gpointer data)
+{
+    Answer *answer = data;
+
+    g_free(answer->detail);
+    g_free(answer);
+}
+
+static void announce_start(const ActionServices *services, const ActionRequest *request,
+                           GTask *task)
+{
+    action_return(task, ACTION_WORKED, "announced");
+}
+
+static void signal_start(const ActionServices *services, const ActionRequest *request, GTask *task)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (bailiff_target_signal(request->target, request->step->signal_number, &error))
+        action_return(task, ACTION_WORKED, "SIG%s was sent",
+                      failure_signal_name(request->step->signal_number));
+    else
+        action_return(task, ACTION_FAILED, "%s", error->message);
+}
+
+static const ActionStart functions[FAILURE_ACTION_COUNT] = {
+    [FAILURE_ACTION_NOTIFY] = announce_start,
+    [FAILURE_ACTION_IGNORE] = announce_start,
+    [FAILURE_ACTION_SIGNAL] = signal_start,
+    [FAILURE_ACTION_KILL] = action_kill_start,
+};
+
+void action_start(const ActionServices *services, const ActionRequest *request,
+                  GCancellable *cancellable, GAsyncReadyCallback callback, gpointer user_data)
+{
+    FailureAction action = request->step->action;
+    GTask *task = g_task_new(request->target, cancellable, callback, user_data);
+
+    g_task_set_check_cancellable(task, FALSE);
+    if ((guint)action < G_N_ELEMENTS(functions) && functions[action] != NULL)
+        functions[action](services, request, task);
+    else
+        /* Refused at registration: bailiff_failure_policy_check(). */
+        action_return(task, ACTION_FAILED, "not an action for %s",
+                      bailiff_target_get_description(request->target));
+}
+
+ActionOutcome action_finish(GAsyncResult *result, char **ret_detail)
+{
+    Answer *answer = g_task_propagate_pointer(G_TASK(result), NULL);
+    ActionOutcome outcome = answer->outcome;
+
+    *ret_detail = g_steal_pointer(&answer->detail);
+    answer_free(answer);
+    return outcome;
+}
+
+void action_return(GTask *task, ActionOutcome outcome, const char *format, ...)
+{
+    Answer *answer = g_new(Answer, 1);
+    va_list arguments;
+
+    va_start(arguments, format);
+    answer->outcome = outcome;
+    answer->detail = g_strdup_vprintf(format, arguments);
+    va_end(arguments);
+    g_task_return_pointer(task, answer, answer_free);
+    g_object_unref(task);
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The failure policy of a registration is walked, until it is provably harmless: its target has
+ * ended (exited), it has let go of its leases by itself (released), or it was paused and the pause
+ * is verified (paused).
+ */
+#include "engine/registration-state.h"
+
+#include <signal.h>
+
+#include "base/checked-time.h"
+#include "common/boottime.h"
+#include "engine/engine-private.h"
+
+static void on_step_started(guint index, const FailureStep *step, gpointer user_data)
+{
+    BailiffRegistration *self = user_data;
+
+    registration_set_step(self, (int)index);
+    g_message("%s (%s): step %u, %s.", self->name, bailiff_target_get_description(self->target),
+              index, failure_action_name(step->action));
+    registration_emit_step_started(self, index, failure_action_name(step->action));
+}
+
+static void on_step_finished(guint index, const FailureStep *step, gboolean worked,
+                             const char *detail, gpointer user_data)
+{
+    registration_emit_step_finished(user_data, index, failure_action_name(step->action), worked,
+                                    detail);
+}
+
+/* The walk is over; new leases are possible again. */
+static void end_walk(BailiffRegistration *self)
+{
+    if (self->runner != NULL) {
+        failure_runner_cleared(self->runner);
+        g_ptr_array_add(self->ended_runners, g_steal_pointer(&self->runner));
+    }
+    registration_set_step(self, -1);
+    if (!self->ended && g_cancellable_is_cancelled(self->cancellable)) {
+        g_object_unref(self->cancellable);
+        self->cancellable = g_cancellable_new();
+    }
+}
+
+static void tell_cleared(BailiffRegistration *self, const char *how)
+{
+    g_message("%s (%s) is cleared: %s.", self->name, bailiff_target_get_description(self->target),
+              how);
+    registration_emit_cleared(self, how);
+}
+
+/* It runs no more instruction until somebody lets it, and what it had written has landed. */
+static void on_quiet(gpointer user_data)
+{
+    g_autoptr(BailiffRegistration) self = g_object_ref(user_data);
+
+    /* Another host asked for it by force: nothing but its end is enough. */
+    if (self->killing)
+        return;
+    recovery_note_paused(self);
+    end_walk(self);
+    registration_set_state(self, BAILIFF_REGISTRATION_PAUSED);
+    tell_cleared(self, "paused");
+    registration_let_go_of_failed(self);
+    recovery_consider(self);
+}
+
+static const FailureRunnerEvents runner_events = { on_step_started, on_step_finished, on_quiet };
+
+static void start_runner(BailiffRegistration *self, const FailurePolicy *policy, guint64 fail_us)
+{
+    const ActionRequest request = {
+        .target = self->target,
+        .lockspace = self->failed_lockspace,
+        .registration_id = self->id,
+        .registration_name = self->name,
+        .owner_uid = self->owner_uid,
+    };
+
+    self->walk_fail_us = fail_us;
+    self->runner = failure_runner_new(bailiff_engine_get_services(self->engine), &request, policy,
+                                      fail_us, &runner_events, self);
+}
+
+/* Another lockspace has failed too, longer ago: what may be in use by others already does not wait
+ * for the times of the first. */
+static void hasten_walk(BailiffRegistration *self, const FailurePolicy *policy, guint64 fail_us)
+{
+    if (self->runner == NULL || fail_us >= self->walk_fail_us)
+        return;
+    failure_runner_cleared(self->runner);
+    g_ptr_array_add(self->ended_runners, g_steal_pointer(&self->runner));
+    start_runner(self, policy, fail_us);
+}
+
+void registration_walk(BailiffRegistration *self, const FailurePolicy *policy,
+                       const char *lockspace, guint64 fail_us)
+{
+    if (self->ended || self->engine == NULL)
+        return;
+    if (self->state == BAILIFF_REGISTRATION_FAILING) {
+        hasten_walk(self, policy, fail_us);
+        return;
+    }
+    g_message("%s (%s) is failing.", self->name, bailiff_target_get_description(self->target));
+    g_free(self->failed_lockspace);
+    self->failed_lockspace = g_strdup(lockspace);
+    recovery_interrupt(self);
+    registration_set_state(self, BAILIFF_REGISTRATION_FAILING);
+    g_cancellable_cancel(self->cancellable);
+    bailiff_target_prepare_to_fail(self->target);
+    start_runner(self, policy, fail_us);
+}
+
+void bailiff_registration_start_failing(BailiffRegistration *self, const char *lockspace,
+                                        guint64 fail_us)
+{
+    registration_walk(self, &self->policy, lockspace, fail_us);
+}
+
+void bailiff_registration_request_release(BailiffRegistration *self, BailiffResource *resource,
+                                          gboolean force)
+{
+    static const FailurePolicy kill_now = { .steps = { { .action = FAILURE_ACTION_KILL } },
+                                            .n_steps = 1 };
+    g_autoptr(GError) error = NULL;
+
+    registration_emit_release_requested(self, resource, force ? "force" : "graceful");
+    if (self->policy.steps[0].action == FAILURE_ACTION_IGNORE || self->ended)
+        return;
+    self->killing = self->killing || force;
+    if (force)
+        registration_walk(self, &kill_now, "", boottime_now());
+    else if (!bailiff_target_signal(self->target, SIGTERM, &error))
+        g_message("%s (%s) could not be told: %s", self->name,
+                  bailiff_target_get_description(self->target), error->message);
+}
+
+void registration_became_clear(BailiffRegistration *self)
+{
+    if (self->state != BAILIFF_REGISTRATION_FAILING || self->ended || self->killing ||
+        self->runner == NULL || !registration_is_clear_of_failed(self))
+        return;
+    /* One that was paused before, and resumed without leave, is not cleared by holding none. */
+    if (self->recovery != NULL)
+        return;
+    end_walk(self);
+    /* What it holds in other lockspaces it goes on using. */
+    registration_set_state(self, self->resources->len == 0 ? BAILIFF_REGISTRATION_CLEARED
+                                                           : BAILIFF_REGISTRATION_ACTIVE);
+    tell_cleared(self, "released");
+}
+
+void registration_target_ended(BailiffRegistration *self)
+{
+    g_autoptr(BailiffRegistration) hold = g_object_ref(self);
+    gboolean was_failing = self->state == BAILIFF_REGISTRATION_FAILING;
+
+    /* Its leases were lost, not given up: it comes back with them where its policy says so. */
+    gboolean comes_back = recovery_note_ended(self, was_failing);
+
+    g_cancellable_cancel(self->cancellable);
+    self->ended = !comes_back;
+    self->killing = FALSE;
+    end_walk(self);
+    registration_set_state(self, BAILIFF_REGISTRATION_CLEARED);
+    if (was_failing)
+        tell_cleared(self, "exited");
+    else
+        registration_emit_cleared(self, "exited");
+    registration_let_go(self);
+    if (comes_back)
+        recovery_consider(self);
+    registration_check_removable(self);
+}
+
+void registration_target_resumed(BailiffRegistration *self)
+{
+    if (self->state == BAILIFF_REGISTRATION_PAUSED)
+        recovery_resumed_by_others(self);
+}

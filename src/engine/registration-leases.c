@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What a registration holds.
+ */
+#include "engine/registration-state.h"
+
+#include "common/bailiff-error.h"
+#include "engine/acquisition.h"
+#include "engine/engine-private.h"
+#include "engine/lockspace.h"
+#include "engine/release-call.h"
+#include "engine/resource-private.h"
+
+/* How long the held record of one that holds nothing any more stays: who takes and gives back
+ * leases all the time need not write it each time. A daemon that dies meanwhile is succeeded by one
+ * that takes that process for a holder, which errs on the right side. */
+#define RECORD_REST_SECONDS 1
+
+/* --- the held record ------------------------------------------------------------------------- */
+
+void registration_remove_record(BailiffRegistration *self)
+{
+    g_clear_handle_id(&self->record_timer, g_source_remove);
+    if (self->engine == NULL || g_hash_table_size(self->recorded) == 0)
+        return;
+    held_record_remove(bailiff_engine_get_runtime_dir(self->engine), self->id);
+    g_hash_table_remove_all(self->recorded);
+}
+
+static gboolean on_record_rested(gpointer user_data)
+{
+    BailiffRegistration *self = user_data;
+
+    self->record_timer = 0;
+    if (self->resources->len == 0 && self->acquiring == 0 && self->recovery == NULL)
+        registration_remove_record(self);
+    return G_SOURCE_REMOVE;
+}
+
+void registration_let_record_rest(BailiffRegistration *self)
+{
+    if (self->record_timer == 0 && g_hash_table_size(self->recorded) > 0)
+        self->record_timer = g_timeout_add_seconds(RECORD_REST_SECONDS, on_record_rested, self);
+}
+
+static gboolean write_record(BailiffRegistration *self, GError **error)
+{
+    g_autofree char **names = (char **)g_hash_table_get_keys_as_array(self->recorded, NULL);
+
+    return held_record_write(bailiff_engine_get_runtime_dir(self->engine), self->id, self->name,
+                             self->target, (const char *const *)names, error);
+}
+
+void registration_rewrite_record(BailiffRegistration *self)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (self->engine != NULL && g_hash_table_size(self->recorded) > 0 &&
+        !write_record(self, &error))
+        g_warning("%s", error->message);
+}
+
+gboolean bailiff_registration_record_held(BailiffRegistration *self, const BailiffLeaseWish *wishes,
+                                          gsize n_wishes, GError **error)
+{
+    g_autoptr(GPtrArray) added = g_ptr_array_new();
+
+    for (gsize i = 0; i < n_wishes; i++)
+        if (g_hash_table_add(self->recorded, g_strdup(wishes[i].lockspace)))
+            g_ptr_array_add(added, (gpointer)wishes[i].lockspace);
+    if (added->len == 0 || write_record(self, error))
+        return TRUE;
+    /* What stood there before still stands on disk, and may be held. */
+    for (guint i = 0; i < added->len; i++)
+        g_hash_table_remove(self->recorded, added->pdata[i]);
+    return FALSE;
+}
+
+/* --- acquiring ------------------------------------------------------------------------------- */
+
+gboolean bailiff_registration_check_ready(BailiffRegistration *self, GError **error)
+{
+    gboolean recovering = self->recovery != NULL && recovery_is_acquiring(self->recovery);
+
+    if (self->ended || self->engine == NULL ||
+        (!recovering && bailiff_target_has_ended(self->target))) {
+        bailiff_set_error(error, BAILIFF_ERROR_NOT_FOUND, "Register a process that runs.",
+                          "The %s (%s) has ended.", bailiff_target_get_description(self->target),
+                          self->name);
+        return FALSE;
+    }
+    if (self->state == BAILIFF_REGISTRATION_FAILING) {
+        bailiff_set_error(error, BAILIFF_ERROR_LOST,
+                          "Release what it holds in the failed lockspace, or register again.",
+                          "The failure policy of %s is being walked: no new leases for it.",
+                          self->name);
+        return FALSE;
+    }
+    if (self->recovery != NULL && !recovering) {
+        bailiff_set_error(error, BAILIFF_ERROR_BUSY,
+                          "Wait for that, or let it go on: its leases are taken again then.",
+                          "%s (%s) lost its leases and waits to get them again.", self->name,
+                          bailiff_target_get_description(self->target));
+        return FALSE;
+    }
+    if (bailiff_engine_is_shutting_down(self->engine)) {
+        bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Wait for bailiffd to be started again.",
+                          "bailiffd is shutting down: no new leases.");
+        return FALSE;
+    }
+    return TRUE;
+}
+
+void bailiff_registration_begin_acquiring(BailiffRegistration *self)
+{
+    self->acquiring++;
+}
+
+void bailiff_registration_end_acquiring(BailiffRegistration *self)
+{
+    self->acquiring--;
+    registration_check_removable(self);
+}
+
+GCancellable *bailiff_registration_get_cancellable(BailiffRegistration *self)
+{
+    return self->cancellable;
+}
+
+void bailiff_registration_add_resource(BailiffRegistration *self, BailiffResource *resource)
+{
+    g_ptr_array_add(self->resources, g_object_ref(resource));
+    registration_emit_resources_changed(self);
+}
+
+gboolean registration_is_in_failed_lockspace(BailiffResource *resource)
+{
+    BailiffLockspaceState state =
+        bailiff_lockspace_get_state(bailiff_resource_get_lockspace(resource));
+
+    return state == BAILIFF_LOCKSPACE_FAILING || state == BAILIFF_LOCKSPACE_LEAVING;
+}
+
+gboolean registration_is_clear_of_failed(BailiffRegistration *self)
+{
+    for (guint i = 0; i < self->resources->len; i++)
+        if (registration_is_in_failed_lockspace(self->resources->pdata[i]))
+            return FALSE;
+    return TRUE;
+}
+
+void bailiff_registration_resource_gone(BailiffRegistration *self, BailiffResource *resource)
+{
+    g_autoptr(BailiffRegistration) hold = g_object_ref(self);
+
+    if (!g_ptr_array_remove(self->resources, resource))
+        return; /* was never published */
+    registration_emit_resources_changed(self);
+    registration_became_clear(self);
+    registration_check_removable(self);
+}
+
+void bailiff_registration_acquire_async(BailiffRegistration *self, const BailiffLeaseWish *wishes,
+                                        gsize n_wishes, GCancellable *cancellable,
+                                        GAsyncReadyCallback callback, gpointer user_data)
+{
+    g_autoptr(GTask) task = g_task_new(self, cancellable, callback, user_data);
+
+    g_task_set_check_cancellable(task, FALSE);
+    if (self->engine == NULL) {
+        g_task_return_error(task, bailiff_error_make(BAILIFF_ERROR_NOT_FOUND, "Register again.",
+                                                     "This registration is gone."));
+        return;
+    }
+    if (self->state == BAILIFF_REGISTRATION_CLEARED && !self->ended && self->recovery == NULL)
+        registration_set_state(self, BAILIFF_REGISTRATION_ACTIVE);
+    acquisition_start(self->engine, self, wishes, n_wishes, task);
+}
+
+GPtrArray *bailiff_registration_acquire_finish(BailiffRegistration *self, GAsyncResult *result,
+                                               GError **error)
+{
+    return g_task_propagate_pointer(G_TASK(result), error);
+}
+
+static void on_all_released(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autoptr(GTask) task = user_data;
+    GError *error = NULL;
+
+    if (release_call_finish(result, &error))
+        g_task_return_boolean(task, TRUE);
+    else
+        g_task_return_error(task, error);
+}
+
+void bailiff_registration_release_async(BailiffRegistration *self, GPtrArray *resources,
+                                        GAsyncReadyCallback callback, gpointer user_data)
+{
+    g_autoptr(GPtrArray) all = bailiff_registration_list_resources(self);
+
+    g_autoptr(GPtrArray) last = g_ptr_array_new();
+    GTask *task = g_task_new(self, NULL, callback, user_data);
+    GPtrArray *list = resources != NULL && resources->len > 0 ? resources : all;
+
+    /* It does not do so itself, and does not know of it. */
+    if (bailiff_target_get_kind(self->target) == FAILURE_TARGET_DOMAIN &&
+        bailiff_target_get_process(self->target) != NULL &&
+        !bailiff_target_has_ended(self->target)) {
+        g_task_return_error(task, bailiff_error_make(BAILIFF_ERROR_BUSY,
+                                                     "Shut it down; its leases are given back when "
+                                                     "its process has ended.",
+                                                     "The %s (%s) runs.",
+                                                     bailiff_target_get_description(self->target),
+                                                     self->name));
+        g_object_unref(task);
+        return;
+    }
+    /* Where others on this host share it that is all; those who are the last release it. */
+    for (guint i = 0; i < list->len; i++)
+        if (!bailiff_resource_leave(list->pdata[i], self))
+            g_ptr_array_add(last, list->pdata[i]);
+    release_call_start(last, on_all_released, task);
+}
+
+void bailiff_registration_take_back(BailiffRegistration *self, GPtrArray *resources)
+{
+    for (guint i = 0; i < resources->len; i++)
+        bailiff_resource_take_back(resources->pdata[i], self);
+}
+
+gboolean bailiff_registration_release_finish(BailiffRegistration *self, GAsyncResult *result,
+                                             GError **error)
+{
+    return g_task_propagate_boolean(G_TASK(result), error);
+}
+
+void registration_let_go(BailiffRegistration *self)
+{
+    g_autoptr(GPtrArray) resources = bailiff_registration_list_resources(self);
+
+    for (guint i = 0; i < resources->len; i++)
+        bailiff_resource_holder_ended(resources->pdata[i], self);
+}
+
+void registration_let_go_of_failed(BailiffRegistration *self)
+{
+    g_autoptr(GPtrArray) resources = bailiff_registration_list_resources(self);
+
+    for (guint i = 0; i < resources->len; i++)
+        if (registration_is_in_failed_lockspace(resources->pdata[i]))
+            bailiff_resource_holder_ended(resources->pdata[i], self);
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What a registration is made of, for the files that make it up:
+ *
+ *   registration.c          what is shown of it, and its life
+ *   registration-leases.c   what it holds: acquiring, releasing, the held record
+ *   registration-failing.c  its failure policy is walked, until it is cleared or paused
+ *   registration-recovery.c what was given up, and how it comes back
+ */
+#pragma once
+
+#include "engine/failure-runner.h"
+#include "engine/registration-private.h"
+#include "engine/registration-recovery.h"
+
+struct _BailiffRegistration {
+    GObject parent_instance;
+
+    BailiffEngine *engine; /* owns us; NULL once removed */
+    guint64 id;
+    char *name;
+    BailiffTarget *target;
+    uid_t owner_uid;
+    FailurePolicy policy;
+    BailiffRegistrationState state;
+    int step;
+
+    gboolean killing; /* for a request: its walk has no end but that of the target */
+    gboolean ended;   /* the target has, and is not to be started again */
+    FailureRunner *runner;
+    char *failed_lockspace; /* for which it is walked */
+    guint64 walk_fail_us;   /* what its times are counted from */
+    GPtrArray *resources;   /* published ones, until they are gone */
+    guint acquiring;
+    GCancellable *cancellable;
+    GHashTable *recorded; /* set of lockspace names in the held record */
+    guint record_timer;
+    GPtrArray *ended_runners; /* freed at the end: a runner can end inside its own callback */
+
+    Recovery *recovery; /* NULL: nothing was given up */
+};
+
+void registration_set_state(BailiffRegistration *self, BailiffRegistrationState state);
+void registration_set_step(BailiffRegistration *self, int step);
+void registration_emit_step_started(BailiffRegistration *self, guint index, const char *action);
+void registration_emit_step_finished(BailiffRegistration *self, guint index, const char *action,
+                                     gboolean worked, const char *detail);
+void registration_emit_cleared(BailiffRegistration *self, const char *how);
+void registration_emit_resources_changed(BailiffRegistration *self);
+/* Gone once the target has ended and nothing of it is left on disk or under way. */
+void registration_check_removable(BailiffRegistration *self);
+/* No longer to be found. */
+void registration_remove(BailiffRegistration *self);
+
+void registration_emit_release_requested(BailiffRegistration *self, BailiffResource *resource,
+                                         const char *how);
+void registration_notify_recovery(BailiffRegistration *self);
+
+/* registration-leases.c */
+/* What is written of its target has changed. */
+void registration_rewrite_record(BailiffRegistration *self);
+gboolean registration_is_in_failed_lockspace(BailiffResource *resource);
+void registration_remove_record(BailiffRegistration *self);
+void registration_let_record_rest(BailiffRegistration *self);
+/* All of its leases are given back, or become orphans. */
+void registration_let_go(BailiffRegistration *self);
+/* ... those of lockspaces that have failed. */
+void registration_let_go_of_failed(BailiffRegistration *self);
+/* FALSE while it holds one in a lockspace that has failed. */
+gboolean registration_is_clear_of_failed(BailiffRegistration *self);
+
+/* registration-failing.c */
+/* The target has ended, which is proved. */
+void registration_target_ended(BailiffRegistration *self);
+/* It was paused, and runs. */
+void registration_target_resumed(BailiffRegistration *self);
+/* One of its leases is gone: maybe the last one of a failed lockspace. */
+void registration_became_clear(BailiffRegistration *self);
+/* Walks `policy`, whose times count from `fail_us`, or hastens the walk that is under way. */
+void registration_walk(BailiffRegistration *self, const FailurePolicy *policy,
+                       const char *lockspace, guint64 fail_us);
