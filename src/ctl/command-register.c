@@ -46,9 +46,8 @@ int command_register(CommandLine *line)
         (policy_text && !policy_option_parse(&policy, policy_text, &error)) ||
         !(client = bus_client_new(&error)))
         return command_line_fail(error);
-    g_autoptr(BailiffBusRegistration) registration =
-        register_process(client, (pid_t)pid, line->words[1],
-                         policy_text ? policy_to_variant(&policy) : NULL, descendants, &error);
+    g_autoptr(BailiffBusRegistration) registration = register_process(
+        client, (pid_t)pid, line->words[1], policy_text ? &policy : NULL, descendants, &error);
     if (!registration)
         return command_line_fail(error);
     if (line->json)

@@ -116,7 +116,8 @@ OutputTable *registrations_table(GPtrArray *registrations)
         const char *state = bailiff_bus_registration_get_state(registration);
         const char *const *resources = bailiff_bus_registration_get_resources(registration);
         g_autofree char *policy =
-            policy_variant_text(bailiff_bus_registration_get_failure_policy(registration));
+            policy_variant_text(bailiff_bus_registration_get_failure_policy(registration),
+                                bailiff_bus_registration_get_on_recovery(registration));
         output_table_add(
             table, TABLE_PLAIN,
             object_path_leaf(g_dbus_proxy_get_object_path(G_DBUS_PROXY(registration))));

@@ -9,6 +9,7 @@
 
 #include "ctl/exit-status.h"
 #include "ctl/place-text.h"
+#include "ctl/policy-option.h"
 
 /* One reference in the list, as a handle; pidfds are close-on-exec from birth. */
 static GUnixFDList *pidfd_list(pid_t pid, GError **error)
@@ -26,12 +27,13 @@ static GUnixFDList *pidfd_list(pid_t pid, GError **error)
 }
 
 BailiffBusRegistration *register_process(BusClient *client, pid_t pid, const char *name,
-                                         GVariant *policy, gboolean descendants, GError **error)
+                                         const FailurePolicy *policy, gboolean descendants,
+                                         GError **error)
 {
     g_auto(GVariantDict) options = G_VARIANT_DICT_INIT(NULL);
     g_autofree char *path = NULL;
     if (policy)
-        g_variant_dict_insert_value(&options, "failure-policy", policy);
+        policy_add_options(&options, policy);
     if (descendants)
         g_variant_dict_insert(&options, "descendants", "b", TRUE);
     g_autoptr(GUnixFDList) fds = pidfd_list(pid, error);

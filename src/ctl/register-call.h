@@ -5,11 +5,13 @@
 #pragma once
 
 #include "ctl/bus-client.h"
+#include "failure/failure-policy.h"
 
 /* Registers by pidfd, so that what is registered is the process that has this pid now.
- * `policy`: a(sua{sv}), or NULL for the daemon's default. */
+ * `policy`: NULL for the daemon's default. */
 BailiffBusRegistration *register_process(BusClient *client, pid_t pid, const char *name,
-                                         GVariant *policy, gboolean descendants, GError **error);
+                                         const FailurePolicy *policy, gboolean descendants,
+                                         GError **error);
 
 /* Options of a lease, as Acquire() has them. */
 typedef struct AcquireOptions {

@@ -6,7 +6,6 @@
 
 #include "common/boottime.h"
 #include "ctl/exit-status.h"
-#include "ctl/policy-option.h"
 #include "ctl/register-call.h"
 
 #define GIVE_BACK_MS 10000
@@ -60,9 +59,7 @@ RunLease *run_lease_take(BusClient *client, const RunWish *wish, GError **error)
         return NULL;
     g_variant_ref_sink(wishes);
     self->lockspace_name = g_strdup(wish->lockspace);
-    self->registration =
-        register_process(client, getpid(), wish->name,
-                         wish->policy ? policy_to_variant(wish->policy) : NULL, TRUE, error);
+    self->registration = register_process(client, getpid(), wish->name, wish->policy, TRUE, error);
     if (!self->registration)
         return NULL;
     if (!bailiff_bus_registration_call_acquire_sync(

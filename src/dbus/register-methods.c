@@ -45,21 +45,30 @@ static void register_args_free(RegisterArgs *args)
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(RegisterArgs, register_args_free)
 
 /* `extra`: the options that only this method has. */
-static RegisterArgs *parse_args(GVariant *options, RegisterArgs *args, const VariantOption *extra,
-                                gsize n_extra, GError **error)
+static RegisterArgs *parse_args(GVariant *options, FailureTarget kind, RegisterArgs *args,
+                                const VariantOption *extra, gsize n_extra, GError **error)
 {
     g_autoptr(RegisterArgs) parsed = args;
     g_autoptr(GVariant) policy = NULL;
-    VariantOption known[4] = { { "failure-policy", "a(sua{sv})", &policy } };
+    g_autofree char *on_recovery = NULL;
+    VariantOption known[4] = { { "failure-policy", "a(sua{sv})", &policy },
+                               { "on-recovery", "s", &on_recovery } };
 
-    g_assert(n_extra < G_N_ELEMENTS(known));
+    g_assert(n_extra + 2 <= G_N_ELEMENTS(known));
     for (gsize i = 0; i < n_extra; i++)
-        known[1 + i] = extra[i];
-    if (!variant_options_parse(options, known, 1 + n_extra, error))
+        known[2 + i] = extra[i];
+    if (!variant_options_parse(options, known, 2 + n_extra, error))
         return NULL;
+    if (policy == NULL && on_recovery != NULL) {
+        bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT,
+                          "Give the option failure-policy too.",
+                          "The option \"on-recovery\" belongs to a failure policy, and there is "
+                          "none.");
+        return NULL;
+    }
     if (policy != NULL) {
-        if (!variant_policy_parse(policy, &parsed->policy, error) ||
-            !bailiff_failure_policy_check(&parsed->policy, error))
+        if (!variant_policy_parse(policy, on_recovery, &parsed->policy, error) ||
+            !bailiff_failure_policy_check(&parsed->policy, kind, error))
             return NULL;
         parsed->has_policy = TRUE;
     }
@@ -77,7 +86,7 @@ static RegisterArgs *parse_process_args(const char *name, GVariant *options, gbo
 
     args->pidfd = -1;
     args->name = g_strdup(name);
-    return parse_args(options, args, extra, by_number ? 2 : 1, error);
+    return parse_args(options, FAILURE_TARGET_PROCESS, args, extra, by_number ? 2 : 1, error);
 }
 
 static void reply_registration(MethodCall *call, BailiffRegistration *registration, GError *error)
@@ -239,7 +248,7 @@ gboolean register_unit_method(BailiffBusService *service, gpointer target,
 
     args->pidfd = -1;
     args->unit = g_strdup(unit);
-    args = parse_args(options, args, extra, G_N_ELEMENTS(extra), &error);
+    args = parse_args(options, FAILURE_TARGET_UNIT, args, extra, G_N_ELEMENTS(extra), &error);
     if (args == NULL)
         return method_call_refuse(invocation, error);
     return method_call_start(service, target, invocation, register_unit_act, args,
@@ -278,7 +287,7 @@ gboolean register_domain_method(BailiffBusService *service, gpointer target,
 
     args->pidfd = -1;
     args->domain = g_strdup(uuid);
-    args = parse_args(options, args, extra, G_N_ELEMENTS(extra), &error);
+    args = parse_args(options, FAILURE_TARGET_DOMAIN, args, extra, G_N_ELEMENTS(extra), &error);
     if (args == NULL)
         return method_call_refuse(invocation, error);
     return method_call_start(service, target, invocation, register_domain_act, args,

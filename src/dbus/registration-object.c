@@ -12,7 +12,6 @@
 #include "dbus/resource-object.h"
 #include "dbus/variant-options.h"
 #include "dbus/variant-policy.h"
-#include "engine/policy-error.h"
 
 struct _BailiffRegistrationObject {
     BailiffBusRegistrationSkeleton parent_instance;
@@ -66,11 +65,12 @@ static gboolean handle_set_failure_policy(BailiffBusRegistration *object,
 {
     BailiffRegistrationObject *self = BAILIFF_REGISTRATION_OBJECT(object);
     g_autofree FailurePolicy *policy = g_new0(FailurePolicy, 1);
+    g_autofree char *on_recovery = NULL;
+    const VariantOption known[] = { { "on-recovery", "s", &on_recovery } };
     GError *error = NULL;
 
-    if (!variant_policy_parse(variant, policy, &error) ||
-        !bailiff_failure_policy_check(policy, &error) ||
-        !variant_options_parse(options, NULL, 0, &error))
+    if (!variant_options_parse(options, known, G_N_ELEMENTS(known), &error) ||
+        !variant_policy_parse(variant, on_recovery, policy, &error))
         return method_call_refuse(invocation, error);
     return method_call_start(self->service, self, invocation, set_failure_policy_act,
                              g_steal_pointer(&policy), g_free);
@@ -115,8 +115,10 @@ static void sync_properties(BailiffRegistrationObject *self)
     bailiff_bus_registration_set_uid(bus, bailiff_registration_get_uid(registration));
     bailiff_bus_registration_set_recovery(bus, bailiff_registration_get_recovery(registration));
     bailiff_bus_registration_set_step(bus, bailiff_registration_get_step(registration));
-    bailiff_bus_registration_set_failure_policy(
-        bus, variant_policy_new(bailiff_registration_get_failure_policy(registration)));
+    const FailurePolicy *policy = bailiff_registration_get_failure_policy(registration);
+    bailiff_bus_registration_set_failure_policy(bus, variant_policy_new(policy));
+    bailiff_bus_registration_set_on_recovery(
+        bus, failure_recovery_name(failure_policy_get_recovery(policy)));
 }
 
 static void set_resources(BailiffRegistrationObject *self)

@@ -8,6 +8,11 @@
 
 #include "failure/failure-policy.h"
 
-/* TRUE when the policy is good and fits a process; else sets InvalidArgument, Unsupported or
- * PolicyTooLong. */
-gboolean bailiff_failure_policy_check(const FailurePolicy *policy, GError **error);
+/* TRUE when the policy is good and fits such a target; else sets InvalidArgument, Unsupported
+ * (good, but not for this target) or PolicyTooLong. Steps are counted from 1 in what it says. */
+gboolean bailiff_failure_policy_check(const FailurePolicy *policy, FailureTarget target,
+                                      GError **error);
+
+/* The same for the text form; *ret is untouched on failure. */
+gboolean bailiff_failure_policy_from_text(FailurePolicy *ret, const char *text,
+                                          FailureTarget target, GError **error);

@@ -24,7 +24,7 @@ static gboolean check_request(BailiffEngine *self, const char *name, FailureTarg
         failure_policy_default(ret_policy);
     return bailiff_engine_check_accepts_work(self, error) &&
            (name == NULL || bailiff_check_name("registration", name, FIXED_NAME_SIZE, error)) &&
-           bailiff_failure_policy_check(ret_policy, error);
+           bailiff_failure_policy_check(ret_policy, kind, error);
 }
 
 /* --- processes ------------------------------------------------------------------------------- */

@@ -246,7 +246,7 @@ void registration_check_removable(BailiffRegistration *self)
 gboolean bailiff_registration_set_failure_policy(BailiffRegistration *self,
                                                  const FailurePolicy *policy, GError **error)
 {
-    if (!bailiff_failure_policy_check(policy, error))
+    if (!bailiff_failure_policy_check(policy, bailiff_target_get_kind(self->target), error))
         return FALSE;
     if (self->state == BAILIFF_REGISTRATION_FAILING) {
         bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Wait until the registration is cleared.",

@@ -404,9 +404,10 @@ OPTIONS = {
     "FormatLockspace": {"sector-size": "u", "align-size": "u", "io-timeout": "u", "overwrite": "b"},
     "FormatResource": {"sector-size": "u", "align-size": "u", "max-hosts": "u", "overwrite": "b"},
     "JoinLockspace": {"io-timeout": "u"},
-    "RegisterPid": {"failure-policy": "a(sua{sv})", "descendants": "b", "start-time": "t"},
+    "RegisterPid": {"failure-policy": "a(sua{sv})", "on-recovery": "s", "descendants": "b", "start-time": "t"},
     "Leave": {"force": "b"},
     "SendEvent": {"replace": "b"},
+    "SetFailurePolicy": {"on-recovery": "s"},
     "RequestResource": {"force": "b", "version": "t", "withdraw": "b"},
 }
 

@@ -57,8 +57,9 @@ def with_options(wanted, **given):
 def test_registering_by_number(daemon, worker):
     path = register(daemon, worker, "some-worker")
     assert daemon.properties(path, "Registration") == {
-        "Kind": "process", "Name": "some-worker", "Unit": "", "Domain": "", "Recovery": "", "Pid": worker.pid, "Uid": os.getuid(), "State": "active",
-        "FailurePolicy": [("signal", 10, {"signal": "TERM"}), ("kill", 0, {})], "Step": -1, "Resources": []}
+        "Kind": "process", "Name": "some-worker", "Unit": "", "Domain": "", "Pid": worker.pid, "Uid": os.getuid(),
+        "State": "active", "FailurePolicy": [("signal", 10, {"signal": "TERM"}), ("kill", 0, {})],
+        "OnRecovery": "leave", "Step": -1, "Recovery": "", "Resources": []}
     unregister(daemon, path)
     wait_removed(daemon, path)
     assert worker.poll() is None

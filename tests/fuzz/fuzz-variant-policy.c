@@ -17,6 +17,8 @@ static void assert_in_range(const FailurePolicy *policy)
         g_assert_cmpuint(step->action, <, FAILURE_ACTION_COUNT);
         if (step->action == FAILURE_ACTION_SIGNAL)
             g_assert_nonnull(failure_signal_name(step->signal_number));
+        for (size_t k = 0; step->action == FAILURE_ACTION_EXEC && k < step->n_words; k++)
+            g_assert_true(g_utf8_validate(failure_policy_get_word(policy, step, k), -1, NULL));
     }
 }
 
@@ -27,7 +29,7 @@ static gboolean take(GVariant *variant, FailurePolicy *ret)
 
     memset(&untouched, 0xC3, sizeof untouched);
     *ret = untouched;
-    if (!variant_policy_parse(variant, ret, &error)) {
+    if (!variant_policy_parse(variant, NULL, ret, &error)) {
         fuzz_assert_error(error);
         g_assert_error(error, BAILIFF_ERROR, BAILIFF_ERROR_INVALID_ARGUMENT);
         g_assert_cmpmem(ret, sizeof *ret, &untouched, sizeof untouched);
@@ -37,7 +39,7 @@ static gboolean take(GVariant *variant, FailurePolicy *ret)
     assert_in_range(ret);
     g_autoptr(GVariant) back = g_variant_ref_sink(variant_policy_new(ret));
     g_assert_true(g_variant_is_normal_form(back));
-    g_assert_true(variant_policy_parse(back, &again, &error));
+    g_assert_true(variant_policy_parse(back, NULL, &again, &error));
     g_assert_no_error(error);
     g_assert_true(failure_policy_equal(ret, &again));
     return TRUE;

@@ -290,6 +290,8 @@ def variants():
         "all_words": "[('pause', 1, {}), ('poweroff', 2, {}), ('stop-unit', 3, {}), ('host-reboot', 4, {})]",
         "signal_by_number": "[('signal', 4294967295, {'signal': <'15'>}), ('kill', 0, {})]",
         "no_signal": "[('signal', 10, {})]",
+        "exec": "[('exec', 10, {'program': <'/bin/echo'>, 'arguments': <['two words', '', '5s']>}), ('kill', 0, {})]",
+        "exec_without_program": "[('exec', 10, {'arguments': <['x']>})]",
         "unknown_action": "[('dance', 10, {'signal': <@ai []>})]",
         "unknown_option": "[('kill', 0, {'harder': <true>})]",
         "empty": "[]",
