@@ -38,6 +38,23 @@ static const char *fault_text(FailurePolicyFault fault)
     }
 }
 
+/* "30 + 20 = 50", of a text that is good but for that. */
+static char *arithmetic(const char *text)
+{
+    GString *sum = g_string_new(NULL);
+    guint64 total = 0;
+    FailurePolicy policy;
+    if (failure_policy_read(&policy, text, NULL) == FAILURE_POLICY_OK)
+        for (gsize i = 0; i < policy.n_steps; i++) {
+            guint32 grace = policy.steps[i].grace_seconds;
+            if (grace)
+                g_string_append_printf(sum, "%s%u", sum->len ? " + " : "", grace);
+            total += grace;
+        }
+    g_string_append_printf(sum, " = %" G_GUINT64_FORMAT, total);
+    return g_string_free(sum, FALSE);
+}
+
 gboolean policy_option_parse(FailurePolicy *ret, const char *text, GError **error)
 {
     size_t position = 0;
@@ -45,10 +62,10 @@ gboolean policy_option_parse(FailurePolicy *ret, const char *text, GError **erro
     if (fault == FAILURE_POLICY_OK)
         return TRUE;
     if (fault == FAILURE_POLICY_TOO_LONG) {
+        g_autofree char *sum = arithmetic(text);
         ctl_set_error(error, CTL_EXIT_USAGE, _("Shorten the graces."),
-                      _("The graces of the failure policy '%s' are together longer than the %u "
-                        "seconds that there are."),
-                      text, FAILURE_BUDGET_SECONDS);
+                      _("The graces of the failure policy '%s' are %s seconds, and there are %u."),
+                      text, sum, FAILURE_BUDGET_SECONDS);
         return FALSE;
     }
     ctl_set_error(

@@ -21,11 +21,13 @@
 
 #include "common/bailiff-error.h"
 #include "dbus/bus-service.h"
+#include "engine/config-file.h"
 #include "engine/engine.h"
 #include "engine/lockspace.h"
 #include "engine/registration.h"
 
 #define DEFAULT_RUNTIME_DIR "/run/bailiff"
+#define DEFAULT_CONFIG_FILE "/etc/bailiff/bailiffd.conf"
 
 typedef struct Daemon {
     GMainLoop *loop;
@@ -39,6 +41,7 @@ typedef struct Daemon {
 typedef struct Options {
     char *host_name;
     char *runtime_dir;
+    char *config;
     gboolean session;
     gboolean system;
     gboolean verbose;
@@ -49,6 +52,7 @@ static void options_clear(Options *options)
 {
     g_free(options->host_name);
     g_free(options->runtime_dir);
+    g_free(options->config);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
 
@@ -74,6 +78,8 @@ static gboolean parse_options(Options *options, int *argc, char ***argv, int *re
           N_("NAME") },
         { "runtime-dir", 0, 0, G_OPTION_ARG_FILENAME, &options->runtime_dir,
           N_("Where held leases are written down"), N_("DIRECTORY") },
+        { "config", 0, 0, G_OPTION_ARG_FILENAME, &options->config,
+          N_("The configuration (default: /etc/bailiff/bailiffd.conf)"), N_("FILE") },
         { "system", 0, 0, G_OPTION_ARG_NONE, &options->system, N_("Use the system bus (default)"),
           NULL },
         { "session", 0, 0, G_OPTION_ARG_NONE, &options->session, N_("Use the session bus"), NULL },
@@ -125,7 +131,12 @@ static char *choose_runtime_dir(const Options *options)
 static BailiffEngine *make_engine(const Options *options, GError **error)
 {
     g_autofree char *runtime_dir = choose_runtime_dir(options);
+    g_autoptr(ConfigFile) file =
+        config_file_load(options->config != NULL ? options->config : DEFAULT_CONFIG_FILE,
+                         options->config == NULL, error);
 
+    if (file == NULL)
+        return NULL;
     if (runtime_dir == NULL) {
         bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT,
                           "Give one with --runtime-dir, or run bailiffd as root.",
@@ -138,7 +149,11 @@ static BailiffEngine *make_engine(const Options *options, GError **error)
                           "The directory %s cannot be made: %s.", runtime_dir, g_strerror(errno));
         return NULL;
     }
-    BailiffEngineConfig config = { .host_name = options->host_name, .runtime_dir = runtime_dir };
+    BailiffEngineConfig config = {
+        .host_name = options->host_name,
+        .runtime_dir = runtime_dir,
+        .failure_defaults = file->failure_defaults,
+    };
     return bailiff_engine_new(&config, error);
 }
 

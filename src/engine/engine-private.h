@@ -27,6 +27,11 @@ BailiffRegistration *bailiff_engine_add_registration(BailiffEngine *self, Bailif
                                                      const char *name, uid_t owner_uid,
                                                      const FailurePolicy *policy);
 
+/* The policy of a registration that has none of its own, when this lockspace fails (NULL: while it
+ * holds no lease). Borrowed, and valid as long as the engine. */
+const FailurePolicy *bailiff_engine_default_policy(BailiffEngine *self, const char *lockspace,
+                                                   FailureTarget target);
+
 /* Where held leases are written down. */
 const char *bailiff_engine_get_runtime_dir(BailiffEngine *self);
 

@@ -38,6 +38,7 @@ struct _BailiffEngine {
 
     char *host_name;
     char *runtime_dir;
+    FailureDefaults *failure_defaults;
     guint64 first_id; /* registrations of this daemon's life have this id or a higher one */
     guint64 next_id;
     GHashTable *lockspaces;    /* name -> BailiffLockspace */
@@ -80,6 +81,7 @@ static void bailiff_engine_finalize(GObject *object)
         close(self->lock_fd);
     g_free(self->host_name);
     g_free(self->runtime_dir);
+    failure_defaults_unref(self->failure_defaults);
     G_OBJECT_CLASS(bailiff_engine_parent_class)->finalize(object);
 }
 
@@ -153,6 +155,9 @@ BailiffEngine *bailiff_engine_new(const BailiffEngineConfig *config, GError **er
         !bailiff_check_name("host", self->host_name, HOST_NAME_MAX_LENGTH, error))
         return NULL;
     self->runtime_dir = g_strdup(config->runtime_dir);
+    self->failure_defaults = config->failure_defaults != NULL
+                                 ? failure_defaults_ref(config->failure_defaults)
+                                 : failure_defaults_new();
     if (stat(self->runtime_dir, &facts) != 0 || !S_ISDIR(facts.st_mode)) {
         bailiff_set_error(error, BAILIFF_ERROR_IO_ERROR,
                           "Make the directory, or name another one with --runtime-dir.",
@@ -177,6 +182,12 @@ const char *bailiff_engine_get_host_name(BailiffEngine *self)
 const char *bailiff_engine_get_watchdog_state(BailiffEngine *self)
 {
     return "disarmed";
+}
+
+const FailurePolicy *bailiff_engine_default_policy(BailiffEngine *self, const char *lockspace,
+                                                   FailureTarget target)
+{
+    return failure_defaults_get(self->failure_defaults, lockspace, target);
 }
 
 const char *bailiff_engine_get_runtime_dir(BailiffEngine *self)

@@ -13,7 +13,7 @@
 
 #include <gio/gio.h>
 
-#include "failure/failure-policy.h"
+#include "engine/failure-defaults.h"
 
 typedef struct _BailiffLockspace BailiffLockspace;
 typedef struct _BailiffRegistration BailiffRegistration;
@@ -34,6 +34,9 @@ typedef struct BailiffEngineConfig {
     const char *runtime_dir;     /* absolute; where held leases are written down; must exist */
     const char *libvirt_driver;  /* see actions/libvirt.h; NULL: "QEMU" */
     const char *libvirt_run_dir; /* NULL: "/run/libvirt/qemu" */
+    /* Policies of registrations that have none of their own; NULL: the built-in ones. The engine
+     * takes a reference. */
+    FailureDefaults *failure_defaults;
 } BailiffEngineConfig;
 
 /* InvalidArgument when the host name is none, IoError when the machine id or the runtime directory

@@ -64,9 +64,10 @@ static char *arithmetic(const FailurePolicy *policy, guint64 total)
     return g_string_free(text, FALSE);
 }
 
-/* `sum`: the arithmetic, or NULL where there is only the text. */
-static void set_too_long(const char *sum, GError **error)
+static void set_too_long(const FailurePolicy *policy, guint64 total, GError **error)
 {
+    g_autofree char *sum = arithmetic(policy, total);
+
     bailiff_set_error(error, BAILIFF_ERROR_POLICY_TOO_LONG, "Shorten the graces.",
                       "The graces of the failure policy take %s seconds, but the last kill has to "
                       "come within %u seconds of the fail deadline: a watchdog can fire 50 seconds "
@@ -125,8 +126,7 @@ gboolean bailiff_failure_policy_check(const FailurePolicy *policy, FailureTarget
         return check_target(policy, target, error);
 
     if (fault == FAILURE_POLICY_TOO_LONG) {
-        g_autofree char *sum = arithmetic(policy, total);
-        set_too_long(sum, error);
+        set_too_long(policy, total, error);
     } else if (fault == FAILURE_POLICY_EMPTY || fault == FAILURE_POLICY_TOO_MANY_STEPS) {
         bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT, sentences[fault].cure,
                           "The failure policy %s.", sentences[fault].what);
@@ -151,19 +151,25 @@ gboolean bailiff_failure_policy_from_text(FailurePolicy *ret, const char *text,
     size_t position = 0;
     FailurePolicyFault fault = failure_policy_parse(&policy, text, &position);
 
-    if (fault == FAILURE_POLICY_OK) {
+    switch (fault) {
+    case FAILURE_POLICY_OK:
         if (!check_target(&policy, target, error))
             return FALSE;
         *ret = policy;
         return TRUE;
-    }
-    if (fault == FAILURE_POLICY_TOO_LONG)
-        set_too_long("more than 40", error);
-    else
+    case FAILURE_POLICY_EMPTY:
+    case FAILURE_POLICY_TOO_MANY_STEPS:
+        bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT, sentences[fault].cure,
+                          "The failure policy %s.", sentences[fault].what);
+        return FALSE;
+    case FAILURE_POLICY_TOO_LONG:
+        /* Its words are good, so that it can be read, and the check says the same of it. */
+        return failure_policy_read(&policy, text, NULL) == FAILURE_POLICY_OK &&
+               bailiff_failure_policy_check(&policy, target, error);
+    default:
         bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT, sentences[fault].cure,
                           "What begins at character %zu of the failure policy %s.", position + 1,
                           sentences[fault].what);
-    return FALSE;
+        return FALSE;
+    }
 }
-
-G_STATIC_ASSERT(FAILURE_BUDGET_SECONDS == 40); /* the number in the text above */

@@ -335,21 +335,42 @@ static FailurePolicyFault check_policy(Parser *self)
     return fault;
 }
 
+static FailurePolicyFault parse_text(Parser *self, const char *text)
+{
+    FailurePolicyFault fault;
+
+    *self = (Parser){ .text = text };
+    fault = parse_steps(self);
+    if (fault == FAILURE_POLICY_OK && text[self->at] == ';')
+        fault = parse_recovery(self);
+    return fault;
+}
+
+static FailurePolicyFault finish(const Parser *self, FailurePolicyFault fault, FailurePolicy *ret,
+                                 size_t *ret_position)
+{
+    if (fault == FAILURE_POLICY_OK)
+        *ret = self->policy;
+    else if (ret_position != NULL)
+        *ret_position = self->at;
+    return fault;
+}
+
+FailurePolicyFault failure_policy_read(FailurePolicy *ret, const char *text, size_t *ret_position)
+{
+    Parser parser;
+
+    return finish(&parser, parse_text(&parser, text), ret, ret_position);
+}
+
 FailurePolicyFault failure_policy_parse(FailurePolicy *ret, const char *text, size_t *ret_position)
 {
-    Parser parser = { .text = text };
-    FailurePolicyFault fault = parse_steps(&parser);
+    Parser parser;
+    FailurePolicyFault fault = parse_text(&parser, text);
 
-    if (fault == FAILURE_POLICY_OK && text[parser.at] == ';')
-        fault = parse_recovery(&parser);
     if (fault == FAILURE_POLICY_OK)
         fault = check_policy(&parser);
-
-    if (fault == FAILURE_POLICY_OK)
-        *ret = parser.policy;
-    else if (ret_position != NULL)
-        *ret_position = parser.at;
-    return fault;
+    return finish(&parser, fault, ret, ret_position);
 }
 
 /* The printer. What does not fit is left out: only a policy that the check refuses can have it. */

@@ -26,6 +26,9 @@
  * *ret is untouched on failure. */
 FailurePolicyFault failure_policy_parse(FailurePolicy *ret, const char *text, size_t *ret_position);
 
+/* Parses only: what the words say, be it good or not (failure_policy_check() tells). */
+FailurePolicyFault failure_policy_read(FailurePolicy *ret, const char *text, size_t *ret_position);
+
 /* The grace of an action that takes time when the text names none. */
 #define FAILURE_DEFAULT_GRACE_SECONDS 10u
 

@@ -234,8 +234,8 @@ class PrivateService:
         log = open(os.path.join(self.directory, "bailiffd.log"), "ab")
         with log:
             process = subprocess.Popen(
-                [str(BUILD / "src/daemon/bailiffd"), *shlex.split(arguments if arguments != "none" else ""),
-                 "--runtime-dir", os.path.join(self.directory, "run")],
+                [str(BUILD / "src/daemon/bailiffd"), "--config", "/dev/null",
+                 *shlex.split(arguments if arguments != "none" else ""), "--runtime-dir", os.path.join(self.directory, "run")],
                 env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.later_daemons.append(process)
         self.daemon = DaemonProcess(process.pid)

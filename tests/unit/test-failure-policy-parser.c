@@ -217,10 +217,24 @@ static const struct {
 static void test_hostile(void)
 {
     for (gsize i = 0; i < G_N_ELEMENTS(hostile_texts); i++) {
+        FailurePolicy read, before;
+        size_t position = 77777;
         g_autofree char *shown = g_strescape(hostile_texts[i].text, NULL);
 
         g_test_message("%s", shown);
         check_fault(hostile_texts[i].text, hostile_texts[i].fault, hostile_texts[i].position);
+
+        /* Reading alone finds the same fault, or none: then it is one of the policy. */
+        memset(&read, 0x5a, sizeof read);
+        before = read;
+        FailurePolicyFault fault = failure_policy_read(&read, hostile_texts[i].text, &position);
+        if (fault == FAILURE_POLICY_OK) {
+            g_assert_cmpint(failure_policy_check(&read, NULL, NULL), ==, hostile_texts[i].fault);
+        } else {
+            g_assert_cmpint(fault, ==, hostile_texts[i].fault);
+            g_assert_cmpuint(position, ==, hostile_texts[i].position);
+            g_assert_cmpmem(&read, sizeof read, &before, sizeof before);
+        }
     }
 }
 
