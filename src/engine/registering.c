@@ -15,16 +15,11 @@
 #include "engine/registration-private.h"
 
 static gboolean check_request(BailiffEngine *self, const char *name, FailureTarget kind,
-                              const FailurePolicy *policy, FailurePolicy *ret_policy,
-                              GError **error)
+                              const FailurePolicy *policy, GError **error)
 {
-    if (policy != NULL)
-        *ret_policy = *policy;
-    else
-        failure_policy_default(ret_policy);
     return bailiff_engine_check_accepts_work(self, error) &&
            (name == NULL || bailiff_check_name("registration", name, FIXED_NAME_SIZE, error)) &&
-           bailiff_failure_policy_check(ret_policy, kind, error);
+           (policy == NULL || bailiff_failure_policy_check(policy, kind, error));
 }
 
 /* --- processes ------------------------------------------------------------------------------- */
@@ -45,10 +40,9 @@ BailiffRegistration *bailiff_engine_register_process(BailiffEngine *self, int pi
                                                      uid_t owner_uid, const FailurePolicy *policy,
                                                      GError **error)
 {
-    FailurePolicy checked;
     g_auto(ProcessIdentity) process = { .pidfd = -1 };
 
-    if (!check_request(self, name, FAILURE_TARGET_PROCESS, policy, &checked, error) ||
+    if (!check_request(self, name, FAILURE_TARGET_PROCESS, policy, error) ||
         !process_identity_from_pidfd(&process, pidfd, error))
         return NULL;
     if (!check_not_ourselves(&process, error)) {
@@ -56,7 +50,7 @@ BailiffRegistration *bailiff_engine_register_process(BailiffEngine *self, int pi
         return NULL;
     }
     return bailiff_engine_add_registration(self, bailiff_process_target_new(&process, descendants),
-                                           name, owner_uid, &checked);
+                                           name, owner_uid, policy);
 }
 
 BailiffRegistration *bailiff_engine_register_pid(BailiffEngine *self, pid_t pid, guint64 start_time,
@@ -64,15 +58,14 @@ BailiffRegistration *bailiff_engine_register_pid(BailiffEngine *self, pid_t pid,
                                                  uid_t owner_uid, const FailurePolicy *policy,
                                                  GError **error)
 {
-    FailurePolicy checked;
     g_auto(ProcessIdentity) process = { .pidfd = -1 };
 
-    if (!check_request(self, name, FAILURE_TARGET_PROCESS, policy, &checked, error) ||
+    if (!check_request(self, name, FAILURE_TARGET_PROCESS, policy, error) ||
         !process_identity_from_pid(&process, pid, start_time, error) ||
         !check_not_ourselves(&process, error))
         return NULL;
     return bailiff_engine_add_registration(self, bailiff_process_target_new(&process, descendants),
-                                           name, owner_uid, &checked);
+                                           name, owner_uid, policy);
 }
 
 /* --- units and domains ----------------------------------------------------------------------- */
@@ -81,7 +74,7 @@ typedef struct Wish {
     char *name; /* NULL: made of the target's */
     char *uuid;
     uid_t owner_uid;
-    FailurePolicy policy;
+    FailurePolicy *policy; /* NULL: the default */
 } Wish;
 
 static void wish_free(gpointer data)
@@ -90,6 +83,7 @@ static void wish_free(gpointer data)
 
     g_free(wish->name);
     g_free(wish->uuid);
+    g_free(wish->policy);
     g_free(wish);
 }
 
@@ -137,7 +131,7 @@ static void add_found(GTask *task, BailiffTarget *target, const char *id)
     else if (bailiff_engine_check_accepts_work(self, &error)) {
         g_task_return_pointer(
             task,
-            bailiff_engine_add_registration(self, target, name, wish->owner_uid, &wish->policy),
+            bailiff_engine_add_registration(self, target, name, wish->owner_uid, wish->policy),
             NULL);
         return;
     }
@@ -157,7 +151,8 @@ static GTask *begin(BailiffEngine *self, const char *name, FailureTarget kind, u
     wish->name = g_strdup(name);
     wish->owner_uid = owner_uid;
     g_task_set_task_data(task, wish, wish_free);
-    if (check_request(self, name, kind, policy, &wish->policy, &error))
+    wish->policy = policy != NULL ? g_memdup2(policy, sizeof *policy) : NULL;
+    if (check_request(self, name, kind, policy, &error))
         return g_steal_pointer(&task);
     g_task_return_error(task, error);
     return NULL;

@@ -11,6 +11,8 @@
 #include "base/checked-time.h"
 #include "common/boottime.h"
 #include "engine/engine-private.h"
+#include "engine/lockspace.h"
+#include "engine/resource.h"
 
 static void on_step_started(guint index, const FailureStep *step, gpointer user_data)
 {
@@ -113,9 +115,23 @@ void registration_walk(BailiffRegistration *self, const FailurePolicy *policy,
     start_runner(self, policy, fail_us);
 }
 
+static gboolean is_ignored(const FailurePolicy *policy)
+{
+    return policy->steps[0].action == FAILURE_ACTION_IGNORE;
+}
+
 void bailiff_registration_start_failing(BailiffRegistration *self, const char *lockspace,
                                         guint64 fail_us)
 {
+    /* What is walked for one lockspace is good for all that fail later, since it comes to its kill
+     * earlier than they need it; but where one may be ignored, another may not. */
+    if (self->state != BAILIFF_REGISTRATION_FAILING) {
+        registration_choose_policy(self, lockspace);
+    } else if (is_ignored(&self->policy)) {
+        registration_choose_policy(self, lockspace);
+        if (!is_ignored(&self->policy))
+            self->walk_fail_us = TIME_NEVER;
+    }
     registration_walk(self, &self->policy, lockspace, fail_us);
 }
 
@@ -124,10 +140,11 @@ void bailiff_registration_request_release(BailiffRegistration *self, BailiffReso
 {
     static const FailurePolicy kill_now = { .steps = { { .action = FAILURE_ACTION_KILL } },
                                             .n_steps = 1 };
+    const char *lockspace = bailiff_lockspace_get_name(bailiff_resource_get_lockspace(resource));
     g_autoptr(GError) error = NULL;
 
     registration_emit_release_requested(self, resource, force ? "force" : "graceful");
-    if (self->policy.steps[0].action == FAILURE_ACTION_IGNORE || self->ended)
+    if (is_ignored(registration_policy_for(self, lockspace)) || self->ended)
         return;
     self->killing = self->killing || force;
     if (force)

@@ -7,7 +7,7 @@
 #include "actions/target.h"
 #include "engine/registration.h"
 
-/* Takes over `target`. */
+/* Takes over `target`. `policy` NULL: the default of the lockspace that fails. */
 BailiffRegistration *bailiff_registration_new(BailiffEngine *engine, guint64 id, const char *name,
                                               BailiffTarget *target, uid_t owner_uid,
                                               const FailurePolicy *policy);

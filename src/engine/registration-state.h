@@ -22,6 +22,7 @@ struct _BailiffRegistration {
     BailiffTarget *target;
     uid_t owner_uid;
     FailurePolicy policy;
+    gboolean has_own_policy; /* else `policy` is the default that counted last */
     BailiffRegistrationState state;
     int step;
 
@@ -41,6 +42,10 @@ struct _BailiffRegistration {
 };
 
 void registration_set_state(BailiffRegistration *self, BailiffRegistrationState state);
+/* What is walked when this lockspace fails: its own policy, or the default. */
+const FailurePolicy *registration_policy_for(BailiffRegistration *self, const char *lockspace);
+/* ... and from now on it is `policy`. */
+void registration_choose_policy(BailiffRegistration *self, const char *lockspace);
 void registration_set_step(BailiffRegistration *self, int step);
 void registration_emit_step_started(BailiffRegistration *self, guint index, const char *action);
 void registration_emit_step_finished(BailiffRegistration *self, guint index, const char *action,

@@ -213,7 +213,10 @@ BailiffRegistration *bailiff_registration_new(BailiffEngine *engine, guint64 id,
     self->name = g_strdup(name);
     self->target = target;
     self->owner_uid = owner_uid;
-    self->policy = *policy;
+    self->has_own_policy = policy != NULL;
+    self->policy = policy != NULL ? *policy
+                                  : *bailiff_engine_default_policy(engine, NULL,
+                                                                   bailiff_target_get_kind(target));
     g_signal_connect(target, "process-changed", G_CALLBACK(on_process_changed), self);
     g_signal_connect(target, "ended", G_CALLBACK(on_ended), self);
     g_signal_connect(target, "resumed", G_CALLBACK(on_resumed), self);
@@ -243,6 +246,28 @@ void registration_check_removable(BailiffRegistration *self)
         registration_let_record_rest(self);
 }
 
+static void set_policy(BailiffRegistration *self, const FailurePolicy *policy)
+{
+    self->policy = *policy;
+    g_object_notify_by_pspec(G_OBJECT(self), props[PROP_FAILURE_POLICY]);
+}
+
+const FailurePolicy *registration_policy_for(BailiffRegistration *self, const char *lockspace)
+{
+    if (self->has_own_policy || self->engine == NULL)
+        return &self->policy;
+    return bailiff_engine_default_policy(self->engine, lockspace,
+                                         bailiff_target_get_kind(self->target));
+}
+
+void registration_choose_policy(BailiffRegistration *self, const char *lockspace)
+{
+    const FailurePolicy *policy = registration_policy_for(self, lockspace);
+
+    if (!failure_policy_equal(policy, &self->policy))
+        set_policy(self, policy);
+}
+
 gboolean bailiff_registration_set_failure_policy(BailiffRegistration *self,
                                                  const FailurePolicy *policy, GError **error)
 {
@@ -259,8 +284,8 @@ gboolean bailiff_registration_set_failure_policy(BailiffRegistration *self,
                           self->name);
         return FALSE;
     }
-    self->policy = *policy;
-    g_object_notify_by_pspec(G_OBJECT(self), props[PROP_FAILURE_POLICY]);
+    self->has_own_policy = TRUE;
+    set_policy(self, policy);
     return TRUE;
 }
 

@@ -1,18 +1,20 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The configuration file: a bad one keeps bailiffd from starting, with the place and the cure."""
+"""The configuration file: which policies count for registrations that have none of their own; and a bad one keeps
+bailiffd from starting, with the place and the cure."""
 
 import os
+import signal
 
 import pytest
 
-from private_service import PrivateService
+from lease_calls import (acquire, format_lockspace, format_resource, join, lease, policy, register,
+                         wait_ended)
+from private_service import PrivateService, options
 
 
 @pytest.fixture
-def start(tmp_path):
+def start(make_service, tmp_path):
     """start(text, **drop_ins): a bailiffd with this configuration."""
-    services = []
-
     def make(text, **drop_ins):
         main = tmp_path / "bailiffd.conf"
         main.write_text(text)
@@ -20,18 +22,84 @@ def start(tmp_path):
             directory = tmp_path / "bailiffd.conf.d"
             directory.mkdir(exist_ok=True)
             (directory / f"{name}.conf").write_text(its_text)
-        services.append(PrivateService(f"--config {main}"))
-        return services[-1]
-
-    yield make
-    for service in services:
-        service.stop()
+        return make_service(f"--config {main}")
+    return make
 
 
 def test_good_files(start):
     service = start("[failure-policy]\nprocess=signal INT 3s, kill\n",
                     late="[lockspace a]\nfailure-policy-domain=kill\n[libvirt]\ndriver=test\n")
     assert not service.daemon.ended
+
+
+def policy_of(service, registration):
+    return [(action, grace, *given.values()) for action, grace, given in
+            service.property(registration, "Registration", "FailurePolicy")]
+
+
+def leave_by_force(service, name):
+    """Begins it: failure policies are walked as when the lease is lost."""
+    return service.begin(f"lockspaces/{name}", "Lockspace", "Leave", "(a{sv})", options(force=("b", True)))
+
+
+def hold(service, make_storage, registration, *names):
+    for name in names:
+        path = make_storage()
+        format_lockspace(service, path, name=name)
+        format_resource(service, path, lockspace=name)
+        join(service, path, name=name)
+        acquire(service, registration, lease(path, lockspace=name))
+
+
+def test_the_policy_of_the_lockspace_that_fails(start, make_storage, make_worker):
+    service = start("[failure-policy]\nprocess=signal USR1 30s, kill\n"
+                    "[lockspace other]\nfailure-policy-process=kill\n"
+                    "[lockspace space]\nfailure-policy-process=signal INT 30s, kill\n")
+    worker = make_worker("import signal; signal.signal(signal.SIGINT, signal.SIG_DFL)")
+    path = register(service, worker)
+    assert policy_of(service, path) == [("signal", 30, "USR1"), ("kill", 0)]
+    hold(service, make_storage, path, "other", "space")
+
+    left = leave_by_force(service, "space")
+    assert wait_ended(service, worker) == -signal.SIGINT
+    left.result()
+    service.wait_for_signal("StepStarted", path, matches=lambda arguments: arguments[1] == "signal")
+    seen = [each.arguments[1]["FailurePolicy"] for each in service.signals
+            if each.path == path and each.member == "PropertiesChanged" and "FailurePolicy" in each.arguments[1]]
+    assert seen == [[("signal", 30, {"signal": "INT"}), ("kill", 0, {})]]
+
+
+def test_a_policy_of_its_own_counts_everywhere(start, make_storage, make_worker):
+    service = start("[lockspace space]\nfailure-policy-process=kill\n")
+    worker = make_worker("import signal; signal.signal(signal.SIGINT, signal.SIG_DFL)")
+    path = register(service, worker, failure_policy=policy(("signal", 30, "INT"), ("kill", 0)))
+    hold(service, make_storage, path, "space")
+    leave_by_force(service, "space")
+    assert wait_ended(service, worker) == -signal.SIGINT
+
+    other = make_worker("import signal; signal.signal(signal.SIGINT, signal.SIG_DFL)")
+    path = register(service, other)
+    service.call(path, "Registration", "SetFailurePolicy", "(a(sua{sv})a{sv})",
+                 *[policy(("signal", 30, "INT"), ("kill", 0))[1]], {})
+    hold(service, make_storage, path, "second")
+    leave_by_force(service, "second")
+    assert wait_ended(service, other) == -signal.SIGINT
+
+
+def test_what_one_lockspace_ignores_another_does_not(start, make_storage, make_worker):
+    service = start("[lockspace a]\nfailure-policy-process=ignore\n"
+                    "[lockspace b]\nfailure-policy-process=notify 1, kill\n")
+    worker = make_worker()
+    path = register(service, worker)
+    hold(service, make_storage, path, "a", "b")
+
+    left = leave_by_force(service, "a")
+    service.wait_for_signal("StepStarted", path, matches=lambda arguments: arguments[1] == "ignore")
+    assert worker.poll() is None
+    also_left = leave_by_force(service, "b")
+    assert wait_ended(service, worker) == -signal.SIGKILL
+    left.result()
+    also_left.result()
 
 
 BAD = {
