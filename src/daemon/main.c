@@ -152,6 +152,8 @@ static BailiffEngine *make_engine(const Options *options, GError **error)
     BailiffEngineConfig config = {
         .host_name = options->host_name,
         .runtime_dir = runtime_dir,
+        .libvirt_driver = file->libvirt_driver,
+        .libvirt_run_dir = file->libvirt_run_dir,
         .failure_defaults = file->failure_defaults,
     };
     return bailiff_engine_new(&config, error);
