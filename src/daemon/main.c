@@ -28,6 +28,7 @@
 
 #define DEFAULT_RUNTIME_DIR "/run/bailiff"
 #define DEFAULT_CONFIG_FILE "/etc/bailiff/bailiffd.conf"
+#define DEFAULT_STATE_DIR "/var/lib/bailiff"
 
 typedef struct Daemon {
     GMainLoop *loop;
@@ -42,6 +43,7 @@ typedef struct Options {
     char *host_name;
     char *runtime_dir;
     char *config;
+    char *state_dir;
     gboolean session;
     gboolean system;
     gboolean verbose;
@@ -53,6 +55,7 @@ static void options_clear(Options *options)
     g_free(options->host_name);
     g_free(options->runtime_dir);
     g_free(options->config);
+    g_free(options->state_dir);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
 
@@ -80,6 +83,8 @@ static gboolean parse_options(Options *options, int *argc, char ***argv, int *re
           N_("Where held leases are written down"), N_("DIRECTORY") },
         { "config", 0, 0, G_OPTION_ARG_FILENAME, &options->config,
           N_("The configuration (default: /etc/bailiff/bailiffd.conf)"), N_("FILE") },
+        { "state-dir", 0, 0, G_OPTION_ARG_FILENAME, &options->state_dir,
+          N_("Where incidents are kept"), N_("DIRECTORY") },
         { "system", 0, 0, G_OPTION_ARG_NONE, &options->system, N_("Use the system bus (default)"),
           NULL },
         { "session", 0, 0, G_OPTION_ARG_NONE, &options->session, N_("Use the session bus"), NULL },
@@ -114,26 +119,28 @@ static gboolean parse_options(Options *options, int *argc, char ***argv, int *re
     return TRUE;
 }
 
-/* $RUNTIME_DIRECTORY may be a list; ours is the first. */
-static char *choose_runtime_dir(const Options *options)
+/* What was given on the command line; what the service manager says, which may be a list of which
+ * ours is the first; the usual place; NULL: none of them. */
+static char *choose_directory(const char *given, const char *variable, const char *usual)
 {
-    const char *given = g_getenv("RUNTIME_DIRECTORY");
+    const char *list = g_getenv(variable);
 
-    if (options->runtime_dir != NULL)
-        return g_canonicalize_filename(options->runtime_dir, NULL);
-    if (given != NULL && *given != '\0')
-        return g_strndup(given, strcspn(given, ":"));
-    if (geteuid() == 0)
-        return g_strdup(DEFAULT_RUNTIME_DIR);
-    return NULL;
+    if (given != NULL)
+        return g_canonicalize_filename(given, NULL);
+    if (list != NULL && *list != '\0')
+        return g_strndup(list, strcspn(list, ":"));
+    return geteuid() == 0 ? g_strdup(usual) : NULL;
 }
 
 static BailiffEngine *make_engine(const Options *options, GError **error)
 {
-    g_autofree char *runtime_dir = choose_runtime_dir(options);
     g_autoptr(ConfigFile) file =
         config_file_load(options->config != NULL ? options->config : DEFAULT_CONFIG_FILE,
                          options->config == NULL, error);
+    g_autofree char *runtime_dir =
+        choose_directory(options->runtime_dir, "RUNTIME_DIRECTORY", DEFAULT_RUNTIME_DIR);
+    g_autofree char *state_dir =
+        choose_directory(options->state_dir, "STATE_DIRECTORY", DEFAULT_STATE_DIR);
 
     if (file == NULL)
         return NULL;
@@ -155,6 +162,7 @@ static BailiffEngine *make_engine(const Options *options, GError **error)
         .libvirt_driver = file->libvirt_driver,
         .libvirt_run_dir = file->libvirt_run_dir,
         .failure_defaults = file->failure_defaults,
+        .state_dir = state_dir,
     };
     return bailiff_engine_new(&config, error);
 }

@@ -15,6 +15,7 @@
 #include "engine/area-job.h"
 #include "engine/area-reader.h"
 #include "engine/host-name.h"
+#include "engine/incident-recorder.h"
 #include "engine/lockspace-private.h"
 #include "engine/name-error.h"
 #include "engine/persistent-record.h"
@@ -43,7 +44,9 @@ struct _BailiffEngine {
     guint64 next_id;
     GHashTable *lockspaces;    /* name -> BailiffLockspace */
     GHashTable *registrations; /* guint64* -> BailiffRegistration */
-    GArray *claims;            /* of Claim: ranges that are being formatted */
+    BailiffIncidentLog *incidents;
+    BailiffIncidentRecorder *recorder;
+    GArray *claims; /* of Claim: ranges that are being formatted */
     guint64 next_claim;
     ActionServices services;
     Rejoin *rejoin;
@@ -71,6 +74,8 @@ static void bailiff_engine_finalize(GObject *object)
     BailiffEngine *self = BAILIFF_ENGINE(object);
 
     rejoin_free(self->rejoin);
+    g_clear_object(&self->recorder);
+    g_clear_object(&self->incidents);
     g_hash_table_unref(self->lockspaces);
     g_hash_table_unref(self->registrations);
     g_clear_object(&self->services.libvirt);
@@ -171,7 +176,14 @@ BailiffEngine *bailiff_engine_new(const BailiffEngineConfig *config, GError **er
         config->libvirt_run_dir != NULL ? config->libvirt_run_dir : LIBVIRT_RUN_DIR_DEFAULT);
     self->services.systemd = bailiff_systemd_new();
     self->first_id = self->next_id = held_records_highest_id(self->runtime_dir) + 1;
+    self->incidents = bailiff_incident_log_new(config->state_dir);
+    self->recorder = bailiff_incident_recorder_new(self, self->incidents);
     return g_steal_pointer(&self);
+}
+
+BailiffIncidentLog *bailiff_engine_get_incidents(BailiffEngine *self)
+{
+    return self->incidents;
 }
 
 const char *bailiff_engine_get_host_name(BailiffEngine *self)

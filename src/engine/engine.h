@@ -14,6 +14,8 @@
 #include <gio/gio.h>
 
 #include "engine/failure-defaults.h"
+#include "engine/incident-log.h"
+#include "failure/failure-policy.h"
 
 typedef struct _BailiffLockspace BailiffLockspace;
 typedef struct _BailiffRegistration BailiffRegistration;
@@ -37,6 +39,7 @@ typedef struct BailiffEngineConfig {
     /* Policies of registrations that have none of their own; NULL: the built-in ones. The engine
      * takes a reference. */
     FailureDefaults *failure_defaults;
+    const char *state_dir; /* where incidents are kept across restarts; NULL: nowhere */
 } BailiffEngineConfig;
 
 /* InvalidArgument when the host name is none, IoError when the machine id or the runtime directory
@@ -49,6 +52,9 @@ void bailiff_engine_set_bus(BailiffEngine *self, GDBusConnection *bus);
 const char *bailiff_engine_get_host_name(BailiffEngine *self);
 /* "disarmed": there is no watchdog. */
 const char *bailiff_engine_get_watchdog_state(BailiffEngine *self);
+
+/* What leases were lost here, by this daemon and those before it. Borrowed. */
+BailiffIncidentLog *bailiff_engine_get_incidents(BailiffEngine *self);
 
 /* Borrowed; NULL when there is none. */
 BailiffLockspace *bailiff_engine_find_lockspace(BailiffEngine *self, const char *name);

@@ -235,7 +235,8 @@ class PrivateService:
         with log:
             process = subprocess.Popen(
                 [str(BUILD / "src/daemon/bailiffd"), "--config", "/dev/null",
-                 *shlex.split(arguments if arguments != "none" else ""), "--runtime-dir", os.path.join(self.directory, "run")],
+                 *shlex.split(arguments if arguments != "none" else ""), "--runtime-dir", os.path.join(self.directory, "run"),
+                 "--state-dir", self.environment.get("BAILIFF_STATE_DIR") or os.path.join(self.directory, "state")],
                 env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.later_daemons.append(process)
         self.daemon = DaemonProcess(process.pid)

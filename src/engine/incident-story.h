@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One incident while it is followed: which registrations it is about, what has become of each, and
+ * how it ends.
+ *
+ *   late --> (renewed in time) recovered
+ *     \
+ *      failed --> lost: cleared, overdue
+ *          \----> all but those who go on by policy are cleared: ignored
+ *           \---> left: as it stands
+ *
+ * After its end it is followed until the lockspace is joined again and whoever was paused or has
+ * ended is back or gone.
+ */
+#pragma once
+
+#include "engine/incident.h"
+#include "engine/registration.h"
+
+typedef struct IncidentStory IncidentStory;
+/* A registration's part in a story. */
+typedef struct IncidentPart IncidentPart;
+
+/* A part is about to be freed. */
+typedef void (*IncidentPartGone)(BailiffRegistration *registration, IncidentPart *part,
+                                 gpointer user_data);
+
+IncidentStory *incident_story_new(BailiffIncident *incident, IncidentPartGone part_gone,
+                                  gpointer user_data);
+void incident_story_free(IncidentStory *self); /* with its parts */
+
+BailiffIncident *incident_story_get_incident(IncidentStory *self);
+/* The incident has ended. */
+gboolean incident_story_is_over(IncidentStory *self);
+/* ... and nothing that would follow is to be expected. */
+gboolean incident_story_is_told(IncidentStory *self);
+
+/* Borrowed; NULL when it has one already. */
+IncidentPart *incident_story_add(IncidentStory *self, BailiffRegistration *registration);
+void incident_story_drop_all(IncidentStory *self);
+
+/* Adds a step of the lockspace. `detail` may be NULL. */
+void incident_story_tell(IncidentStory *self, IncidentEvent event, const char *detail);
+
+void incident_story_failed(IncidentStory *self, const char *cause, guint64 last_renewal_us,
+                           guint64 fail_at_us);
+/* Renewed, or joined again. */
+void incident_story_held(IncidentStory *self, guint64 generation);
+void incident_story_lost(IncidentStory *self);
+/* The lockspace is not there any more. */
+void incident_story_left(IncidentStory *self);
+
+void incident_part_step_started(IncidentPart *self, guint index, const char *action);
+void incident_part_step_finished(IncidentPart *self, guint index, const char *action,
+                                 gboolean worked, const char *detail);
+void incident_part_cleared(IncidentPart *self, const char *how);
+/* It uses leases again. */
+void incident_part_active(IncidentPart *self);
+/* It is gone from the engine. */
+void incident_part_drop(IncidentPart *self);
