@@ -8,6 +8,7 @@
 #include "dbus/authorization.h"
 #include "dbus/bus-presence.h"
 #include "dbus/caller-watch.h"
+#include "dbus/incident-object.h"
 #include "dbus/lockspace-object.h"
 #include "dbus/manager-object.h"
 #include "dbus/method-call.h"
@@ -148,6 +149,29 @@ static void registration_removed(BailiffEngine *engine, BailiffRegistration *reg
     bailiff_registration_object_hide(self, registration);
 }
 
+static void incident_added(BailiffIncidentLog *log, BailiffIncident *incident,
+                           BailiffBusService *self)
+{
+    bailiff_incident_object_show(self, incident);
+}
+
+static void incident_removed(BailiffIncidentLog *log, BailiffIncident *incident,
+                             BailiffBusService *self)
+{
+    bailiff_incident_object_hide(self, incident);
+}
+
+static void show_incidents(BailiffBusService *self)
+{
+    BailiffIncidentLog *log = bailiff_engine_get_incidents(self->engine);
+    g_autoptr(GPtrArray) incidents = bailiff_incident_log_list(log);
+
+    g_signal_connect_object(log, "incident-added", G_CALLBACK(incident_added), self, 0);
+    g_signal_connect_object(log, "incident-removed", G_CALLBACK(incident_removed), self, 0);
+    for (guint i = 0; i < incidents->len; i++)
+        bailiff_incident_object_show(self, g_ptr_array_index(incidents, i));
+}
+
 static void show_engine(BailiffBusService *self)
 {
     g_signal_connect_object(self->engine, "lockspace-added", G_CALLBACK(lockspace_added), self, 0);
@@ -164,6 +188,7 @@ static void show_engine(BailiffBusService *self)
     g_autoptr(GPtrArray) lockspaces = bailiff_engine_list_lockspaces(self->engine);
     for (guint i = 0; i < lockspaces->len; i++)
         bailiff_lockspace_object_show(self, g_ptr_array_index(lockspaces, i));
+    show_incidents(self);
 }
 
 /* The bus. */

@@ -79,3 +79,8 @@ char *object_path_registration(guint64 id)
 {
     return g_strdup_printf(OBJECT_PATH_ROOT "/registrations/%" G_GUINT64_FORMAT, id);
 }
+
+char *object_path_incident(guint64 number)
+{
+    return g_strdup_printf(OBJECT_PATH_ROOT "/incidents/%" G_GUINT64_FORMAT, number);
+}
