@@ -129,6 +129,11 @@ GPtrArray *bus_client_resources(BusClient *self, const char *lockspace_path)
     return collect(self, BUS_INTERFACE("Resource"), lockspace_path);
 }
 
+GPtrArray *bus_client_incidents(BusClient *self)
+{
+    return collect(self, BUS_INTERFACE("Incident"), NULL);
+}
+
 static void set_lockspace_not_found(GPtrArray *lockspaces, const char *name, GError **error)
 {
     g_autoptr(GPtrArray) names = g_ptr_array_new();
@@ -235,4 +240,13 @@ GVariant *proxy_read(gpointer proxy, const char *property, const GVariantType *t
         return NULL;
     }
     return g_steal_pointer(&value);
+}
+
+GVariant *proxy_read_all(gpointer proxy, GError **error)
+{
+    g_autoptr(GVariant) reply =
+        g_dbus_proxy_call_sync(proxy, "org.freedesktop.DBus.Properties.GetAll",
+                               g_variant_new("(s)", g_dbus_proxy_get_interface_name(proxy)),
+                               G_DBUS_CALL_FLAGS_NO_AUTO_START, -1, NULL, error);
+    return reply ? g_variant_get_child_value(reply, 0) : NULL;
 }

@@ -40,6 +40,8 @@ GPtrArray *bus_client_registrations(BusClient *self);
 GPtrArray *bus_client_hosts(BusClient *self, const char *lockspace_path);
 GPtrArray *bus_client_resources(BusClient *self, const char *lockspace_path);
 
+GPtrArray *bus_client_incidents(BusClient *self);
+
 /* A new reference. NotFound (CTL_ERROR) with what there is. */
 BailiffBusLockspace *bus_client_find_lockspace(BusClient *self, const char *name, GError **error);
 /* By number, object path, or a name that only one has. */
@@ -59,3 +61,7 @@ GVariant *proxy_properties(gpointer proxy);
  * most `timeout_ms`. */
 GVariant *proxy_read(gpointer proxy, const char *property, const GVariantType *type, int timeout_ms,
                      GError **error);
+
+/* All properties as the daemon has them now, a{sv}: also those that are told to nobody who does not
+ * ask. A full reference; NULL with an error. */
+GVariant *proxy_read_all(gpointer proxy, GError **error);

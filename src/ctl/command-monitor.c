@@ -46,6 +46,8 @@ static const struct {
     { "added", N_("added") },
     { "removed", N_("removed") },
     { "changed", N_("changed") },
+    { "incident-begins", N_("begins") },
+    { "incident-ends", N_("ends") },
     { "daemon-present", N_("is on the bus") },
     { "daemon-left", N_("left the bus") },
 };
@@ -97,6 +99,8 @@ static char *subject_text(Monitor *self, const Event *event, BailiffBusLockspace
     const char *leaf = object_path_leaf(event->path);
     if (g_str_has_prefix(event->path, BUS_PATH "/registrations/"))
         return g_strdup_printf(_("registration %s"), leaf);
+    if (g_str_has_prefix(event->path, BUS_PATH "/incidents/"))
+        return g_strdup_printf(_("incident %s"), leaf);
     const char *name = lockspace ? bailiff_bus_lockspace_get_name(lockspace) : NULL;
     if (strstr(event->path, "/hosts/"))
         return g_strdup_printf(_("%s host %s"), name ? name : "?", leaf);
@@ -209,11 +213,41 @@ static void note_lockspace(Monitor *self, GDBusInterface *interface)
                              lockspace);
 }
 
+/* Of incidents their beginnings and ends are shown, not each step: whoever they are about tells
+ * those. And not those of the past that a new daemon has found. */
+static void print_incident(Monitor *self, gpointer proxy, gboolean begins)
+{
+    static const char *const keys[][5] = {
+        { "Lockspace", "Outcome", "RegistrationCount", "ClearedCount", NULL },
+        { "Lockspace", "Cause", NULL },
+    };
+    GVariantBuilder details;
+
+    g_variant_builder_init(&details, G_VARIANT_TYPE_VARDICT);
+    for (gsize i = 0; keys[begins][i]; i++) {
+        g_autoptr(GVariant) value = g_dbus_proxy_get_cached_property(proxy, keys[begins][i]);
+        if (value)
+            g_variant_builder_add(&details, "{sv}", keys[begins][i], value);
+    }
+    print_event(self, g_dbus_proxy_get_object_path(proxy),
+                begins ? "incident-begins" : "incident-ends", g_variant_builder_end(&details));
+}
+
+static gboolean is_ongoing(gpointer incident)
+{
+    return g_strcmp0(bailiff_bus_incident_get_outcome(incident), "ongoing") == 0;
+}
+
 static void print_object(Monitor *self, GDBusObject *object, const char *word)
 {
     GList *interfaces = g_dbus_object_get_interfaces(object);
     for (GList *l = interfaces; l; l = l->next) {
         note_lockspace(self, l->data);
+        if (BAILIFF_BUS_IS_INCIDENT(l->data)) {
+            if (is_ongoing(l->data))
+                print_incident(self, l->data, TRUE);
+            continue;
+        }
         print_event(self, g_dbus_object_get_object_path(object), word, proxy_properties(l->data));
     }
     g_list_free_full(interfaces, g_object_unref);
@@ -242,7 +276,7 @@ static void on_object_removed(GDBusObjectManager *objects, GDBusObject *object, 
     /* When the daemon left, so did all its objects: that was one event. */
     g_autofree char *owner =
         g_dbus_object_manager_client_get_name_owner(G_DBUS_OBJECT_MANAGER_CLIENT(objects));
-    if (owner)
+    if (owner && !g_str_has_prefix(path, BUS_PATH "/incidents/"))
         print_event(self, path, "removed", no_details());
     g_hash_table_remove(self->lockspace_of, path);
 }
@@ -251,6 +285,12 @@ static void on_properties_changed(GDBusObjectManagerClient *objects, GDBusObject
                                   GDBusProxy *interface, GVariant *changed,
                                   const char *const *invalidated, gpointer data)
 {
+    if (BAILIFF_BUS_IS_INCIDENT(interface)) {
+        g_autoptr(GVariant) outcome = g_variant_lookup_value(changed, "Outcome", NULL);
+        if (outcome)
+            print_incident(data, interface, FALSE);
+        return;
+    }
     note_lockspace(data, G_DBUS_INTERFACE(interface));
     print_event(data, g_dbus_proxy_get_object_path(interface), "changed", changed);
 }
@@ -261,7 +301,7 @@ static void on_signal(GDBusObjectManagerClient *objects, GDBusObjectProxy *objec
 {
     GDBusInterfaceInfo *info = g_dbus_interface_get_info(G_DBUS_INTERFACE(interface));
     GDBusSignalInfo *signal_info = g_dbus_interface_info_lookup_signal(info, signal_name);
-    if (!signal_info)
+    if (!signal_info || BAILIFF_BUS_IS_INCIDENT(interface))
         return;
     GVariantBuilder details;
     g_variant_builder_init(&details, G_VARIANT_TYPE_VARDICT);
@@ -314,6 +354,10 @@ static void print_present(Monitor *self)
             print_event(self, g_dbus_proxy_get_object_path(kinds[i]->pdata[j]), "present",
                         proxy_properties(kinds[i]->pdata[j]));
         }
+    g_autoptr(GPtrArray) incidents = bus_client_incidents(self->client);
+    for (guint i = 0; i < incidents->len; i++)
+        if (is_ongoing(incidents->pdata[i]))
+            print_incident(self, incidents->pdata[i], TRUE);
 }
 
 int command_monitor(CommandLine *line)

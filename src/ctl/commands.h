@@ -15,6 +15,8 @@ int command_format_lockspace(CommandLine *line);
 int command_format_resource(CommandLine *line);
 int command_history(CommandLine *line);
 int command_hosts(CommandLine *line);
+int command_incident(CommandLine *line);
+int command_incidents(CommandLine *line);
 int command_inspect(CommandLine *line);
 int command_join(CommandLine *line);
 int command_leave(CommandLine *line);

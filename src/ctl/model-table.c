@@ -13,11 +13,13 @@ TableColor state_color(const char *state)
         const char *state;
         TableColor color;
     } colors[] = {
-        { "held", TABLE_GREEN },   { "live", TABLE_GREEN },   { "active", TABLE_GREEN },
-        { "joining", TABLE_CYAN }, { "leaving", TABLE_CYAN }, { "releasing", TABLE_CYAN },
-        { "late", TABLE_YELLOW },  { "fail", TABLE_YELLOW },  { "failing", TABLE_RED },
-        { "lost", TABLE_RED },     { "dead", TABLE_RED },     { "disarmed", TABLE_YELLOW },
-        { "free", TABLE_DIM },     { "cleared", TABLE_DIM },
+        { "held", TABLE_GREEN },      { "live", TABLE_GREEN },         { "active", TABLE_GREEN },
+        { "joining", TABLE_CYAN },    { "leaving", TABLE_CYAN },       { "releasing", TABLE_CYAN },
+        { "late", TABLE_YELLOW },     { "fail", TABLE_YELLOW },        { "failing", TABLE_RED },
+        { "lost", TABLE_RED },        { "dead", TABLE_RED },           { "disarmed", TABLE_YELLOW },
+        { "free", TABLE_DIM },        { "cleared", TABLE_DIM },        { "ongoing", TABLE_RED },
+        { "recovered", TABLE_GREEN }, { "overdue", TABLE_RED },        { "ignored", TABLE_YELLOW },
+        { "uncleared", TABLE_RED },   { "interrupted", TABLE_YELLOW },
     };
     for (gsize i = 0; i < G_N_ELEMENTS(colors); i++)
         if (g_strcmp0(state, colors[i].state) == 0)
