@@ -172,6 +172,16 @@ static void show_incidents(BailiffBusService *self)
         bailiff_incident_object_show(self, g_ptr_array_index(incidents, i));
 }
 
+/* How the last one ended, which is why the daemon could end. */
+static void tell_incidents(BailiffBusService *self)
+{
+    g_autoptr(GPtrArray) incidents =
+        bailiff_incident_log_list(bailiff_engine_get_incidents(self->engine));
+
+    for (guint i = 0; i < incidents->len; i++)
+        bailiff_incident_object_tell_rest(self, g_ptr_array_index(incidents, i));
+}
+
 static void show_engine(BailiffBusService *self)
 {
     g_signal_connect_object(self->engine, "lockspace-added", G_CALLBACK(lockspace_added), self, 0);
@@ -298,6 +308,7 @@ void bailiff_bus_service_stop_async(BailiffBusService *self, GAsyncReadyCallback
 {
     GTask *task = g_task_new(self, NULL, callback, user_data);
     g_task_set_source_tag(task, bailiff_bus_service_stop_async);
+    tell_incidents(self);
     bailiff_bus_service_flush(self);
     bailiff_bus_presence_stop_async(self->presence, stopped, task);
 }

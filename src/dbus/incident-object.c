@@ -239,13 +239,29 @@ void bailiff_incident_object_show(BailiffBusService *service, BailiffIncident *i
     bailiff_bus_service_show(service, path, G_DBUS_INTERFACE_SKELETON(self));
 }
 
-void bailiff_incident_object_hide(BailiffBusService *service, BailiffIncident *incident)
+static BailiffIncidentObject *find(BailiffBusService *service, BailiffIncident *incident)
 {
     g_autofree char *path = object_path_incident(bailiff_incident_get_number(incident));
     BailiffIncidentObject *self =
         bailiff_bus_service_find(service, path, BAILIFF_TYPE_INCIDENT_OBJECT);
 
-    if (self == NULL || self->incident != incident)
+    return self != NULL && self->incident == incident ? self : NULL;
+}
+
+void bailiff_incident_object_tell_rest(BailiffBusService *service, BailiffIncident *incident)
+{
+    BailiffIncidentObject *self = find(service, incident);
+
+    while (self != NULL && self->later != NULL)
+        announce(self);
+}
+
+void bailiff_incident_object_hide(BailiffBusService *service, BailiffIncident *incident)
+{
+    g_autofree char *path = object_path_incident(bailiff_incident_get_number(incident));
+    BailiffIncidentObject *self = find(service, incident);
+
+    if (self == NULL)
         return;
     g_signal_handlers_disconnect_by_data(incident, self);
     bailiff_bus_service_hide(service, path);

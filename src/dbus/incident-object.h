@@ -8,3 +8,5 @@
 
 void bailiff_incident_object_show(BailiffBusService *service, BailiffIncident *incident);
 void bailiff_incident_object_hide(BailiffBusService *service, BailiffIncident *incident);
+/* Tells at once what was gathered: the last chance, before the bus is left. */
+void bailiff_incident_object_tell_rest(BailiffBusService *service, BailiffIncident *incident);
