@@ -13,7 +13,7 @@ static const struct {
     const char *event;
     const char *text;
     TableColor color;
-} lockspace_events[] = {
+} other_events[] = {
     { "renewal-late", N_("renewal is late"), TABLE_YELLOW },
     { "failed", N_("failed: failure policies start"), TABLE_RED },
     { "renewed", N_("renewed in time"), TABLE_GREEN },
@@ -21,6 +21,7 @@ static const struct {
     { "left", N_("left"), TABLE_PLAIN },
     { "lost", N_("lost: nothing on this host uses it any more"), TABLE_PLAIN },
     { "joined", N_("joined again"), TABLE_GREEN },
+    { "recovery", N_("recovery"), TABLE_PLAIN },
     { "resumed", N_("resumed"), TABLE_GREEN },
     { "restarted", N_("runs again"), TABLE_GREEN },
 };
@@ -181,10 +182,10 @@ static void add_other(Timeline *self, GVariant *step, const char *who)
     TableColor color = TABLE_PLAIN;
     g_autofree char *what = NULL;
 
-    for (gsize i = 0; i < G_N_ELEMENTS(lockspace_events); i++)
-        if (strcmp(lockspace_events[i].event, event) == 0) {
-            event = _(lockspace_events[i].text);
-            color = lockspace_events[i].color;
+    for (gsize i = 0; i < G_N_ELEMENTS(other_events); i++)
+        if (strcmp(other_events[i].event, event) == 0) {
+            event = _(other_events[i].text);
+            color = other_events[i].color;
             break;
         }
     what = detail[0] != '\0' ? g_strdup_printf("%s: %s", event, detail) : g_strdup(event);

@@ -25,6 +25,7 @@ static const char *const event_names[] = {
     [INCIDENT_STEP_STARTED] = "step-started",
     [INCIDENT_STEP_FINISHED] = "step-finished",
     [INCIDENT_REGISTRATION_CLEARED] = "cleared",
+    [INCIDENT_RECOVERY] = "recovery",
     [INCIDENT_RESUMED] = "resumed",
     [INCIDENT_RESTARTED] = "restarted",
 };

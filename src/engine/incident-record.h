@@ -45,7 +45,8 @@ typedef enum IncidentEvent {
     INCIDENT_STEP_STARTED,
     INCIDENT_STEP_FINISHED,
     INCIDENT_REGISTRATION_CLEARED,
-    INCIDENT_RESUMED,   /* after a pause */
+    INCIDENT_RECOVERY,  /* what it waits for, or tries, to come back */
+    INCIDENT_RESUMED,   /* after a pause, with its leases */
     INCIDENT_RESTARTED, /* it had ended, and runs again */
     INCIDENT_EVENT_COUNT,
 } IncidentEvent;

@@ -238,15 +238,13 @@ static void on_cleared(BailiffRegistration *registration, const char *how,
         incident_part_cleared(parts->pdata[i], how);
 }
 
-static void on_registration_state(BailiffRegistration *registration, GParamSpec *pspec,
-                                  BailiffIncidentRecorder *self)
+static void on_recovery(BailiffRegistration *registration, GParamSpec *pspec,
+                        BailiffIncidentRecorder *self)
 {
     GPtrArray *parts = find_parts(self, registration);
 
-    if (bailiff_registration_get_state(registration) != BAILIFF_REGISTRATION_ACTIVE)
-        return;
     for (guint i = 0; parts != NULL && i < parts->len; i++)
-        incident_part_active(parts->pdata[i]);
+        incident_part_recovers(parts->pdata[i]);
 }
 
 static void on_registration_added(BailiffEngine *engine, BailiffRegistration *registration,
@@ -259,7 +257,7 @@ static void on_registration_added(BailiffEngine *engine, BailiffRegistration *re
         { "step-started", G_CALLBACK(on_step_started) },
         { "step-finished", G_CALLBACK(on_step_finished) },
         { "cleared", G_CALLBACK(on_cleared) },
-        { "notify::state", G_CALLBACK(on_registration_state) },
+        { "notify::recovery", G_CALLBACK(on_recovery) },
     };
 
     for (gsize i = 0; i < G_N_ELEMENTS(handlers); i++)

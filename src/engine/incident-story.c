@@ -271,6 +271,27 @@ void incident_part_step_finished(IncidentPart *self, guint index, const char *ac
                                   .detail = (char *)detail });
 }
 
+/* It is active before it runs again, and may yet turn out not to: back it is when nothing of its
+ * recovery is left. */
+void incident_part_recovers(IncidentPart *self)
+{
+    const char *recovery = bailiff_registration_get_recovery(self->registration);
+    IncidentStep step = { .time_us = boottime_now(), .index = -1 };
+
+    if (self->state != PART_PAUSED && self->state != PART_ENDED)
+        return;
+    if (recovery[0] != '\0') {
+        step.event = INCIDENT_RECOVERY;
+        step.detail = (char *)recovery;
+    } else if (bailiff_registration_get_state(self->registration) == BAILIFF_REGISTRATION_ACTIVE) {
+        step.event = self->state == PART_PAUSED ? INCIDENT_RESUMED : INCIDENT_RESTARTED;
+        set_state(self, PART_RELEASED);
+    } else {
+        return;
+    }
+    tell_of(self, step);
+}
+
 void incident_part_cleared(IncidentPart *self, const char *how)
 {
     IncidentStory *story = self->story;
@@ -292,17 +313,6 @@ void incident_part_cleared(IncidentPart *self, const char *how)
                       .took_us = story->failed_us != 0 ? time_since(now_us, story->failed_us) : 0,
                       .detail = (char *)how });
     check_only_ignoring(story);
-}
-
-void incident_part_active(IncidentPart *self)
-{
-    if (self->state != PART_PAUSED && self->state != PART_ENDED)
-        return;
-    tell_of(self, (IncidentStep){ .time_us = boottime_now(),
-                                  .event = self->state == PART_PAUSED ? INCIDENT_RESUMED
-                                                                      : INCIDENT_RESTARTED,
-                                  .index = -1 });
-    set_state(self, PART_RELEASED);
 }
 
 void incident_part_drop(IncidentPart *self)

@@ -54,7 +54,7 @@ void incident_part_step_started(IncidentPart *self, guint index, const char *act
 void incident_part_step_finished(IncidentPart *self, guint index, const char *action,
                                  gboolean worked, const char *detail);
 void incident_part_cleared(IncidentPart *self, const char *how);
-/* It uses leases again. */
-void incident_part_active(IncidentPart *self);
+/* Its recovery has changed: what it waits for, or it is back. */
+void incident_part_recovers(IncidentPart *self);
 /* It is gone from the engine. */
 void incident_part_drop(IncidentPart *self);
