@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Reading /proc/PID/stat.
+ * Reading /proc/PID/stat. Without any allocation: the kill guard uses it too.
  */
 #include "common/process-stat.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
+
+#include "common/process-children.h"
 
 /* Fields as proc(5) counts them; state is the first one after the name. */
 #define FIELD_STATE 3
@@ -107,37 +108,22 @@ static gboolean is_at_rest(char state)
 
 gboolean process_stat_threads_at_rest(int proc_fd, pid_t pid)
 {
-    char path[64];
     gboolean at_rest = TRUE;
-    struct dirent *entry;
-    DIR *directory;
-    int fd;
+    ProcessNumbers threads;
+    char path[64];
+    pid_t tid;
 
     g_snprintf(path, sizeof path, "%d/task", (int)pid);
-    fd = openat(proc_fd, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0)
+    if (!process_numbers_open(&threads, proc_fd, path))
         return FALSE;
-    directory = fdopendir(fd);
-    if (directory == NULL) {
-        close(fd);
-        return FALSE;
-    }
-
-    errno = 0;
-    while (at_rest && (entry = readdir(directory)) != NULL) {
+    while (at_rest && process_numbers_next(&threads, &tid)) {
         ProcessStat stat;
         ProcessStatResult result;
 
-        if (!g_ascii_isdigit(entry->d_name[0]))
-            continue;
-        g_snprintf(path, sizeof path, "%d/task/%.20s/stat", (int)pid, entry->d_name);
+        g_snprintf(path, sizeof path, "%d/task/%d/stat", (int)pid, (int)tid);
         result = process_stat_read(&stat, proc_fd, path);
         at_rest =
             result == PROCESS_STAT_GONE || (result == PROCESS_STAT_READ && is_at_rest(stat.state));
-        errno = 0;
     }
-    if (errno != 0)
-        at_rest = FALSE;
-    closedir(directory);
-    return at_rest;
+    return process_numbers_close(&threads) && at_rest;
 }
