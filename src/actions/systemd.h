@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The service manager (org.freedesktop.systemd1 on the bus): one object for the daemon, shared by
- * all units.
+ * all units. While no unit is watched and no call is out, nothing is asked of it.
  */
 #pragma once
 

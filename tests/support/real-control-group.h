@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "actions/control-group.h"
+#include "support/forked-tree.h"
 
 /* The mount point; NULL with a reason, said by g_test_skip(), where no group can be made. */
 static inline const char *real_control_group_mount(void)
@@ -80,4 +81,28 @@ static inline void real_control_group_add(const char *path, pid_t pid)
     g_autofree char *text = g_strdup_printf("%d", (int)pid);
 
     real_control_group_write(path, "cgroup.procs", text);
+}
+
+/* In `path` before its body begins, so that all it makes is there. */
+static inline pid_t real_control_group_fork(const char *path, ForkedBody body)
+{
+    int gate[2];
+    pid_t pid;
+    char byte = 0;
+
+    g_assert_cmpint(pipe2(gate, O_CLOEXEC), ==, 0);
+    pid = fork();
+    if (pid == 0) {
+        alarm(60);
+        if (read(gate[0], &byte, 1) != 1)
+            _exit(97);
+        body();
+        _exit(0);
+    }
+    real_control_group_add(path, pid);
+    g_assert_cmpint(write(gate[1], &byte, 1), ==, 1);
+    close(gate[0]);
+    close(gate[1]);
+    g_assert_cmpint(read_report(), ==, pid);
+    return pid;
 }

@@ -235,30 +235,6 @@ static void body_forks_for_ever(void)
     }
 }
 
-/* In `path` before its body begins, so that all it makes is there. */
-static pid_t forked_into(const char *path, ForkedBody body)
-{
-    int gate[2];
-    pid_t pid;
-    char byte = 0;
-
-    g_assert_cmpint(pipe2(gate, O_CLOEXEC), ==, 0);
-    pid = fork();
-    if (pid == 0) {
-        alarm(60);
-        if (read(gate[0], &byte, 1) != 1)
-            _exit(97);
-        body();
-        _exit(0);
-    }
-    real_control_group_add(path, pid);
-    g_assert_cmpint(write(gate[1], &byte, 1), ==, 1);
-    close(gate[0]);
-    close(gate[1]);
-    g_assert_cmpint(read_report(), ==, pid);
-    return pid;
-}
-
 static void kill_until_empty(ControlGroup *group)
 {
     for (guint i = 0; control_group_read(group).populated; i++) {
@@ -295,11 +271,11 @@ static void kill_all(gconstpointer without_file)
         group->kill_fd = -1;
     }
 
-    spared_pid = forked_into(other, body_in_group);
+    spared_pid = real_control_group_fork(other, body_in_group);
     open_identity(&spared, spared_pid);
-    forked_into(path, body_in_group);
-    forked_into(below, body_in_group);
-    forked_into(deep, body_forks_for_ever);
+    real_control_group_fork(path, body_in_group);
+    real_control_group_fork(below, body_in_group);
+    real_control_group_fork(deep, body_forks_for_ever);
     kill_until_empty(group);
     g_assert_false(process_identity_has_ended(&spared));
 
@@ -333,7 +309,7 @@ static void kill_frozen(gconstpointer without_file)
         close(group->kill_fd);
         group->kill_fd = -1;
     }
-    forked_into(path, body_in_group);
+    real_control_group_fork(path, body_in_group);
     g_assert_false(control_group_read(group).frozen);
     real_control_group_write(path, "cgroup.freeze", "1");
     wait_until_frozen(group);
@@ -370,8 +346,8 @@ static void test_signal(void)
     group = open_group(path);
     outside = forked(body_reports_signals);
     g_assert_cmpint(read_report(), ==, outside);
-    one = forked_into(path, body_reports_signals);
-    two = forked_into(below, body_reports_signals);
+    one = real_control_group_fork(path, body_reports_signals);
+    two = real_control_group_fork(below, body_reports_signals);
 
     g_assert_true(control_group_signal(group, SIGUSR1, &error));
     g_assert_no_error(error);
