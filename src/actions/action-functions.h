@@ -6,5 +6,11 @@
 
 #include "actions/action.h"
 
+/* action-pause.c, action-poweroff.c, action-restart.c: of domains. */
+void action_pause_start(const ActionServices *services, const ActionRequest *request, GTask *task);
+void action_poweroff_start(const ActionServices *services, const ActionRequest *request,
+                           GTask *task);
+void action_restart_start(const ActionServices *services, const ActionRequest *request, GTask *task);
+
 /* action-kill.c: goes on by itself with what cannot be done at once, until it is cancelled. */
 void action_kill_start(const ActionServices *services, const ActionRequest *request, GTask *task);
