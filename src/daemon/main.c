@@ -19,6 +19,7 @@
 #include <gio/gio.h>
 #include <systemd/sd-daemon.h>
 
+#include "actions/launcher-process.h"
 #include "common/bailiff-error.h"
 #include "dbus/bus-service.h"
 #include "engine/config-file.h"
@@ -284,6 +285,10 @@ int main(int argc, char **argv)
     g_auto(Options) options = { 0 };
     g_autoptr(GError) error = NULL;
     int status;
+
+    /* Then it is not the daemon but the small process that starts programs for it. */
+    if (argc == 3 && g_str_equal(argv[1], LAUNCHER_OPTION))
+        return launcher_process_main_of_word(argv[2]);
 
     setlocale(LC_ALL, "");
     bindtextdomain(GETTEXT_PACKAGE, BAILIFF_LOCALEDIR);

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the end of a program means, in words.
+ */
+#pragma once
+
+#include <glib.h>
+#include <sys/types.h>
+
+#include "actions/launcher-message.h"
+
+/* TRUE when it has ended well. Else FALSE with an error of launcher_run_async(). `answer` is sound;
+ * `path` and `uid` are the program's. */
+gboolean launcher_answer_is_good(const LauncherAnswer *answer, const char *path, uid_t uid,
+                                 GError **error);
+
+void launcher_set_time_out(GError **error, const char *path);

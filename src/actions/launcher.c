@@ -1,0 +1,335 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Programs, as the daemon sees them: a request to the launcher, an answer, and a pipe with output.
+ *
+ * Whoever waits for a program is answered at its limit at the latest, whatever the launcher does:
+ * the limit is a timer here, too. A launcher that has not answered some time after that hangs.
+ */
+#include "actions/launcher.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "actions/launcher-error.h"
+#include "actions/launcher-link.h"
+#include "actions/program-output.h"
+#include "base/checked-time.h"
+#include "common/bailiff-error.h"
+#include "common/boottime-timer.h"
+#include "common/boottime.h"
+
+#define CHECK_LIMIT_US USEC_PER_SECOND
+/* After the limit, for the launcher to say that it has killed it. */
+#define ANSWER_PATIENCE_US (5u * USEC_PER_SECOND)
+
+struct Launcher {
+    LauncherLink *link;
+    GHashTable *programs; /* guint64 id -> Program: those that the launcher has yet to answer */
+    guint64 last_id;
+};
+
+typedef struct Program {
+    Launcher *launcher;
+    guint64 id;
+    GTask *task; /* NULL: its caller was answered already */
+    GSource *cancel_source;
+    BoottimeTimer *timer;
+    ProgramOutput *output; /* NULL for a check */
+    char *path;
+    char *log_prefix;
+    uid_t uid;
+} Program;
+
+/* One program. */
+
+static void program_free(Program *program)
+{
+    if (program->output != NULL)
+        program_output_finish(program->output);
+    if (program->cancel_source != NULL)
+        g_source_destroy(program->cancel_source);
+    g_clear_pointer(&program->cancel_source, g_source_unref);
+    boottime_timer_free(program->timer);
+    g_clear_object(&program->task);
+    g_free(program->path);
+    g_free(program->log_prefix);
+    g_free(program);
+}
+
+/* From here on nobody waits for it. NULL when nobody did. */
+static GTask *take_task(Program *program)
+{
+    if (program->cancel_source != NULL)
+        g_source_destroy(program->cancel_source);
+    g_clear_pointer(&program->cancel_source, g_source_unref);
+    return g_steal_pointer(&program->task);
+}
+
+/* Takes over both. `error` NULL: it went well. The callback may begin other programs: nothing is
+ * in the midst of a change when it is called. */
+static void answer_caller(GTask *task_taken, GError *error)
+{
+    g_autoptr(GTask) task = task_taken;
+
+    if (task == NULL)
+        g_clear_error(&error);
+    else if (error != NULL)
+        g_task_return_error(task, error);
+    else
+        g_task_return_boolean(task, TRUE);
+}
+
+/* The launcher kills it, or never hears of it. */
+static void end_program(Program *program)
+{
+    Launcher *self = program->launcher;
+    g_autofree LauncherRequest *request = NULL;
+
+    if (launcher_link_take_back(self->link, program->id)) {
+        g_hash_table_remove(self->programs, &program->id);
+        return;
+    }
+    boottime_timer_set(program->timer, time_add(boottime_now(), ANSWER_PATIENCE_US));
+    request = g_new(LauncherRequest, 1);
+    launcher_request_init(request, LAUNCHER_REQUEST_KILL, program->id);
+    launcher_link_send(self->link, request, -1);
+}
+
+static void on_timer(gpointer user_data)
+{
+    Program *program = user_data;
+    GTask *task = take_task(program);
+    GError *error = NULL;
+
+    if (task == NULL) {
+        launcher_link_give_up(program->launcher->link, "it does not answer");
+        return;
+    }
+    launcher_set_time_out(&error, program->path);
+    end_program(program);
+    answer_caller(task, error);
+}
+
+static gboolean on_cancelled(GCancellable *cancellable, gpointer user_data)
+{
+    Program *program = user_data;
+    GTask *task = take_task(program);
+
+    end_program(program);
+    answer_caller(task, g_error_new_literal(G_IO_ERROR, G_IO_ERROR_CANCELLED, "No longer wanted"));
+    return G_SOURCE_REMOVE;
+}
+
+static void on_line(const char *line, gpointer user_data)
+{
+    const Program *program = user_data;
+
+    g_message("%s%s", program->log_prefix, line);
+}
+
+/* What the link tells. */
+
+static gboolean on_answered(const LauncherAnswer *answer, gpointer user_data)
+{
+    Launcher *self = user_data;
+    guint64 id = answer->id;
+    Program *program = g_hash_table_lookup(self->programs, &id);
+    GError *error = NULL;
+
+    if (program == NULL)
+        return FALSE;
+    (void)launcher_answer_is_good(answer, program->path, program->uid, &error);
+    GTask *task = take_task(program);
+    g_hash_table_remove(self->programs, &id);
+    answer_caller(task, error);
+    return TRUE;
+}
+
+static void fail_all(Launcher *self, const char *cause)
+{
+    g_autoptr(GList) programs = g_hash_table_get_values(self->programs);
+
+    g_hash_table_steal_all(self->programs);
+    for (GList *at = programs; at != NULL; at = at->next) {
+        Program *program = at->data;
+        GError *error = bailiff_error_make(
+            BAILIFF_ERROR_IO_ERROR, "See in the log what has happened to it.",
+            "It is not known how the program %s ended: %s.", program->path, cause);
+        GTask *task = take_task(program);
+
+        program_free(program);
+        answer_caller(task, error);
+    }
+}
+
+static void on_lost(gpointer user_data)
+{
+    fail_all(user_data, "its launcher is gone");
+}
+
+static const LauncherLinkEvents link_events = { .answered = on_answered, .lost = on_lost };
+
+/* Requests. */
+
+static gboolean is_ready(Launcher *self, GError **error)
+{
+    if (self->link == NULL || !launcher_link_is_up(self->link)) {
+        bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Try again in a moment; see the log.",
+                          "The launcher of programs is gone and is being started again.");
+        return FALSE;
+    }
+    if (g_hash_table_size(self->programs) >= LAUNCHER_PROGRAMS_MAX) {
+        bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Try again when some of them have ended.",
+                          "%u programs are under way.", g_hash_table_size(self->programs));
+        return FALSE;
+    }
+    return TRUE;
+}
+
+/* A request that the launcher will take, or NULL with an error. */
+static LauncherRequest *make_request(Launcher *self, LauncherRequestKind kind,
+                                     const LauncherProgram *what, GError **error)
+{
+    g_autofree LauncherRequest *request = g_new(LauncherRequest, 1);
+
+    if (!is_ready(self, error))
+        return NULL;
+    if (what->argv[0] == NULL || what->argv[0][0] != '/') {
+        bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT,
+                          "Name the program by its absolute path.",
+                          "The program %s is not named by an absolute path.",
+                          what->argv[0] != NULL ? what->argv[0] : "without a name");
+        return NULL;
+    }
+    launcher_request_init(request, kind, self->last_id + 1);
+    request->uid = what->uid;
+    request->until_us = what->until_us;
+    if (!launcher_request_add_args(request, what->argv) ||
+        !launcher_request_add_env(request, what->env) ||
+        !launcher_request_is_sound(request, launcher_request_size(request),
+                                   kind == LAUNCHER_REQUEST_RUN)) {
+        bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT, "Pass less to the program.",
+                          "The words for the program %s are too many or too long, or no variables.",
+                          what->argv[0]);
+        return NULL;
+    }
+    self->last_id++;
+    return g_steal_pointer(&request);
+}
+
+/* The end to write to, -1 for a check or with an error. */
+static gboolean open_output(Program *program, int *ret_fd, GError **error)
+{
+    int fds[2];
+
+    if (pipe2(fds, O_CLOEXEC) != 0) {
+        bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Raise the daemon's limit of open files.",
+                          "There is no pipe to be had for what the program %s writes: %s.",
+                          program->path, g_strerror(errno));
+        return FALSE;
+    }
+    program->output = program_output_new(fds[0], on_line, program);
+    *ret_fd = fds[1];
+    return TRUE;
+}
+
+static void watch_cancellable(Program *program, GCancellable *cancellable)
+{
+    if (cancellable == NULL)
+        return;
+    program->cancel_source = g_cancellable_source_new(cancellable);
+    g_source_set_priority(program->cancel_source, G_PRIORITY_HIGH);
+    g_source_set_callback(program->cancel_source, G_SOURCE_FUNC(on_cancelled), program, NULL);
+    g_source_attach(program->cancel_source, NULL);
+}
+
+static void begin(Launcher *self, LauncherRequestKind kind, const LauncherProgram *what,
+                  GTask *task_taken)
+{
+    g_autoptr(GTask) task = task_taken;
+    GError *error = NULL;
+    g_autofree LauncherRequest *request = make_request(self, kind, what, &error);
+    int output_fd = -1;
+
+    if (request == NULL) {
+        g_task_return_error(task, error);
+        return;
+    }
+    Program *program = g_new0(Program, 1);
+    program->launcher = self;
+    program->id = request->id;
+    program->path = g_strdup(what->argv[0]);
+    program->log_prefix = g_strdup(what->log_prefix);
+    program->uid = what->uid;
+    if (kind == LAUNCHER_REQUEST_RUN && !open_output(program, &output_fd, &error)) {
+        program_free(program);
+        g_task_return_error(task, error);
+        return;
+    }
+    program->task = g_steal_pointer(&task);
+    program->timer = boottime_timer_new(on_timer, program);
+    boottime_timer_set(program->timer, what->until_us);
+    watch_cancellable(program, g_task_get_cancellable(program->task));
+    g_hash_table_insert(self->programs, &program->id, program);
+    launcher_link_send(self->link, request, output_fd);
+}
+
+void launcher_run_async(Launcher *self, const LauncherProgram *program, GCancellable *cancellable,
+                        GAsyncReadyCallback callback, gpointer user_data)
+{
+    GTask *task = g_task_new(NULL, cancellable, callback, user_data);
+
+    g_task_set_source_tag(task, launcher_run_async);
+    begin(self, LAUNCHER_REQUEST_RUN, program, task);
+}
+
+gboolean launcher_run_finish(Launcher *self, GAsyncResult *result, GError **error)
+{
+    return g_task_propagate_boolean(G_TASK(result), error);
+}
+
+void launcher_check_async(Launcher *self, const char *path, uid_t uid, GCancellable *cancellable,
+                          GAsyncReadyCallback callback, gpointer user_data)
+{
+    GTask *task = g_task_new(NULL, cancellable, callback, user_data);
+    const char *const argv[] = { path, NULL };
+    const char *const env[] = { NULL };
+    const LauncherProgram program = {
+        .argv = argv, .env = env, .uid = uid, .until_us = time_add(boottime_now(), CHECK_LIMIT_US)
+    };
+
+    g_task_set_source_tag(task, launcher_check_async);
+    begin(self, LAUNCHER_REQUEST_CHECK, &program, task);
+}
+
+gboolean launcher_check_finish(Launcher *self, GAsyncResult *result, GError **error)
+{
+    return g_task_propagate_boolean(G_TASK(result), error);
+}
+
+Launcher *launcher_new(const char *executable, GError **error)
+{
+    g_autoptr(Launcher) self = g_new0(Launcher, 1);
+
+    self->programs =
+        g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, (GDestroyNotify)program_free);
+    self->link = launcher_link_new(executable, &link_events, self, error);
+    return self->link != NULL ? g_steal_pointer(&self) : NULL;
+}
+
+void launcher_free(Launcher *self)
+{
+    if (self == NULL)
+        return;
+    g_clear_pointer(&self->link, launcher_link_free);
+    fail_all(self, "bailiffd ends");
+    g_hash_table_unref(self->programs);
+    g_free(self);
+}
+
+pid_t launcher_get_pid(Launcher *self)
+{
+    return launcher_link_get_pid(self->link);
+}
