@@ -10,7 +10,10 @@
 void action_pause_start(const ActionServices *services, const ActionRequest *request, GTask *task);
 void action_poweroff_start(const ActionServices *services, const ActionRequest *request,
                            GTask *task);
-void action_restart_start(const ActionServices *services, const ActionRequest *request, GTask *task);
+void action_restart_start(const ActionServices *services, const ActionRequest *request,
+                          GTask *task);
+
+void action_exec_start(const ActionServices *services, const ActionRequest *request, GTask *task);
 
 /* action-kill.c: goes on by itself with what cannot be done at once, until it is cancelled. */
 void action_kill_start(const ActionServices *services, const ActionRequest *request, GTask *task);

@@ -41,6 +41,7 @@ static const ActionStart functions[FAILURE_ACTION_COUNT] = {
     [FAILURE_ACTION_NOTIFY] = announce_start,
     [FAILURE_ACTION_IGNORE] = announce_start,
     [FAILURE_ACTION_SIGNAL] = signal_start,
+    [FAILURE_ACTION_EXEC] = action_exec_start,
     [FAILURE_ACTION_KILL] = action_kill_start,
     [FAILURE_ACTION_PAUSE] = action_pause_start,
     [FAILURE_ACTION_POWEROFF] = action_poweroff_start,

@@ -20,6 +20,7 @@
 #include <systemd/sd-daemon.h>
 
 #include "actions/launcher-process.h"
+#include "actions/launcher.h"
 #include "common/bailiff-error.h"
 #include "dbus/bus-service.h"
 #include "engine/config-file.h"
@@ -33,6 +34,7 @@
 
 typedef struct Daemon {
     GMainLoop *loop;
+    Launcher *launcher;
     BailiffEngine *engine;
     BailiffBusService *service;
     gboolean on_bus;
@@ -133,7 +135,8 @@ static char *choose_directory(const char *given, const char *variable, const cha
     return geteuid() == 0 ? g_strdup(usual) : NULL;
 }
 
-static BailiffEngine *make_engine(const Options *options, GError **error)
+/* The launcher of programs first: it is to have nothing that the engine has. */
+static gboolean make_engine(Daemon *daemon, const Options *options, GError **error)
 {
     g_autoptr(ConfigFile) file =
         config_file_load(options->config != NULL ? options->config : DEFAULT_CONFIG_FILE,
@@ -144,19 +147,22 @@ static BailiffEngine *make_engine(const Options *options, GError **error)
         choose_directory(options->state_dir, "STATE_DIRECTORY", DEFAULT_STATE_DIR);
 
     if (file == NULL)
-        return NULL;
+        return FALSE;
     if (runtime_dir == NULL) {
         bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT,
                           "Give one with --runtime-dir, or run bailiffd as root.",
                           "There is no directory to write held leases down in.");
-        return NULL;
+        return FALSE;
     }
     if (mkdir(runtime_dir, 0755) < 0 && errno != EEXIST) {
         bailiff_set_error(error, BAILIFF_ERROR_IO_ERROR,
                           "Make it, or name another one with --runtime-dir.",
                           "The directory %s cannot be made: %s.", runtime_dir, g_strerror(errno));
-        return NULL;
+        return FALSE;
     }
+    daemon->launcher = launcher_new(NULL, error);
+    if (daemon->launcher == NULL)
+        return FALSE;
     BailiffEngineConfig config = {
         .host_name = options->host_name,
         .runtime_dir = runtime_dir,
@@ -164,8 +170,10 @@ static BailiffEngine *make_engine(const Options *options, GError **error)
         .libvirt_run_dir = file->libvirt_run_dir,
         .failure_defaults = file->failure_defaults,
         .state_dir = state_dir,
+        .launcher = daemon->launcher,
     };
-    return bailiff_engine_new(&config, error);
+    daemon->engine = bailiff_engine_new(&config, error);
+    return daemon->engine != NULL;
 }
 
 /* The end. */
@@ -303,9 +311,9 @@ int main(int argc, char **argv)
     raise_descriptor_limit();
     Daemon daemon = { .loop = g_main_loop_new(NULL, FALSE) };
     watch_signals(&daemon);
-    daemon.engine = make_engine(&options, &error);
-    if (daemon.engine == NULL) {
+    if (!make_engine(&daemon, &options, &error)) {
         log_error(error->message);
+        launcher_free(daemon.launcher);
         g_main_loop_unref(daemon.loop);
         return 1;
     }
@@ -317,6 +325,7 @@ int main(int argc, char **argv)
 
     g_clear_object(&daemon.service);
     g_clear_object(&daemon.engine);
+    launcher_free(daemon.launcher);
     g_main_loop_unref(daemon.loop);
     return daemon.exit_status;
 }

@@ -175,6 +175,7 @@ BailiffEngine *bailiff_engine_new(const BailiffEngineConfig *config, GError **er
         config->libvirt_driver != NULL ? config->libvirt_driver : LIBVIRT_DRIVER_DEFAULT,
         config->libvirt_run_dir != NULL ? config->libvirt_run_dir : LIBVIRT_RUN_DIR_DEFAULT);
     self->services.systemd = bailiff_systemd_new();
+    self->services.launcher = config->launcher;
     self->first_id = self->next_id = held_records_highest_id(self->runtime_dir) + 1;
     self->incidents = bailiff_incident_log_new(config->state_dir);
     self->recorder = bailiff_incident_recorder_new(self, self->incidents);

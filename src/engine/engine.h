@@ -13,6 +13,7 @@
 
 #include <gio/gio.h>
 
+#include "actions/launcher.h"
 #include "engine/failure-defaults.h"
 #include "engine/incident-log.h"
 #include "failure/failure-policy.h"
@@ -40,6 +41,7 @@ typedef struct BailiffEngineConfig {
      * takes a reference. */
     FailureDefaults *failure_defaults;
     const char *state_dir; /* where incidents are kept across restarts; NULL: nowhere */
+    Launcher *launcher;          /* lives longer than the engine; NULL: `exec` steps fail */
 } BailiffEngineConfig;
 
 /* InvalidArgument when the host name is none, IoError when the machine id or the runtime directory

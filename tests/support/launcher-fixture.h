@@ -35,6 +35,7 @@ typedef struct Run {
 
 static const char *self_path;
 static GPtrArray *log_lines; /* those with LOG_PREFIX, without it */
+static GPtrArray *messages;  /* all lines */
 
 static inline GLogWriterOutput keep_log(GLogLevelFlags level, const GLogField *fields,
                                         gsize n_fields, gpointer unused)
@@ -44,6 +45,7 @@ static inline GLogWriterOutput keep_log(GLogLevelFlags level, const GLogField *f
     for (gsize i = 0; i < n_fields; i++)
         if (g_str_equal(fields[i].key, "MESSAGE"))
             message = fields[i].value;
+    g_ptr_array_add(messages, g_strdup(message));
     if (g_str_has_prefix(message, LOG_PREFIX))
         g_ptr_array_add(log_lines, g_strdup(message + strlen(LOG_PREFIX)));
     /* The default writer would end the test at a warning: these are expected. */
@@ -90,6 +92,7 @@ static inline void set_up(Fixture *fixture, gconstpointer unused)
     g_assert_no_error(error);
     g_assert_no_errno(g_chmod(fixture->directory, 0755));
     g_ptr_array_set_size(log_lines, 0);
+    g_ptr_array_set_size(messages, 0);
 }
 
 /* By /proc, of all processes: TRUE when one has this program or word in its command line. */
@@ -244,6 +247,16 @@ static inline gboolean has_line(gconstpointer line)
     return g_ptr_array_find_with_equal_func(log_lines, line, g_str_equal, NULL);
 }
 
+static inline gboolean has_message(const char *text)
+{
+    return g_ptr_array_find_with_equal_func(messages, text, g_str_equal, NULL);
+}
+
+static inline gboolean file_exists(gconstpointer path)
+{
+    return g_file_test(path, G_FILE_TEST_EXISTS);
+}
+
 /* TRUE with a status when this call of the program is over: it was the launcher, or cannot test. */
 static inline gboolean launcher_fixture_main(int argc, char **argv, int *ret_status)
 {
@@ -262,6 +275,7 @@ static inline gboolean launcher_fixture_main(int argc, char **argv, int *ret_sta
     close(pidfd);
     self_path = g_canonicalize_filename(argv[0], NULL);
     log_lines = g_ptr_array_new_with_free_func(g_free);
+    messages = g_ptr_array_new_with_free_func(g_free);
     g_log_set_writer_func(keep_log, NULL, NULL);
     return FALSE;
 }
