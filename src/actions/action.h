@@ -43,7 +43,7 @@ typedef struct ActionRequest {
     const char *lockspace;   /* that failed; "" when the walk is a drill */
     guint64 registration_id;
     const char *registration_name;
-    uid_t owner_uid; /* the user who registered it: `exec` runs as this user */
+    uid_t owner_uid; /* the user whose policy it is: `exec` runs as this user */
 } ActionRequest;
 
 /* Always calls back, from the main loop, also when it is cancelled. */

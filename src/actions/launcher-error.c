@@ -11,8 +11,16 @@
 
 #define CURE_USER_PROGRAM "Name a program by its absolute path that this user may run."
 
-void launcher_set_time_out(GError **error, const char *path)
+void launcher_set_time_out(GError **error, const char *path, gboolean checked)
 {
+    if (checked) {
+        bailiff_set_error(error, BAILIFF_ERROR_IO_TIMEOUT,
+                          "Name a program on storage of this host that answers.",
+                          "The program %s cannot be looked at: its storage, or the look-up of its "
+                          "user's groups, does not answer.",
+                          path);
+        return;
+    }
     bailiff_set_error(error, BAILIFF_ERROR_IO_TIMEOUT,
                       "Give it more time, or see what it waits for.",
                       "The program %s had not ended at its limit, and was killed.", path);
@@ -82,7 +90,7 @@ static void set_start_error(GError **error, const LauncherAnswer *answer, const 
 }
 
 gboolean launcher_answer_is_good(const LauncherAnswer *answer, const char *path, uid_t uid,
-                                 GError **error)
+                                 gboolean checked, GError **error)
 {
     switch ((LauncherAnswerKind)answer->kind) {
     case LAUNCHER_ANSWER_EXITED:
@@ -99,7 +107,7 @@ gboolean launcher_answer_is_good(const LauncherAnswer *answer, const char *path,
                           strsignal(answer->detail));
         return FALSE;
     case LAUNCHER_ANSWER_KILLED:
-        launcher_set_time_out(error, path);
+        launcher_set_time_out(error, path, checked);
         return FALSE;
     case LAUNCHER_ANSWER_NOT_STARTED:
         break;

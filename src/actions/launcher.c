@@ -107,7 +107,7 @@ static void on_timer(gpointer user_data)
         launcher_link_give_up(program->launcher->link, "it does not answer");
         return;
     }
-    launcher_set_time_out(&error, program->path);
+    launcher_set_time_out(&error, program->path, program->output == NULL);
     end_program(program);
     answer_caller(task, error);
 }
@@ -140,7 +140,8 @@ static gboolean on_answered(const LauncherAnswer *answer, gpointer user_data)
 
     if (program == NULL)
         return FALSE;
-    (void)launcher_answer_is_good(answer, program->path, program->uid, &error);
+    (void)launcher_answer_is_good(answer, program->path, program->uid, program->output == NULL,
+                                  &error);
     GTask *task = take_task(program);
     g_hash_table_remove(self->programs, &id);
     answer_caller(task, error);

@@ -12,6 +12,7 @@
 #include "common/bailiff-error.h"
 #include "dbus/method-call.h"
 #include "dbus/object-path.h"
+#include "dbus/program-check.h"
 #include "dbus/variant-options.h"
 #include "dbus/variant-policy.h"
 #include "engine/policy-error.h"
@@ -89,6 +90,12 @@ static RegisterArgs *parse_process_args(const char *name, GVariant *options, gbo
     return parse_args(options, FAILURE_TARGET_PROCESS, args, extra, by_number ? 2 : 1, error);
 }
 
+/* NULL: the registration has none of its own. */
+static const FailurePolicy *policy_of(const RegisterArgs *args)
+{
+    return args->has_policy ? &args->policy : NULL;
+}
+
 static void reply_registration(MethodCall *call, BailiffRegistration *registration, GError *error)
 {
     if (registration == NULL) {
@@ -103,7 +110,7 @@ static void register_now(MethodCall *call)
 {
     RegisterArgs *args = call->args;
     BailiffEngine *engine = bailiff_bus_service_get_engine(call->service);
-    const FailurePolicy *policy = args->has_policy ? &args->policy : NULL;
+    const FailurePolicy *policy = policy_of(args);
     BailiffRegistration *registration;
     GError *error = NULL;
 
@@ -166,10 +173,8 @@ static void register_process_act(MethodCall *call)
 {
     const RegisterArgs *args = call->args;
 
-    if (args->pidfd < 0 && args->pid == 0)
-        register_caller(call);
-    else
-        register_now(call);
+    program_check(call, policy_of(args),
+                  args->pidfd < 0 && args->pid == 0 ? register_caller : register_now);
 }
 
 gboolean register_process_method(BailiffBusService *service, gpointer target,
@@ -229,13 +234,18 @@ static void unit_registered(GObject *source, GAsyncResult *result, gpointer user
     reply_registration(user_data, registration, error);
 }
 
-static void register_unit_act(MethodCall *call)
+static void register_unit_now(MethodCall *call)
 {
     const RegisterArgs *args = call->args;
 
-    bailiff_engine_register_unit_async(
-        bailiff_bus_service_get_engine(call->service), args->unit, args->name, call->uid,
-        args->has_policy ? &args->policy : NULL, call->caller_gone, unit_registered, call);
+    bailiff_engine_register_unit_async(bailiff_bus_service_get_engine(call->service), args->unit,
+                                       args->name, call->uid, policy_of(args), call->caller_gone,
+                                       unit_registered, call);
+}
+
+static void register_unit_act(MethodCall *call)
+{
+    program_check(call, policy_of(call->args), register_unit_now);
 }
 
 gboolean register_unit_method(BailiffBusService *service, gpointer target,
@@ -264,14 +274,18 @@ static void domain_registered(GObject *source, GAsyncResult *result, gpointer us
     reply_registration(user_data, registration, error);
 }
 
-static void register_domain_act(MethodCall *call)
+static void register_domain_now(MethodCall *call)
 {
     const RegisterArgs *args = call->args;
 
-    bailiff_engine_register_domain_async(bailiff_bus_service_get_engine(call->service),
-                                         args->domain, args->domain_name, args->name, call->uid,
-                                         args->has_policy ? &args->policy : NULL, call->caller_gone,
-                                         domain_registered, call);
+    bailiff_engine_register_domain_async(
+        bailiff_bus_service_get_engine(call->service), args->domain, args->domain_name, args->name,
+        call->uid, policy_of(args), call->caller_gone, domain_registered, call);
+}
+
+static void register_domain_act(MethodCall *call)
+{
+    program_check(call, policy_of(call->args), register_domain_now);
 }
 
 gboolean register_domain_method(BailiffBusService *service, gpointer target,

@@ -9,6 +9,7 @@
 #include "dbus/method-call.h"
 #include "dbus/object-path.h"
 #include "dbus/path-list.h"
+#include "dbus/program-check.h"
 #include "dbus/resource-object.h"
 #include "dbus/variant-options.h"
 #include "dbus/variant-policy.h"
@@ -48,13 +49,25 @@ static gboolean handle_release(BailiffBusRegistration *object, GDBusMethodInvoca
     return release_method(self->service, self, invocation, resources, options);
 }
 
+static void set_failure_policy_now(MethodCall *call)
+{
+    BailiffRegistrationObject *self = BAILIFF_REGISTRATION_OBJECT(call->target);
+    GError *error = NULL;
+
+    if (bailiff_registration_set_failure_policy(self->registration, call->args, call->uid, &error))
+        method_call_reply(call, NULL);
+    else
+        method_call_fail(call, error);
+}
+
+/* Checked as a whole first: what is wrong with it itself is said before its programs are. */
 static void set_failure_policy_act(MethodCall *call)
 {
     BailiffRegistrationObject *self = BAILIFF_REGISTRATION_OBJECT(call->target);
     GError *error = NULL;
 
-    if (bailiff_registration_set_failure_policy(self->registration, call->args, &error))
-        method_call_reply(call, NULL);
+    if (bailiff_registration_check_failure_policy(self->registration, call->args, &error))
+        program_check(call, call->args, set_failure_policy_now);
     else
         method_call_fail(call, error);
 }

@@ -20,7 +20,7 @@ struct _BailiffRegistration {
     guint64 id;
     char *name;
     BailiffTarget *target;
-    uid_t owner_uid;
+    uid_t owner_uid; /* who has set its policy: as a rule who has registered it */
     FailurePolicy policy;
     gboolean has_own_policy; /* else `policy` is the default that counted last */
     BailiffRegistrationState state;

@@ -268,8 +268,8 @@ void registration_choose_policy(BailiffRegistration *self, const char *lockspace
         set_policy(self, policy);
 }
 
-gboolean bailiff_registration_set_failure_policy(BailiffRegistration *self,
-                                                 const FailurePolicy *policy, GError **error)
+gboolean bailiff_registration_check_failure_policy(BailiffRegistration *self,
+                                                   const FailurePolicy *policy, GError **error)
 {
     if (!bailiff_failure_policy_check(policy, bailiff_target_get_kind(self->target), error))
         return FALSE;
@@ -284,7 +284,17 @@ gboolean bailiff_registration_set_failure_policy(BailiffRegistration *self,
                           self->name);
         return FALSE;
     }
+    return TRUE;
+}
+
+gboolean bailiff_registration_set_failure_policy(BailiffRegistration *self,
+                                                 const FailurePolicy *policy, uid_t owner_uid,
+                                                 GError **error)
+{
+    if (!bailiff_registration_check_failure_policy(self, policy, error))
+        return FALSE;
     self->has_own_policy = TRUE;
+    self->owner_uid = owner_uid;
     set_policy(self, policy);
     return TRUE;
 }

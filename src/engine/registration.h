@@ -86,9 +86,15 @@ gboolean bailiff_registration_release_finish(BailiffRegistration *self, GAsyncRe
  * not work at once goes on in the background. */
 void bailiff_registration_take_back(BailiffRegistration *self, GPtrArray *resources);
 
-/* Busy while the present one is walked; InvalidArgument or PolicyTooLong when it is no good. */
+/* Busy while the present one is walked; InvalidArgument, Unsupported or PolicyTooLong when it is no
+ * good. */
+gboolean bailiff_registration_check_failure_policy(BailiffRegistration *self,
+                                                   const FailurePolicy *policy, GError **error);
+/* The same. Its programs run as `owner_uid`, who sets it: nobody names a program for another user
+ * to run. */
 gboolean bailiff_registration_set_failure_policy(BailiffRegistration *self,
-                                                 const FailurePolicy *policy, GError **error);
+                                                 const FailurePolicy *policy, uid_t owner_uid,
+                                                 GError **error);
 
 /* Busy while it holds or acquires leases; and, without `force`, while it waits to get lost ones
  * again. */

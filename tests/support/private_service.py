@@ -15,7 +15,7 @@ import subprocess
 
 from gi.repository import Gio, GLib
 
-from main_loop import LIMIT, wait_until
+from main_loop import LIMIT, poll_until, wait_until
 
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 BUILD = pathlib.Path(os.environ.get("BAILIFF_BUILD_DIR", SOURCE / "build"))
@@ -293,9 +293,11 @@ class PrivateService:
             self.daemon.forget()
         # The bus has closed it.
         wait_until(self.connection.is_closed, "the end of the connection")
-        left = self.processes()
-        if left:
-            complaints += f"processes left behind: {left}\n"
+        try:
+            # What ends with the daemon ends a moment later.
+            poll_until(lambda: not self.processes(), "the end of all processes")
+        except AssertionError:
+            complaints += f"processes left behind: {self.processes()}\n"
         if os.path.exists(self.directory):
             complaints += f"{self.directory} left behind\n"
         self.directory = ""

@@ -59,7 +59,7 @@ static void set_policy(BailiffRegistration *registration, FailureAction action)
     const FailurePolicy policy = { .steps = { { .action = action } }, .n_steps = 1 };
     g_autoptr(GError) error = NULL;
 
-    bailiff_registration_set_failure_policy(registration, &policy, &error);
+    bailiff_registration_set_failure_policy(registration, &policy, geteuid(), &error);
     g_assert_no_error(error);
 }
 
