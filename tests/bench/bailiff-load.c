@@ -25,6 +25,8 @@
 #define CALL_TIMEOUT_US (G_GUINT64_CONSTANT(900) * G_USEC_PER_SEC)
 /* A holder whose calls all fail gives up. */
 #define FAILURES_MAX 20
+/* Longer than it takes until all programs have run. */
+#define PROGRAM_GRACE_S 30u
 
 typedef struct Holder {
     sd_bus *bus;
@@ -207,8 +209,15 @@ static void begin_register(Holder *holder)
     sd_bus_message *message =
         new_call(holder->bus, ROOT_PATH "/Manager", INTERFACE("Manager"), "RegisterPid");
 
-    check(sd_bus_message_append(message, "usa{sv}", (uint32_t)children[holder->index], "bench", 0),
-          "RegisterPid");
+    if (options.program == NULL)
+        check(sd_bus_message_append(message, "usa{sv}", (uint32_t)children[holder->index], "bench",
+                                    0),
+              "RegisterPid");
+    else
+        check(sd_bus_message_append(message, "usa{sv}", (uint32_t)children[holder->index], "bench",
+                                    1, "failure-policy", "a(sua{sv})", 2, "exec", PROGRAM_GRACE_S,
+                                    1, "program", "s", options.program, "kill", 0u, 0),
+              "RegisterPid");
     send_call(holder->bus, message, on_registered, holder);
 }
 

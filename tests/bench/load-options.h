@@ -32,6 +32,7 @@ typedef struct LoadOptions {
     int count;
     int host_id;
     int io_timeout; /* seconds */
+    char *program;  /* hold: what is run for each holder when its lease is lost; NULL: a signal */
 } LoadOptions;
 
 /* Exits with status 2 and a line of reason when the arguments are wrong. */

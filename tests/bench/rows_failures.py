@@ -7,9 +7,10 @@ import time
 
 from results import Row, at_most
 from rows_leases import percentile
-from stores import HangStore, PlainStore
+from stores import HangStore, PlainStore, program
 
 REGISTRATIONS = {1: 20, 256: 50, 1000: 150}  # and the goal, ms
+PROGRAMS = {1: None, 1000: 1500}  # the same, when each has a program that is run
 # Until the last signal of the slower one.
 AFTER_DEADLINE_S = 6
 # With an io timeout of 1 s nothing may wait in a queue for long.
@@ -47,8 +48,16 @@ def declare_reaction(count):
             Row(f"reaction/{count}/first", "until the first has", "ms")]
 
 
-def react(bench, side, count, repetition):
-    name = f"reaction-{count}-{side}-{repetition}"
+def declare_exec(count):
+    goal = PROGRAMS[count] and at_most(PROGRAMS[count])
+    return [Row(f"exec/{count}/last", "from the fail deadline until the last process has the SIGTERM of its own program",
+                "ms", goal),
+            Row(f"exec/{count}/p50", "until half of them have", "ms"),
+            Row(f"exec/{count}/first", "until the first has", "ms")]
+
+
+def react(bench, side, count, repetition, **given):
+    name = f"reaction-{count}-{side}-{repetition}-{len(given)}"
     with contextlib.ExitStack() as stack:
         store = new_store(HangStore, bench, name, stack)
         space = store.areas.lockspaces(side, 1)
@@ -57,7 +66,8 @@ def react(bench, side, count, repetition):
         daemon = bench.start(side, stack)
         stack.callback(store.resume)
         daemon.join(store.path, space, io_timeout=1)
-        load = daemon.begin_load("hold", f"{side}0", store.path, resources, holders=count, at_once=AT_ONCE)
+        load = daemon.begin_load("hold", f"{side}0", store.path, resources, holders=count, at_once=AT_ONCE,
+                                 **given)
         stack.callback(load.end)
         load.answer()
         store.hang(60)
@@ -67,17 +77,17 @@ def react(bench, side, count, repetition):
         return [stamp and (stamp - deadline_us) / 1000 for stamp in load.answer()["signalled_us"]]
 
 
-def reaction(bench, count):
+def reaction(bench, row, count, **given):
     for repetition in range(bench.repeat):
         for side in bench.sides:
-            bench.say(f"reaction/{count}: {side}, repetition {repetition + 1}")
-            took = sorted(react(bench, side, count, repetition))
+            bench.say(f"{row}: {side}, repetition {repetition + 1}")
+            took = sorted(react(bench, side, count, repetition, **given))
             if not all(took):
-                bench.results.note(f"reaction/{count}/last",
+                bench.results.note(f"{row}/last",
                                    f"{side}: {sum(not t for t in took)} processes had no SIGTERM (SIGKILL leaves no trace)")
                 took = [t for t in took if t] or [0]
             for metric, value in (("last", took[-1]), ("p50", took[len(took) // 2]), ("first", took[0])):
-                bench.results.add(f"reaction/{count}/{metric}", side, value)
+                bench.results.add(f"{row}/{metric}", side, value)
 
 
 # Beside a lockspace whose storage hangs
@@ -132,6 +142,10 @@ def other_hung(bench):
 def groups(bench):
     for count in REGISTRATIONS:
         if bench.results.declare(*declare_reaction(count)):
-            yield f"reaction/{count}", lambda _stack, count=count: reaction(bench, count)
+            yield f"reaction/{count}", lambda _stack, count=count: reaction(bench, f"reaction/{count}", count)
+    for count in PROGRAMS:
+        if bench.results.declare(*declare_exec(count)):
+            yield f"exec/{count}", lambda _stack, count=count: reaction(bench, f"exec/{count}", count,
+                                                                        program=program("exec-mark"))
     if bench.results.declare(*OTHER_HUNG):
         yield "other-hung", lambda _stack: other_hung(bench)

@@ -100,6 +100,17 @@ static void cycle(int connection, unsigned holder, struct sanlk_resource ***sets
     }
 }
 
+static void set_program(int connection, unsigned holder)
+{
+    g_autofree char *pid = g_strdup_printf("%d", (int)getpid());
+    int answer = sanlock_killpath(connection, 0, options.program, pid);
+
+    if (answer < 0) {
+        g_autofree char *text = g_strdup_printf("sanlock_killpath: %d", answer);
+        pair_table_fail(table, holder, text);
+    }
+}
+
 /* `ready` gets a byte when it is registered, and in mode hold another one when it holds; `start`
  * ends when all may begin. */
 static void be_holder(unsigned holder, int ready, int start)
@@ -115,6 +126,8 @@ static void be_holder(unsigned holder, int ready, int start)
     }
     if (connection < 0)
         pair_table_fail(table, holder, "sanlock_register");
+    if (connection >= 0 && options.program != NULL)
+        set_program(connection, holder);
     if (write(ready, &byte, 1) != 1 || read(start, &byte, 1) != 0 || connection < 0)
         _exit(1);
     if (g_str_equal(options.mode, "cycle")) {
