@@ -13,6 +13,7 @@ LISTS = [
     ("unit", "test-*.c", "unit/meson.build"),
     ("bus", "test_*.py", "meson.build"),
     ("interop", "test_*.py", "meson.build"),
+    ("libvirt", "test_*.py", "meson.build"),
 ]
 
 
