@@ -4,13 +4,12 @@
  */
 #include "ctl/commands.h"
 
-#include <errno.h>
 #include <glib/gi18n.h>
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "ctl/bus-client.h"
+#include "ctl/standard-input.h"
 
 /* More than any value has: the daemon says how many bytes there are. */
 #define INPUT_MAX 65536u
@@ -73,31 +72,6 @@ int command_read_value(CommandLine *line)
     return CTL_EXIT_OK;
 }
 
-static GBytes *read_input(GError **error)
-{
-    g_autoptr(GByteArray) input = g_byte_array_new();
-    guint8 piece[4096];
-
-    for (;;) {
-        ssize_t n = read(STDIN_FILENO, piece, sizeof piece);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n < 0) {
-            ctl_set_error(error, CTL_EXIT_ERROR, _("Check where the input comes from."),
-                          _("The value could not be read: %s."), g_strerror(errno));
-            return NULL;
-        }
-        if (n == 0)
-            return g_byte_array_free_to_bytes(g_steal_pointer(&input));
-        g_byte_array_append(input, piece, (guint)n);
-        if (input->len > INPUT_MAX) {
-            ctl_set_error(error, CTL_EXIT_USAGE, _("Write a shorter value: at most a sector."),
-                          _("The value has more than %u bytes."), INPUT_MAX);
-            return NULL;
-        }
-    }
-}
-
 int command_write_value(CommandLine *line)
 {
     int status;
@@ -107,9 +81,10 @@ int command_write_value(CommandLine *line)
     GError *error = NULL;
     g_autoptr(BusClient) client = NULL;
     g_autoptr(BailiffBusResource) resource = NULL;
-    g_autoptr(GBytes) value = line->n_words > 1
-                                  ? g_bytes_new(line->words[1], strlen(line->words[1]))
-                                  : read_input(&error);
+    g_autoptr(GBytes) value =
+        line->n_words > 1
+            ? g_bytes_new(line->words[1], strlen(line->words[1]))
+            : standard_input_read(INPUT_MAX, _("Write a shorter value: at most a sector."), &error);
     if (!value || !(client = bus_client_new(&error)) || !bus_client_load(client, &error) ||
         !(resource = find_resource(client, line->words[0], &error)) ||
         !bailiff_bus_resource_call_write_value_sync(

@@ -20,6 +20,7 @@ int command_incidents(CommandLine *line);
 int command_inspect(CommandLine *line);
 int command_join(CommandLine *line);
 int command_leave(CommandLine *line);
+int command_libvirt_hook(CommandLine *line);
 int command_list_resources(CommandLine *line);
 int command_lookup_resource(CommandLine *line);
 int command_monitor(CommandLine *line);
