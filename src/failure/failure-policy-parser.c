@@ -483,3 +483,14 @@ size_t failure_policy_print(const FailurePolicy *policy, char text[FAILURE_POLIC
     text[printer.length] = '\0';
     return printer.length;
 }
+
+size_t failure_policy_print_step(const FailurePolicy *policy, size_t step,
+                                 char text[FAILURE_POLICY_TEXT_MAX])
+{
+    Printer printer = { .text = text };
+
+    if (step < policy->n_steps && step < FAILURE_POLICY_MAX_STEPS)
+        append_step(&printer, policy, &policy->steps[step]);
+    text[printer.length] = '\0';
+    return printer.length;
+}

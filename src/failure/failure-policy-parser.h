@@ -42,3 +42,7 @@ FailurePolicyFault failure_policy_read(FailurePolicy *ret, const char *text, siz
 /* Prints into `text`; returns the length, always less than FAILURE_POLICY_TEXT_MAX. Of a policy
  * that failure_policy_check() refuses the end may be missing. */
 size_t failure_policy_print(const FailurePolicy *policy, char text[FAILURE_POLICY_TEXT_MAX]);
+
+/* One step of it, as it stands in that text. */
+size_t failure_policy_print_step(const FailurePolicy *policy, size_t step,
+                                 char text[FAILURE_POLICY_TEXT_MAX]);

@@ -63,6 +63,23 @@ static void test_normal_form(void)
     }
 }
 
+static void test_print_step(void)
+{
+    FailurePolicy policy;
+    char text[FAILURE_POLICY_TEXT_MAX];
+
+    g_assert_cmpint(
+        failure_policy_parse(&policy, "signal 15 5, exec /a \"b c\", exec /d 3, kill", NULL), ==,
+        FAILURE_POLICY_OK);
+    static const char *const steps[] = { "signal TERM 5s", "exec /a \"b c\" 10s", "exec /d 3s",
+                                         "kill", "" };
+    for (gsize i = 0; i < G_N_ELEMENTS(steps); i++) {
+        g_assert_cmpuint(failure_policy_print_step(&policy, i, text), ==, strlen(steps[i]));
+        g_assert_cmpstr(text, ==, steps[i]);
+    }
+    g_assert_cmpuint(failure_policy_print_step(&policy, G_MAXSIZE, text), ==, 0);
+}
+
 static void test_meaning(void)
 {
     FailurePolicy policy, expected;
@@ -506,6 +523,7 @@ int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/failure-policy-parser/normal-form", test_normal_form);
+    g_test_add_func("/failure-policy-parser/print-step", test_print_step);
     g_test_add_func("/failure-policy-parser/meaning", test_meaning);
     g_test_add_func("/failure-policy-parser/hostile", test_hostile);
     g_test_add_func("/failure-policy-parser/long-text", test_long_text);
