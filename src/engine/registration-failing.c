@@ -64,7 +64,7 @@ static void on_quiet(gpointer user_data)
     end_walk(self);
     registration_set_state(self, BAILIFF_REGISTRATION_PAUSED);
     tell_cleared(self, "paused");
-    registration_let_go_of_failed(self);
+    registration_let_go(self);
     recovery_consider(self);
 }
 
@@ -192,8 +192,9 @@ void registration_target_ended(BailiffRegistration *self)
     registration_check_removable(self);
 }
 
-void registration_target_resumed(BailiffRegistration *self)
+void registration_target_runs(BailiffRegistration *self)
 {
-    if (self->state == BAILIFF_REGISTRATION_PAUSED)
-        recovery_resumed_by_others(self);
+    if (self->recovery != NULL && bailiff_target_get_process(self->target) != NULL &&
+        !bailiff_target_has_ended(self->target))
+        recovery_runs_by_others(self);
 }

@@ -133,7 +133,7 @@ void bailiff_registration_add_resource(BailiffRegistration *self, BailiffResourc
     registration_emit_resources_changed(self);
 }
 
-gboolean registration_is_in_failed_lockspace(BailiffResource *resource)
+static gboolean is_in_failed_lockspace(BailiffResource *resource)
 {
     BailiffLockspaceState state =
         bailiff_lockspace_get_state(bailiff_resource_get_lockspace(resource));
@@ -144,7 +144,7 @@ gboolean registration_is_in_failed_lockspace(BailiffResource *resource)
 gboolean registration_is_clear_of_failed(BailiffRegistration *self)
 {
     for (guint i = 0; i < self->resources->len; i++)
-        if (registration_is_in_failed_lockspace(self->resources->pdata[i]))
+        if (is_in_failed_lockspace(self->resources->pdata[i]))
             return FALSE;
     return TRUE;
 }
@@ -241,13 +241,4 @@ void registration_let_go(BailiffRegistration *self)
 
     for (guint i = 0; i < resources->len; i++)
         bailiff_resource_holder_ended(resources->pdata[i], self);
-}
-
-void registration_let_go_of_failed(BailiffRegistration *self)
-{
-    g_autoptr(GPtrArray) resources = bailiff_registration_list_resources(self);
-
-    for (guint i = 0; i < resources->len; i++)
-        if (registration_is_in_failed_lockspace(resources->pdata[i]))
-            bailiff_resource_holder_ended(resources->pdata[i], self);
 }

@@ -21,7 +21,7 @@
 #define DELAY_MAX_SECONDS 60u
 #define ATTEMPTS_MAX 20u
 
-/* A domain that somebody resumed runs without leases meanwhile. On storage that is well they are
+/* What somebody resumed or started runs without leases meanwhile. On storage that is well they are
  * acquired in some milliseconds. */
 #define RESUMED_PATIENCE_US (5 * USEC_PER_SECOND)
 
@@ -46,7 +46,7 @@ struct Recovery {
     GPtrArray *given_up;
     RecoveryPhase phase;
     gboolean paused;  /* else it has ended */
-    gboolean resumed; /* by others: it runs */
+    gboolean resumed; /* or started, by others: it runs */
     guint attempts;
     BoottimeTimer *timer;
     gboolean delayed;          /* until the timer */
@@ -100,7 +100,7 @@ static void on_timer(gpointer user_data)
 
     self->delayed = FALSE;
     if (self->resumed)
-        recovery_resumed_by_others(registration);
+        recovery_runs_by_others(registration);
     else
         recovery_consider(registration);
 }
@@ -120,10 +120,11 @@ static Recovery *ensure(BailiffRegistration *registration)
     return self;
 }
 
+/* What is under way; the delay before the next attempt goes on. */
 static void stop(Recovery *self)
 {
-    boottime_timer_set(self->timer, TIME_NEVER);
-    self->delayed = FALSE;
+    if (!self->delayed)
+        boottime_timer_set(self->timer, TIME_NEVER);
     self->phase = RECOVERY_WAITING;
     if (self->cancellable != NULL)
         g_cancellable_cancel(self->cancellable);
@@ -205,13 +206,12 @@ static void note(Recovery *self, BailiffResource *resource)
     one->persistent = bailiff_resource_is_persistent(resource);
 }
 
-static void note_resources(Recovery *self, gboolean failed_only)
+static void note_resources(Recovery *self)
 {
     g_autoptr(GPtrArray) resources = bailiff_registration_list_resources(self->registration);
 
     for (guint i = 0; i < resources->len; i++)
-        if (!failed_only || registration_is_in_failed_lockspace(resources->pdata[i]))
-            note(self, resources->pdata[i]);
+        note(self, resources->pdata[i]);
 }
 
 void recovery_note_paused(BailiffRegistration *registration)
@@ -221,7 +221,7 @@ void recovery_note_paused(BailiffRegistration *registration)
     stop(self);
     self->paused = TRUE;
     self->resumed = FALSE;
-    note_resources(self, TRUE);
+    note_resources(self);
 }
 
 gboolean recovery_note_ended(BailiffRegistration *registration, gboolean was_failing)
@@ -240,7 +240,7 @@ gboolean recovery_note_ended(BailiffRegistration *registration, gboolean was_fai
     stop(self);
     self->paused = FALSE;
     self->resumed = FALSE;
-    note_resources(self, FALSE);
+    note_resources(self);
     return TRUE;
 }
 
@@ -275,6 +275,15 @@ static void pause_again(BailiffRegistration *registration)
     walk_from_now(registration, &policy);
 }
 
+/* It runs without leases, or must not go on. */
+static void stop_again(Recovery *self)
+{
+    if (self->paused && self->resumed)
+        pause_again(self->registration);
+    else
+        power_off(self->registration);
+}
+
 static void try_later(Recovery *self, const char *why)
 {
     guint delay = MIN(DELAY_MAX_SECONDS, 1u << MIN(self->attempts, 6u));
@@ -305,11 +314,23 @@ static void succeed(BailiffRegistration *registration, const char *how)
     registration_notify_recovery(registration);
 }
 
-/* Leases are given back at the versions that they have now. */
-static void give_back(Recovery *self)
+/* What was asked for may have been done, or be done later. So the leases are kept until it is known
+ * to be quiet or to have ended: a failure policy is walked with them in hand, and gives them up at
+ * the versions that they have now. */
+static void start_failed(Recovery *self, const char *why)
 {
-    note_resources(self, FALSE);
-    registration_let_go(self->registration);
+    g_autoptr(BailiffRegistration) registration = g_object_ref(self->registration);
+
+    note_resources(self);
+    try_later(self, why);
+    if (self->paused) {
+        pause_again(registration);
+    } else if (!bailiff_target_has_ended(registration->target)) {
+        power_off(registration);
+    } else {
+        registration_set_state(registration, BAILIFF_REGISTRATION_CLEARED);
+        registration_let_go(registration);
+    }
 }
 
 static void started(GObject *source, GAsyncResult *result, gpointer user_data)
@@ -333,10 +354,7 @@ static void started(GObject *source, GAsyncResult *result, gpointer user_data)
         succeed(registration, was_paused ? "goes on" : "was started again");
         return;
     }
-    try_later(self, error->message);
-    registration_set_state(registration,
-                           was_paused ? BAILIFF_REGISTRATION_PAUSED : BAILIFF_REGISTRATION_CLEARED);
-    give_back(self);
+    start_failed(self, error->message);
 }
 
 static void start(Recovery *self)
@@ -391,14 +409,11 @@ static void refused(BailiffRegistration *registration, const GError *error)
     }
     stop(self);
     g_message("%s (%s) %s: %s", registration->name, bailiff_registration_describe(registration),
-              resumed ? "was resumed without its leases and is paused again"
+              resumed ? "runs without its leases and is stopped again"
                       : "is not resumed but powered off",
               line);
     set_text(self, line);
-    if (resumed)
-        pause_again(registration);
-    else
-        power_off(registration);
+    stop_again(self);
 }
 
 static void acquired(GObject *source, GAsyncResult *result, gpointer user_data)
@@ -507,15 +522,16 @@ void recovery_interrupt(BailiffRegistration *registration)
         stop(registration->recovery);
 }
 
-void recovery_resumed_by_others(BailiffRegistration *registration)
+void recovery_runs_by_others(BailiffRegistration *registration)
 {
     Recovery *self = registration->recovery;
     const char *missing;
 
-    if (self == NULL || registration->state != BAILIFF_REGISTRATION_PAUSED)
+    if (self == NULL || (registration->state != BAILIFF_REGISTRATION_PAUSED &&
+                         registration->state != BAILIFF_REGISTRATION_CLEARED))
         return;
     if (self->resumed) {
-        pause_again(registration); /* its leases did not come in time */
+        stop_again(self); /* its leases did not come in time */
         return;
     }
     if (self->phase == RECOVERY_STARTING)
@@ -524,12 +540,13 @@ void recovery_resumed_by_others(BailiffRegistration *registration)
     missing = find_missing_lockspace(self);
     if (missing != NULL) {
         g_autoptr(GError) error =
-            bailiff_error_make(BAILIFF_ERROR_NOT_JOINED, "Join it first, then resume the domain.",
+            bailiff_error_make(BAILIFF_ERROR_NOT_JOINED, "Join it first, then let it run.",
                                "Lockspace %s is not held.", missing);
 
         refused(registration, error);
         return;
     }
+    self->delayed = FALSE;
     boottime_timer_set(self->timer, time_add(boottime_now(), RESUMED_PATIENCE_US));
     if (self->phase == RECOVERY_WAITING)
         attempt(self);

@@ -31,7 +31,7 @@ gboolean recovery_is_acquiring(Recovery *self);
 /* It would do something by itself when `lockspace` is held again. */
 gboolean recovery_wants_lockspace(Recovery *self, const char *lockspace);
 
-/* It was paused: what it holds in failed lockspaces is about to be given up. */
+/* It was paused: what it holds is about to be given up. */
 void recovery_note_paused(BailiffRegistration *registration);
 /* It has ended: TRUE when it is to be started again, with what it holds now or had given up. */
 gboolean recovery_note_ended(BailiffRegistration *registration, gboolean was_failing);
@@ -40,5 +40,5 @@ gboolean recovery_note_ended(BailiffRegistration *registration, gboolean was_fai
 void recovery_consider(BailiffRegistration *registration);
 /* A failure policy begins: what is under way is stopped, what was given up stays known. */
 void recovery_interrupt(BailiffRegistration *registration);
-/* Somebody lets it go on without having asked. */
-void recovery_resumed_by_others(BailiffRegistration *registration);
+/* Somebody has resumed or started it without having asked. */
+void recovery_runs_by_others(BailiffRegistration *registration);

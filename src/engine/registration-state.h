@@ -64,21 +64,18 @@ void registration_notify_recovery(BailiffRegistration *self);
 /* registration-leases.c */
 /* What is written of its target has changed. */
 void registration_rewrite_record(BailiffRegistration *self);
-gboolean registration_is_in_failed_lockspace(BailiffResource *resource);
 void registration_remove_record(BailiffRegistration *self);
 void registration_let_record_rest(BailiffRegistration *self);
 /* All of its leases are given back, or become orphans. */
 void registration_let_go(BailiffRegistration *self);
-/* ... those of lockspaces that have failed. */
-void registration_let_go_of_failed(BailiffRegistration *self);
 /* FALSE while it holds one in a lockspace that has failed. */
 gboolean registration_is_clear_of_failed(BailiffRegistration *self);
 
 /* registration-failing.c */
 /* The target has ended, which is proved. */
 void registration_target_ended(BailiffRegistration *self);
-/* It was paused, and runs. */
-void registration_target_resumed(BailiffRegistration *self);
+/* It was paused, or had ended, and runs. */
+void registration_target_runs(BailiffRegistration *self);
 /* One of its leases is gone: maybe the last one of a failed lockspace. */
 void registration_became_clear(BailiffRegistration *self);
 /* Walks `policy`, whose times count from `fail_us`, or hastens the walk that is under way. */

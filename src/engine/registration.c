@@ -190,6 +190,8 @@ static void on_process_changed(BailiffTarget *target, BailiffRegistration *self)
 {
     g_object_notify_by_pspec(G_OBJECT(self), props[PROP_PID]);
     registration_rewrite_record(self);
+    if (self->state == BAILIFF_REGISTRATION_CLEARED)
+        registration_target_runs(self);
 }
 
 static void on_ended(BailiffTarget *target, BailiffRegistration *self)
@@ -199,7 +201,7 @@ static void on_ended(BailiffTarget *target, BailiffRegistration *self)
 
 static void on_resumed(BailiffTarget *target, BailiffRegistration *self)
 {
-    registration_target_resumed(self);
+    registration_target_runs(self);
 }
 
 BailiffRegistration *bailiff_registration_new(BailiffEngine *engine, guint64 id, const char *name,
