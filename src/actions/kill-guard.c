@@ -15,8 +15,12 @@
 #include "base/checked-time.h"
 #include "common/bailiff-error.h"
 
-/* The walk through a tree takes some 4 KiB of it; the rest is for the C library's own. */
+/* The walk through a tree takes some 4 KiB of it; the rest is for the C library, or a sanitizer. */
+#ifdef __SANITIZE_THREAD__
+#define STACK_SIZE (2048u * 1024u)
+#else
 #define STACK_SIZE (256u * 1024u)
+#endif
 
 typedef struct GuardLine {
     guint64 generation; /* grows with each use of the place */

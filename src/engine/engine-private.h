@@ -32,6 +32,8 @@ BailiffRegistration *bailiff_engine_add_registration(BailiffEngine *self, Bailif
 const FailurePolicy *bailiff_engine_default_policy(BailiffEngine *self, const char *lockspace,
                                                    FailureTarget target);
 
+KillGuard *bailiff_engine_get_kill_guard(BailiffEngine *self);
+
 /* Where held leases are written down. */
 const char *bailiff_engine_get_runtime_dir(BailiffEngine *self);
 

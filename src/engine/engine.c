@@ -15,6 +15,7 @@
 #include "engine/area-job.h"
 #include "engine/area-reader.h"
 #include "engine/host-name.h"
+#include "engine/last-kill.h"
 #include "engine/incident-recorder.h"
 #include "engine/lockspace-private.h"
 #include "engine/name-error.h"
@@ -49,6 +50,7 @@ struct _BailiffEngine {
     GArray *claims; /* of Claim: ranges that are being formatted */
     guint64 next_claim;
     ActionServices services;
+    KillGuard *kill_guard;
     Rejoin *rejoin;
     int lock_fd; /* on the lock file of the runtime directory */
     gboolean locked;
@@ -78,6 +80,7 @@ static void bailiff_engine_finalize(GObject *object)
     g_clear_object(&self->incidents);
     g_hash_table_unref(self->lockspaces);
     g_hash_table_unref(self->registrations);
+    kill_guard_free(self->kill_guard);
     g_clear_object(&self->services.libvirt);
     g_clear_object(&self->services.systemd);
     g_clear_object(&self->services.bus);
@@ -171,6 +174,9 @@ BailiffEngine *bailiff_engine_new(const BailiffEngineConfig *config, GError **er
     }
     if (!open_lock(self, error))
         return NULL;
+    self->kill_guard = kill_guard_new(error);
+    if (self->kill_guard == NULL)
+        return NULL;
     self->services.libvirt = bailiff_libvirt_new(
         config->libvirt_driver != NULL ? config->libvirt_driver : LIBVIRT_DRIVER_DEFAULT,
         config->libvirt_run_dir != NULL ? config->libvirt_run_dir : LIBVIRT_RUN_DIR_DEFAULT);
@@ -206,6 +212,11 @@ const FailurePolicy *bailiff_engine_default_policy(BailiffEngine *self, const ch
 const char *bailiff_engine_get_runtime_dir(BailiffEngine *self)
 {
     return self->runtime_dir;
+}
+
+KillGuard *bailiff_engine_get_kill_guard(BailiffEngine *self)
+{
+    return self->kill_guard;
 }
 
 const ActionServices *bailiff_engine_get_services(BailiffEngine *self)
@@ -544,6 +555,7 @@ void bailiff_engine_remove_lockspace(BailiffEngine *self, BailiffLockspace *lock
         return;
     g_hash_table_remove(self->lockspaces, bailiff_lockspace_get_name(lockspace));
     g_signal_emit(self, signals[SIGNAL_LOCKSPACE_REMOVED], 0, lockspace);
+    last_kill_forget_lockspace(lockspace);
     lockspace->engine = NULL;
 }
 

@@ -16,6 +16,7 @@
 #include "common/boottime.h"
 #include "engine/device-opener.h"
 #include "engine/engine-private.h"
+#include "engine/last-kill.h"
 #include "engine/lockspace-past.h"
 #include "engine/machine-driver.h"
 #include "engine/registration-private.h"
@@ -132,6 +133,7 @@ void lockspace_become_lost(BailiffLockspace *self, const char *reason)
         lease_sight_set_valid_until(self->sight, 0);
     if (self->renewal_worker != NULL)
         lockspace_note_past(self, FALSE);
+    last_kill_forget_lockspace(self);
     g_message("Lockspace %s is lost. %s", self->name, line);
     bailiff_lockspace_set_state(self, BAILIFF_LOCKSPACE_LOST, reason);
     if (self->leave_tasks->len > 0)
@@ -192,6 +194,7 @@ static void fail_now(BailiffLockspace *self, guint64 fail_us, const char *reason
     }
     lease_sight_set_valid_until(self->sight, 0);
     end_resource_writes(self);
+    last_kill_failed(self, fail_us);
     g_message("Lockspace %s is failing: failure policies start now. %s", self->name, line);
     bailiff_lockspace_set_state(self, BAILIFF_LOCKSPACE_FAILING, kept);
     bailiff_lockspace_emit_lease_lost(self, kept);
@@ -333,6 +336,7 @@ static void accept_renewal(BailiffLockspace *self)
     lockspace_note_past(self, TRUE);
     lease_sight_set_valid_until(self->sight, bailiff_lockspace_get_fail_at(self));
     arm_deadlines(self);
+    last_kill_renewed(self);
     bailiff_lockspace_set_join_ends(self, 0);
     if (self->state == BAILIFF_LOCKSPACE_JOINING)
         g_message("Lockspace %s is joined: host id %" G_GUINT64_FORMAT

@@ -79,6 +79,8 @@ struct _BailiffLockspace {
     RenewalHistory history;
     LockspaceEvents *events; /* NULL as long as this host has nothing to say */
 
+    guint64 kill_line; /* of the kill guard; 0: nobody has wanted leases here (last-kill.h) */
+
     gboolean changing_index; /* one at a time, of whatever index */
 
     GPtrArray *leave_tasks; /* GTask: who waits for the end of leaving */

@@ -64,6 +64,8 @@ static void on_quiet(gpointer user_data)
     end_walk(self);
     registration_set_state(self, BAILIFF_REGISTRATION_PAUSED);
     tell_cleared(self, "paused");
+    /* From now on it need not die for anything. */
+    last_kill_uncover_all(self->last_kill);
     registration_let_go(self);
     recovery_consider(self);
 }
@@ -178,6 +180,7 @@ void registration_target_ended(BailiffRegistration *self)
     gboolean comes_back = recovery_note_ended(self, was_failing);
 
     g_cancellable_cancel(self->cancellable);
+    last_kill_uncover_all(self->last_kill);
     self->ended = !comes_back;
     self->killing = FALSE;
     end_walk(self);

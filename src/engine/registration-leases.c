@@ -60,11 +60,71 @@ void registration_rewrite_record(BailiffRegistration *self)
         g_warning("%s", error->message);
 }
 
+/* --- the last kill --------------------------------------------------------------------------- */
+
+static gboolean may_be_killed_for(BailiffRegistration *self, BailiffLockspace *lockspace)
+{
+    const FailurePolicy *policy =
+        registration_policy_for(self, bailiff_lockspace_get_name(lockspace));
+
+    return policy->steps[0].action != FAILURE_ACTION_IGNORE;
+}
+
+static gboolean dies_with(BailiffLockspace *lockspace, gpointer user_data)
+{
+    BailiffRegistration *self = user_data;
+
+    if (!may_be_killed_for(self, lockspace))
+        return FALSE;
+    if (self->acquiring > 0)
+        return TRUE;
+    for (guint i = 0; i < self->resources->len; i++)
+        if (bailiff_resource_get_lockspace(self->resources->pdata[i]) == lockspace)
+            return TRUE;
+    return FALSE;
+}
+
+void registration_review_last_kill(BailiffRegistration *self)
+{
+    last_kill_uncover_unless(self->last_kill, dies_with, self);
+}
+
+/* Nothing is taken back on failure: a review follows. */
+static gboolean cover(BailiffRegistration *self, BailiffLockspace *lockspace, GError **error)
+{
+    return !may_be_killed_for(self, lockspace) ||
+           last_kill_cover(self->last_kill, self->target, lockspace, error);
+}
+
+gboolean registration_prepare_last_kill(BailiffRegistration *self, GError **error)
+{
+    for (guint i = 0; i < self->resources->len; i++)
+        if (!cover(self, bailiff_resource_get_lockspace(self->resources->pdata[i]), error))
+            return FALSE;
+    return TRUE;
+}
+
+/* Before a lease is granted there. */
+static gboolean prepare_last_kill_for(BailiffRegistration *self, const BailiffLeaseWish *wishes,
+                                      gsize n_wishes, GError **error)
+{
+    for (gsize i = 0; i < n_wishes; i++) {
+        BailiffLockspace *lockspace =
+            bailiff_engine_find_lockspace(self->engine, wishes[i].lockspace);
+
+        if (lockspace != NULL && !cover(self, lockspace, error))
+            return FALSE;
+    }
+    return TRUE;
+}
+
 gboolean bailiff_registration_record_held(BailiffRegistration *self, const BailiffLeaseWish *wishes,
                                           gsize n_wishes, GError **error)
 {
     g_autoptr(GPtrArray) added = g_ptr_array_new();
 
+    if (!prepare_last_kill_for(self, wishes, n_wishes, error))
+        return FALSE;
     for (gsize i = 0; i < n_wishes; i++)
         if (g_hash_table_add(self->recorded, g_strdup(wishes[i].lockspace)))
             g_ptr_array_add(added, (gpointer)wishes[i].lockspace);
@@ -119,6 +179,7 @@ void bailiff_registration_begin_acquiring(BailiffRegistration *self)
 void bailiff_registration_end_acquiring(BailiffRegistration *self)
 {
     self->acquiring--;
+    registration_review_last_kill(self);
     registration_check_removable(self);
 }
 
@@ -155,6 +216,7 @@ void bailiff_registration_resource_gone(BailiffRegistration *self, BailiffResour
 
     if (!g_ptr_array_remove(self->resources, resource))
         return; /* was never published */
+    registration_review_last_kill(self);
     registration_emit_resources_changed(self);
     registration_became_clear(self);
     registration_check_removable(self);

@@ -10,6 +10,7 @@
 #pragma once
 
 #include "engine/failure-runner.h"
+#include "engine/last-kill.h"
 #include "engine/registration-private.h"
 #include "engine/registration-recovery.h"
 
@@ -33,6 +34,7 @@ struct _BailiffRegistration {
     guint64 walk_fail_us;   /* what its times are counted from */
     GPtrArray *resources;   /* published ones, until they are gone */
     guint acquiring;
+    LastKill *last_kill; /* where it dies with the lease */
     GCancellable *cancellable;
     GHashTable *recorded; /* set of lockspace names in the held record */
     guint record_timer;
@@ -68,6 +70,10 @@ void registration_remove_record(BailiffRegistration *self);
 void registration_let_record_rest(BailiffRegistration *self);
 /* All of its leases are given back, or become orphans. */
 void registration_let_go(BailiffRegistration *self);
+/* Sees to it that it dies where it holds leases and is to. */
+gboolean registration_prepare_last_kill(BailiffRegistration *self, GError **error);
+/* It holds fewer than before, or its policy is another one: where it need not die any more. */
+void registration_review_last_kill(BailiffRegistration *self);
 /* FALSE while it holds one in a lockspace that has failed. */
 gboolean registration_is_clear_of_failed(BailiffRegistration *self);
 

@@ -83,6 +83,7 @@ static void bailiff_registration_finalize(GObject *object)
     g_clear_pointer(&self->runner, failure_runner_free);
     g_ptr_array_unref(self->ended_runners);
     g_clear_pointer(&self->recovery, recovery_free);
+    g_clear_pointer(&self->last_kill, last_kill_free);
     g_object_unref(self->target);
     g_ptr_array_unref(self->resources);
     g_object_unref(self->cancellable);
@@ -189,6 +190,7 @@ void registration_notify_recovery(BailiffRegistration *self)
 static void on_process_changed(BailiffTarget *target, BailiffRegistration *self)
 {
     g_object_notify_by_pspec(G_OBJECT(self), props[PROP_PID]);
+    last_kill_target_changed(self->last_kill, target);
     registration_rewrite_record(self);
     if (self->state == BAILIFF_REGISTRATION_CLEARED)
         registration_target_runs(self);
@@ -219,6 +221,7 @@ BailiffRegistration *bailiff_registration_new(BailiffEngine *engine, guint64 id,
     self->policy = policy != NULL ? *policy
                                   : *bailiff_engine_default_policy(engine, NULL,
                                                                    bailiff_target_get_kind(target));
+    self->last_kill = last_kill_new(bailiff_engine_get_kill_guard(engine));
     g_signal_connect(target, "process-changed", G_CALLBACK(on_process_changed), self);
     g_signal_connect(target, "ended", G_CALLBACK(on_ended), self);
     g_signal_connect(target, "resumed", G_CALLBACK(on_resumed), self);
@@ -232,6 +235,7 @@ void registration_remove(BailiffRegistration *self)
     if (engine == NULL)
         return;
     registration_remove_record(self);
+    last_kill_uncover_all(self->last_kill);
     g_clear_pointer(&self->recovery, recovery_free);
     self->engine = NULL;
     g_signal_handlers_disconnect_by_data(self->target, self);
@@ -270,6 +274,26 @@ void registration_choose_policy(BailiffRegistration *self, const char *lockspace
         set_policy(self, policy);
 }
 
+/* One that was `ignore` may be another one now, or the other way round. */
+static gboolean change_policy(BailiffRegistration *self, const FailurePolicy *policy,
+                              GError **error)
+{
+    const FailurePolicy old_policy = self->policy;
+    gboolean had_own_policy = self->has_own_policy;
+
+    self->has_own_policy = TRUE;
+    self->policy = *policy;
+    if (!registration_prepare_last_kill(self, error)) {
+        self->has_own_policy = had_own_policy;
+        self->policy = old_policy;
+        registration_review_last_kill(self);
+        return FALSE;
+    }
+    registration_review_last_kill(self);
+    set_policy(self, policy);
+    return TRUE;
+}
+
 gboolean bailiff_registration_check_failure_policy(BailiffRegistration *self,
                                                    const FailurePolicy *policy, GError **error)
 {
@@ -295,9 +319,9 @@ gboolean bailiff_registration_set_failure_policy(BailiffRegistration *self,
 {
     if (!bailiff_registration_check_failure_policy(self, policy, error))
         return FALSE;
-    self->has_own_policy = TRUE;
+    if (!change_policy(self, policy, error))
+        return FALSE;
     self->owner_uid = owner_uid;
-    set_policy(self, policy);
     return TRUE;
 }
 

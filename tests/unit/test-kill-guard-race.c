@@ -12,6 +12,10 @@
 
 #include "support/guard-victim.h"
 
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+#define HAS_SANITIZER
+#endif
+
 /* What becomes of a SIGKILL on its way. */
 static enum { SENT, LOST_ONCE, HELD_UP } fate;
 static int is_removing, was_sent, is_held_up;
@@ -32,7 +36,7 @@ long syscall(long number, ...)
 
     if (number == SYS_pidfd_send_signal && words[1] == SIGKILL) {
         if (g_atomic_int_get((gint *)&fate) == LOST_ONCE) {
-            lost_us = boottime_now();
+            __atomic_store_n(&lost_us, boottime_now(), __ATOMIC_SEQ_CST);
             g_atomic_int_set((gint *)&fate, SENT);
             return 0;
         }
@@ -49,7 +53,7 @@ long syscall(long number, ...)
     return next(number, words[0], words[1], words[2], words[3], words[4], words[5]);
 }
 
-#ifndef __SANITIZE_ADDRESS__
+#ifndef HAS_SANITIZER
 static pthread_mutex_t malloc_lock = PTHREAD_MUTEX_INITIALIZER;
 static int malloc_is_locked, n_waiting_for_malloc;
 
@@ -195,13 +199,14 @@ static void test_again_each_second(void)
     kill_guard_set_line(guard, line, 1);
     guint64 entry = add(guard, line, &victim.target);
     wait_for_end(&victim.process);
-    g_assert_cmpuint(boottime_now(), >=, lost_us + USEC_PER_SECOND);
+    g_assert_cmpuint(boottime_now(), >=,
+                     __atomic_load_n(&lost_us, __ATOMIC_SEQ_CST) + USEC_PER_SECOND);
     wait_for_count(guard, 1);
     kill_guard_remove(guard, entry);
     victim_end(&victim);
 }
 
-#ifndef __SANITIZE_ADDRESS__
+#ifndef HAS_SANITIZER
 static gpointer allocate(gpointer unused)
 {
     while (!__atomic_load_n(&malloc_is_locked, __ATOMIC_SEQ_CST))
@@ -215,7 +220,7 @@ static gpointer allocate(gpointer unused)
  * alone: the process of the one, the tree of the other. */
 static void test_others_blocked(void)
 {
-#ifdef __SANITIZE_ADDRESS__
+#ifdef HAS_SANITIZER
     g_test_skip("the sanitizer has a malloc() of its own");
 #else
     g_autoptr(KillGuard) guard = guard_new();
