@@ -37,6 +37,15 @@ static void signal_start(const ActionServices *services, const ActionRequest *re
         action_return(task, ACTION_FAILED, "%s", error->message);
 }
 
+/* Each kind of target is stopped in its own way; the recovery starts it again. */
+static void restart_start(const ActionServices *services, const ActionRequest *request, GTask *task)
+{
+    if (bailiff_target_get_kind(request->target) == FAILURE_TARGET_UNIT)
+        action_restart_unit_start(services, request, task);
+    else
+        action_restart_start(services, request, task);
+}
+
 static const ActionStart functions[FAILURE_ACTION_COUNT] = {
     [FAILURE_ACTION_NOTIFY] = announce_start,
     [FAILURE_ACTION_IGNORE] = announce_start,
@@ -45,7 +54,11 @@ static const ActionStart functions[FAILURE_ACTION_COUNT] = {
     [FAILURE_ACTION_KILL] = action_kill_start,
     [FAILURE_ACTION_PAUSE] = action_pause_start,
     [FAILURE_ACTION_POWEROFF] = action_poweroff_start,
-    [FAILURE_ACTION_RESTART] = action_restart_start,
+    [FAILURE_ACTION_RESTART] = restart_start,
+    [FAILURE_ACTION_FREEZE] = action_freeze_start,
+    [FAILURE_ACTION_STOP_UNIT] = action_stop_unit_start,
+    [FAILURE_ACTION_HOST_POWEROFF] = action_host_poweroff_start,
+    [FAILURE_ACTION_HOST_REBOOT] = action_host_reboot_start,
 };
 
 void action_start(const ActionServices *services, const ActionRequest *request,

@@ -16,7 +16,9 @@ typedef enum DoubleJobEnd {
     DOUBLE_JOB_NEVER,
 } DoubleJobEnd;
 
-typedef struct SystemdDouble {
+typedef struct SystemdDouble SystemdDouble;
+
+struct SystemdDouble {
     GTestDBus *test_bus;
     GDBusConnection *service;
     GDBusConnection *client; /* for the code that is tested */
@@ -41,7 +43,9 @@ typedef struct SystemdDouble {
     guint main_pid;
     const char *state_after_start; /* NULL: stays */
     const char *state_after_stop;
-} SystemdDouble;
+    void (*freeze)(SystemdDouble *self, gpointer user_data); /* NULL: only answers */
+    gpointer freeze_data;
+};
 
 static const char double_xml[] =
     "<node>"
@@ -113,6 +117,8 @@ static inline void double_answer_manager(SystemdDouble *self, GDBusMethodInvocat
         g_dbus_method_invocation_return_value(invocation, g_variant_new("(o)", DOUBLE_UNIT_PATH));
     else
         g_dbus_method_invocation_return_value(invocation, NULL);
+    if (strcmp(method, "FreezeUnit") == 0 && self->freeze != NULL)
+        self->freeze(self, self->freeze_data);
 }
 
 static inline void double_answer_property(SystemdDouble *self, GDBusMethodInvocation *invocation,

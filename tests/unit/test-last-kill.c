@@ -48,7 +48,7 @@ static void set_policy(BailiffRegistration *registration, const FailurePolicy *p
 {
     g_autoptr(GError) error = NULL;
 
-    bailiff_registration_set_failure_policy(registration, policy, &error);
+    bailiff_registration_set_failure_policy(registration, policy, 0, &error);
     g_assert_no_error(error);
 }
 
