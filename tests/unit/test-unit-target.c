@@ -333,6 +333,30 @@ static void test_systemd_does_not_answer(World *world, gconstpointer data)
     g_assert_cmpuint(world->systemd->n_reads, ==, n);
 }
 
+/* A process comes into the group after it was seen empty, before the answer. */
+static void test_populated_meanwhile(World *world, gconstpointer data)
+{
+    pid_t pid;
+
+    if (!make_target(world))
+        return;
+    pid = run_in_group(world);
+    while (BAILIFF_UNIT_TARGET(world->target)->reading)
+        g_main_context_iteration(NULL, TRUE);
+    world->systemd->silent = TRUE;
+    world->systemd->active_state = "inactive";
+    end_process(world, pid);
+    while (world->systemd->held->len < 3)
+        g_main_context_iteration(NULL, TRUE);
+    pid = run_in_group(world);
+    double_speak(world->systemd);
+    while (BAILIFF_UNIT_TARGET(world->target)->reading)
+        g_main_context_iteration(NULL, TRUE);
+    g_assert_false(bailiff_target_has_ended(world->target));
+    end_process(world, pid);
+    wait_for_end_of_unit(world);
+}
+
 /* systemd executes itself anew: absent for a moment, and asked again when it is back. */
 static void test_systemd_comes_back(World *world, gconstpointer data)
 {
@@ -411,6 +435,7 @@ static void test_kill_without_systemd(World *world, gconstpointer data)
     g_assert_true(bailiff_target_kill(world->target, &error));
     g_assert_no_error(error);
     reap(pid);
+    double_wait_for_calls(world->systemd, "StopUnit a.service replace", 1);
     double_vanish(world->systemd);
     while (BAILIFF_UNIT_TARGET(world->target)->stopping)
         g_main_context_iteration(NULL, TRUE);
@@ -440,6 +465,8 @@ static void test_restarted_meanwhile(World *world, gconstpointer data)
     assert_not_ended(world);
     g_assert_true(bailiff_target_kill(world->target, &error));
     g_assert_no_error(error);
+    while (BAILIFF_UNIT_TARGET(world->target)->stopping)
+        g_main_context_iteration(NULL, TRUE);
 
     g_free(world->path);
     world->path = real_control_group_make("a.service");
@@ -493,6 +520,7 @@ static void end_unit(World *world)
 static void test_start(World *world, gconstpointer data)
 {
     g_autoptr(GCancellable) cancellable = g_cancellable_new();
+    g_autofree char *path = NULL;
     pid_t pid;
 
     if (!make_target(world))
@@ -531,11 +559,24 @@ static void test_start(World *world, gconstpointer data)
     wait_for_end_of_unit(world);
     world->systemd->error = NULL;
 
+    /* While its start is not at its end it has not ended, whatever is told meanwhile. */
+    world->n_ended = 0;
+    world->systemd->job_end = DOUBLE_JOB_NEVER;
+    start(world, NULL);
+    double_wait_for_calls(world->systemd, "StartUnit a.service replace", 5);
+    double_set_state(world->systemd, "inactive");
+    assert_not_ended(world);
+    path = g_strdup_printf("/org/freedesktop/systemd1/job/%u", world->systemd->n_jobs);
+    double_end_job(world->systemd, path, "done");
+    assert_start(world, BAILIFF_ERROR, BAILIFF_ERROR_IO_ERROR);
+    wait_for_end_of_unit(world);
+    world->systemd->job_end = DOUBLE_JOB_AFTER_ANSWER;
+
     /* Cancelled with the call out: what is carried out late is seen, and not taken for ended. */
     world->n_ended = 0;
     world->systemd->silent = TRUE;
     start(world, cancellable);
-    double_wait_for_calls(world->systemd, "StartUnit a.service replace", 5);
+    double_wait_for_calls(world->systemd, "StartUnit a.service replace", 6);
     g_cancellable_cancel(cancellable);
     assert_start(world, G_IO_ERROR, G_IO_ERROR_CANCELLED);
     g_assert_false(bailiff_target_has_ended(world->target));
@@ -600,6 +641,7 @@ int main(int argc, char **argv)
     ADD("ends-late", NULL, test_ends_late);
     ADD("empty-for-a-moment", NULL, test_empty_for_a_moment);
     ADD("systemd-does-not-answer", NULL, test_systemd_does_not_answer);
+    ADD("populated-meanwhile", NULL, test_populated_meanwhile);
     ADD("systemd-comes-back", NULL, test_systemd_comes_back);
     ADD("signal", NULL, test_signal);
     ADD("kill", NULL, test_kill);
