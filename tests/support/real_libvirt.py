@@ -35,7 +35,7 @@ DOMAIN = """<domain type='qemu'>
   {on_lockfailure}
   <devices>
     <disk type='file' device='disk'>
-      <driver name='qemu' type='raw' cache='none' io='native'/>
+      <driver name='qemu' type='raw' cache='none' io='native'{error_policy}/>
       <source file='{disk}'/>
       <target dev='hda' bus='ide'/>
     </disk>
@@ -134,10 +134,10 @@ class RealLibvirt:
         """A call of libvirt-dbus' connection."""
         return self.service.call("org.libvirt:/org/libvirt/QEMU", "org.libvirt.Connect", method, signature, *arguments)
 
-    def guest(self, name, disk, leases=(), on_lockfailure=None, backing=None):
+    def guest(self, name, disk, leases=(), on_lockfailure=None, backing=None, error_policy=None):
         """Defines it. `leases`: (lockspace, resource, path, offset) each; `disk`: the path that it uses, made before;
         `backing`: where its bytes can be read, if that is elsewhere."""
-        made = Guest(self, name, disk, backing or disk, leases, on_lockfailure)
+        made = Guest(self, name, disk, backing or disk, leases, on_lockfailure, error_policy)
         self.guests.append(made)
         return made
 
@@ -152,12 +152,12 @@ class RealLibvirt:
 
 
 class Guest:
-    def __init__(self, libvirt, name, disk, backing, leases, on_lockfailure):
+    def __init__(self, libvirt, name, disk, backing, leases, on_lockfailure, error_policy):
         self.libvirt, self.service, self.name = libvirt, libvirt.service, name
         self.disk, self.backing = disk, backing
         self.uuid = str(uuid.uuid4())
         self.xml = DOMAIN.format(
-            name=name, uuid=self.uuid, disk=disk, leases="".join(LEASE.format(*each) for each in leases),
+            name=name, uuid=self.uuid, disk=disk, error_policy=f" error_policy='{error_policy}'" if error_policy else "", leases="".join(LEASE.format(*each) for each in leases),
             on_lockfailure=f"<on_lockfailure>{on_lockfailure}</on_lockfailure>" if on_lockfailure else "")
         with tempfile.NamedTemporaryFile("w", suffix=".xml") as file:
             file.write(self.xml)
