@@ -182,6 +182,29 @@ static void test_kill_at_once(void)
     end(&process);
 }
 
+/* By itself, without being told. */
+static void test_limit(void)
+{
+    Process process = start();
+    int fds[2];
+    char bytes[4096];
+    guint64 until_us = boottime_now() + USEC_PER_SECOND / 2;
+
+    g_assert_no_errno(pipe2(fds, O_CLOEXEC));
+    make_request(LAUNCHER_REQUEST_RUN, 1, "/usr/bin/yes");
+    request.until_us = until_us;
+    send_request(&process, fds[1]);
+    close(fds[1]);
+    run(&process, 2, "/bin/true");
+    assert_answer(&process, 2, LAUNCHER_ANSWER_EXITED, 0);
+    assert_answer(&process, 1, LAUNCHER_ANSWER_KILLED, 0);
+    g_assert_cmpuint(boottime_now(), >=, until_us);
+    while (read(fds[0], bytes, sizeof bytes) > 0)
+        ;
+    close(fds[0]);
+    end(&process);
+}
+
 static void bad_size(Process *process)
 {
     make_request(LAUNCHER_REQUEST_RUN, 1, "/bin/true");
@@ -352,6 +375,7 @@ int main(int argc, char **argv)
     g_test_add_func("/launcher-process/answers", test_answers);
     g_test_add_func("/launcher-process/kill-of-the-unknown", test_kill_of_the_unknown);
     g_test_add_func("/launcher-process/kill-at-once", test_kill_at_once);
+    g_test_add_func("/launcher-process/limit", test_limit);
     add_bad("size", bad_size);
     add_bad("bytes", bad_bytes);
     add_bad("empty", bad_empty);

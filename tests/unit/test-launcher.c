@@ -321,22 +321,36 @@ static void test_endless_output(Fixture *fixture, gconstpointer unused)
 
 /* The launcher's own end. */
 
+static void begin_as(Fixture *fixture, Run *run, const char *path, uid_t uid)
+{
+    const char *const argv[] = { path, NULL };
+    const char *const env[] = { "PATH=/usr/bin:/bin", NULL };
+
+    begin_full(fixture, run, argv, env, uid, 1000 * USEC_PER_SECOND, NULL);
+}
+
 static void test_launcher_is_killed(Fixture *fixture, gconstpointer unused)
 {
     g_autofree char *path = write_script(fixture, "waits", "echo here; exec tail -n 0 -f $0");
+    g_autofree char *other_path = write_script(fixture, "too", "echo there; exec tail -n 0 -f $0");
     pid_t pid = launcher_get_pid(fixture->launcher);
-    Run under_way, meanwhile;
+    Run under_way, other, meanwhile;
 
-    begin(fixture, &under_way, path, 1000 * USEC_PER_SECOND, NULL);
+    begin_as(fixture, &under_way, path, geteuid());
+    begin_as(fixture, &other, other_path, geteuid() == 0 ? NOBODY : geteuid());
     wait_until(has_line, "here");
+    wait_until(has_line, "there");
     g_assert_no_errno(kill(pid, SIGKILL));
     wait_until(is_done, &under_way);
+    wait_until(is_done, &other);
     assert_failed(&under_way, BAILIFF_ERROR_IO_ERROR, "launcher is gone");
-    /* It dies with the launcher. */
+    assert_failed(&other, BAILIFF_ERROR_IO_ERROR, "launcher is gone");
+    /* They die with the launcher. */
     wait_until(is_gone, path);
+    wait_until(is_gone, other_path);
 
     if (launcher_get_pid(fixture->launcher) == 0) {
-        begin(fixture, &meanwhile, "/bin/true", 1000 * USEC_PER_SECOND, NULL);
+        begin_as(fixture, &meanwhile, "/bin/true", geteuid());
         wait_until(is_done, &meanwhile);
         assert_failed(&meanwhile, BAILIFF_ERROR_BUSY, "launcher");
     }
