@@ -128,7 +128,7 @@ static void on_late(BailiffLockspace *lockspace, guint64 seconds_left, const cha
 {
     IncidentStory *story = find_ongoing(self, lockspace);
     g_autofree char *detail =
-        g_strdup_printf("%" G_GUINT64_FORMAT " seconds until it fails", seconds_left);
+        g_strdup_printf("%" G_GUINT64_FORMAT " s until it fails", seconds_left);
 
     if (story == NULL)
         story = begin_story(self, lockspace, reason);
