@@ -246,7 +246,7 @@ IncidentRecord *incident_file_parse(const char *text, gsize length, guint64 numb
     g_autoptr(IncidentRecord) record = incident_record_new();
     Reading reading = { .file = file };
 
-    if (length > INCIDENT_FILE_MAX || memchr(text, '\0', length) != NULL ||
+    if (length > INCIDENT_FILE_MAX || length == 0 || memchr(text, '\0', length) != NULL ||
         !g_key_file_load_from_data(file, text, length, G_KEY_FILE_NONE, NULL)) {
         bailiff_set_error(error, BAILIFF_ERROR_CORRUPT, CORRUPT_CURE, "It is no key file.");
         return NULL;
