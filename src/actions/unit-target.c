@@ -285,6 +285,12 @@ static void unit_target_fill_guard(BailiffTarget *target, KillGuardTarget *ret)
 
     if (self->group != NULL)
         ret->cgroup_kill_fd = control_group_get_kill_fd(self->group);
+    /* Before Linux 5.14 there is no such file: as much as can be had. */
+    if (ret->cgroup_kill_fd < 0 && self->process.pidfd >= 0) {
+        ret->pidfd = self->process.pidfd;
+        ret->pid = self->process.pid;
+        ret->tree = TRUE;
+    }
 }
 
 static void unit_target_fill_record(BailiffTarget *target, GKeyFile *file, const char *group)

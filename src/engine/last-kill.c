@@ -105,12 +105,22 @@ static Covered *covered_at(LastKill *self, guint i)
     return &g_array_index(self->covered, Covered, i);
 }
 
+/* A domain that is registered before it is started, or what is started again when it has its
+ * leases.
+ */
+static gboolean is_to_come(BailiffTarget *target)
+{
+    return bailiff_target_has_ended(target) ||
+           (bailiff_target_get_kind(target) == FAILURE_TARGET_DOMAIN &&
+            bailiff_target_get_process(target) == NULL);
+}
+
 static gboolean add_entry(LastKill *self, Covered *covered, BailiffTarget *target, GError **error)
 {
     KillGuardTarget what;
 
     bailiff_target_fill_guard(target, &what);
-    if (what.pidfd < 0 && what.cgroup_kill_fd < 0)
+    if (what.pidfd < 0 && what.cgroup_kill_fd < 0 && is_to_come(target))
         return TRUE;
     covered->entry = kill_guard_add(self->guard, covered->line, &what, error);
     return covered->entry != 0;
