@@ -198,6 +198,7 @@ static void on_process_changed(BailiffTarget *target, BailiffRegistration *self)
 
 static void on_ended(BailiffTarget *target, BailiffRegistration *self)
 {
+    g_object_notify_by_pspec(G_OBJECT(self), props[PROP_PID]);
     registration_target_ended(self);
 }
 
@@ -373,16 +374,24 @@ const char *bailiff_registration_get_name(BailiffRegistration *self)
     return self->name;
 }
 
-pid_t bailiff_registration_get_pid(BailiffRegistration *self)
+/* A target that has ended and is to be started again still knows what it was. */
+static const ProcessIdentity *living_process(BailiffRegistration *self)
 {
     const ProcessIdentity *process = bailiff_target_get_process(self->target);
+
+    return process != NULL && !process_identity_has_ended(process) ? process : NULL;
+}
+
+pid_t bailiff_registration_get_pid(BailiffRegistration *self)
+{
+    const ProcessIdentity *process = living_process(self);
 
     return process != NULL ? process->pid : 0;
 }
 
 uid_t bailiff_registration_get_uid(BailiffRegistration *self)
 {
-    const ProcessIdentity *process = bailiff_target_get_process(self->target);
+    const ProcessIdentity *process = living_process(self);
 
     return process != NULL ? process->uid : 0;
 }
