@@ -7,6 +7,7 @@ gi.require_version("Gio", "2.0")
 
 import pytest  # noqa: E402
 
+from lease_calls import end_worker, start_worker  # noqa: E402
 from private_service import PrivateService  # noqa: E402
 from sanlock_daemon import SanlockDaemon  # noqa: E402
 from lease_storage import HangingStorage, NoSuchStorage, storage_directory, storage_files  # noqa: E402
@@ -56,6 +57,35 @@ def make_storage():
             yield make
     except NoSuchStorage as reason:
         pytest.skip(str(reason))
+
+
+@pytest.fixture(scope="module")
+def module_storage():
+    """module_storage(mib): a file of zeroes that lasts as long as the file's tests."""
+    try:
+        with storage_files() as make:
+            yield make
+    except NoSuchStorage as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture
+def make_worker():
+    """make_worker(first): a process to register; `first` is what it does first, in Python."""
+    workers = []
+
+    def make(first=""):
+        workers.append(start_worker(first))
+        return workers[-1]
+
+    yield make
+    for worker in workers:
+        end_worker(worker)
+
+
+@pytest.fixture
+def worker(make_worker):
+    return make_worker()
 
 
 @pytest.fixture

@@ -6,8 +6,10 @@ import os
 
 import pytest
 
+from domain_leases import SPACE, join_space, registrations
+from lease_calls import leave
 from lease_storage import NoSuchStorage, storage_directory
-from private_service import PrivateService
+from private_service import PrivateService, options
 from real_libvirt import RealLibvirt, make_guest_disk, need_private_machine
 
 
@@ -16,7 +18,7 @@ def module_libvirt():
     need_private_machine()
     service = PrivateService()
     try:
-        libvirt = RealLibvirt(service)
+        libvirt = RealLibvirt(service, hook=True)
         try:
             yield libvirt
         finally:
@@ -62,3 +64,21 @@ def make_guest(libvirt, guest_directory):
     for guest in guests:
         guest.remove()
         libvirt.guests.remove(guest)
+
+
+@pytest.fixture
+def space(daemon, hanging_storage):
+    """A lockspace with resources on storage that can hang, joined as host 1; it is left in whatever state it is."""
+    join_space(daemon, hanging_storage.path)
+    yield hanging_storage.path
+    hanging_storage.resume()
+    forget_all(daemon)
+
+
+def forget_all(daemon):
+    """The guests are gone; what waits to be started again, and a lockspace, may be left."""
+    for path, properties in registrations(daemon).items():
+        if properties["Kind"] == "domain":
+            daemon.call(path, "Registration", "Unregister", "(a{sv})", options(force=("b", True)))
+    if any(path.endswith(f"/{SPACE}") for path in daemon.objects()):
+        leave(daemon, force=("b", True))

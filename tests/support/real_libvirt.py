@@ -61,10 +61,12 @@ def boot_sector():
 
 
 def make_guest_disk(path):
-    """The size of the file stays, if it has one."""
-    with open(path, "r+b" if os.path.exists(path) else "wb") as file:
-        file.write(boot_sector() + bytes(512))
-        file.truncate(max(os.path.getsize(path), 1 << 20))
+    """A new file, or the beginning of one that is there."""
+    if os.path.exists(path):
+        with open(path, "r+b") as file:
+            file.write(boot_sector() + bytes(512))
+    else:
+        pathlib.Path(path).write_bytes(boot_sector().ljust(1 << 20, b"\0"))
 
 
 def read_beats(path):
@@ -116,6 +118,13 @@ class RealLibvirt:
         self.libvirtd = self.start("libvirtd")
         poll_until(lambda: self.virsh("version", check=False).returncode == 0, "libvirtd to answer",
                    give_up=lambda: self.libvirtd.poll() is not None and f"libvirtd ended:\n{self.log()}")
+
+    def restart_libvirtd(self):
+        """As if it had crashed: asked to end it waits for half a minute while guests run."""
+        self.libvirtd.kill()
+        self.libvirtd.wait(LIMIT)
+        self.processes.remove(self.libvirtd)
+        self.start_libvirtd()
 
     def start_broker(self):
         """libvirt-dbus, which emits no signal before it was called."""
