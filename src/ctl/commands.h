@@ -10,6 +10,7 @@ int command_acquire(CommandLine *line);
 int command_convert(CommandLine *line);
 int command_create_resource(CommandLine *line);
 int command_delete_resource(CommandLine *line);
+int command_drill(CommandLine *line);
 int command_format_index(CommandLine *line);
 int command_format_lockspace(CommandLine *line);
 int command_format_resource(CommandLine *line);

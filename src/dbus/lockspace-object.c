@@ -6,6 +6,7 @@
 
 #include "bailiff-bus-generated.h"
 #include "common/bailiff-error.h"
+#include "dbus/drill-methods.h"
 #include "dbus/event-methods.h"
 #include "dbus/host-object.h"
 #include "dbus/index-methods.h"
@@ -113,6 +114,13 @@ static gboolean handle_get_renewal_history(BailiffBusLockspace *object,
     BailiffLockspaceObject *self = BAILIFF_LOCKSPACE_OBJECT(object);
     return method_call_start(self->service, self, invocation, history_act, GUINT_TO_POINTER(max),
                              NULL);
+}
+
+static gboolean handle_drill(BailiffBusLockspace *object, GDBusMethodInvocation *invocation,
+                             GVariant *options)
+{
+    BailiffLockspaceObject *self = BAILIFF_LOCKSPACE_OBJECT(object);
+    return drill_lockspace_method(self->service, self, invocation, self->lockspace, options);
 }
 
 static gboolean handle_send_event(BailiffBusLockspace *object, GDBusMethodInvocation *invocation,
@@ -378,6 +386,7 @@ static void lockspace_iface_init(BailiffBusLockspaceIface *iface)
     iface->handle_lookup_resource = handle_lookup_resource;
     iface->handle_list_resources = handle_list_resources;
     iface->handle_rebuild_index = handle_rebuild_index;
+    iface->handle_drill = handle_drill;
     iface->handle_send_event = handle_send_event;
     iface->handle_request_resource = handle_request_resource;
     iface->handle_examine_requests = handle_examine_requests;

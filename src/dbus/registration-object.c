@@ -4,6 +4,7 @@
  */
 #include "dbus/registration-object.h"
 
+#include "dbus/drill-methods.h"
 #include "dbus/lease-methods.h"
 #include "dbus/live-properties.h"
 #include "dbus/method-call.h"
@@ -87,6 +88,13 @@ static gboolean handle_set_failure_policy(BailiffBusRegistration *object,
         return method_call_refuse(invocation, error);
     return method_call_start(self->service, self, invocation, set_failure_policy_act,
                              g_steal_pointer(&policy), g_free);
+}
+
+static gboolean handle_drill(BailiffBusRegistration *object, GDBusMethodInvocation *invocation,
+                             GVariant *options)
+{
+    BailiffRegistrationObject *self = BAILIFF_REGISTRATION_OBJECT(object);
+    return drill_registration_method(self->service, self, invocation, self->registration, options);
 }
 
 static void unregister_act(MethodCall *call)
@@ -256,6 +264,7 @@ static void registration_iface_init(BailiffBusRegistrationIface *iface)
 {
     iface->handle_acquire = handle_acquire;
     iface->handle_release = handle_release;
+    iface->handle_drill = handle_drill;
     iface->handle_set_failure_policy = handle_set_failure_policy;
     iface->handle_unregister = handle_unregister;
 }

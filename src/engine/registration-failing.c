@@ -9,6 +9,7 @@
 #include <signal.h>
 
 #include "base/checked-time.h"
+#include "common/bailiff-error.h"
 #include "common/boottime.h"
 #include "engine/engine-private.h"
 #include "engine/lockspace.h"
@@ -67,6 +68,7 @@ static void on_quiet(gpointer user_data)
     /* From now on it need not die for anything. */
     last_kill_uncover_all(self->last_kill);
     registration_let_go(self);
+    self->drilling = FALSE;
     recovery_consider(self);
 }
 
@@ -137,6 +139,47 @@ void bailiff_registration_start_failing(BailiffRegistration *self, const char *l
     registration_walk(self, &self->policy, lockspace, fail_us);
 }
 
+static gboolean check_drill(BailiffRegistration *self, const FailurePolicy *policy, GError **error)
+{
+    if (self->engine == NULL || self->ended || bailiff_target_has_ended(self->target)) {
+        bailiff_set_error(error, BAILIFF_ERROR_NOT_FOUND, "Register again.",
+                          "The %s (%s) has ended.", bailiff_target_get_description(self->target),
+                          self->name);
+        return FALSE;
+    }
+    if (self->state == BAILIFF_REGISTRATION_FAILING || self->recovery != NULL ||
+        bailiff_engine_is_shutting_down(self->engine)) {
+        bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Wait until it is active again.",
+                          "This is no time for a drill: %s (%s) is %s.", self->name,
+                          bailiff_target_get_description(self->target),
+                          bailiff_registration_state_name(self->state));
+        return FALSE;
+    }
+    if (is_ignored(policy)) {
+        bailiff_set_error(
+            error, BAILIFF_ERROR_INVALID_ARGUMENT, "Give it another failure policy first.",
+            "The failure policy of %s is ignore: there is nothing to drill.", self->name);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+gboolean bailiff_registration_drill(BailiffRegistration *self, GError **error)
+{
+    const char *lockspace =
+        self->resources->len > 0
+            ? bailiff_lockspace_get_name(bailiff_resource_get_lockspace(self->resources->pdata[0]))
+            : NULL;
+
+    if (!check_drill(self, bailiff_registration_get_policy_for(self, lockspace), error))
+        return FALSE;
+    g_message("%s (%s): a drill begins.", self->name, bailiff_target_get_description(self->target));
+    registration_choose_policy(self, lockspace);
+    self->drilling = TRUE;
+    registration_walk(self, &self->policy, "", boottime_now());
+    return TRUE;
+}
+
 void bailiff_registration_request_release(BailiffRegistration *self, BailiffResource *resource,
                                           gboolean force)
 {
@@ -146,7 +189,7 @@ void bailiff_registration_request_release(BailiffRegistration *self, BailiffReso
     g_autoptr(GError) error = NULL;
 
     registration_emit_release_requested(self, resource, force ? "force" : "graceful");
-    if (is_ignored(registration_policy_for(self, lockspace)) || self->ended)
+    if (is_ignored(bailiff_registration_get_policy_for(self, lockspace)) || self->ended)
         return;
     self->killing = self->killing || force;
     if (force)
@@ -165,6 +208,7 @@ void registration_became_clear(BailiffRegistration *self)
     if (self->recovery != NULL)
         return;
     end_walk(self);
+    self->drilling = FALSE;
     /* What it holds in other lockspaces it goes on using. */
     registration_set_state(self, self->resources->len == 0 ? BAILIFF_REGISTRATION_CLEARED
                                                            : BAILIFF_REGISTRATION_ACTIVE);
@@ -183,6 +227,7 @@ void registration_target_ended(BailiffRegistration *self)
     last_kill_uncover_all(self->last_kill);
     self->ended = !comes_back;
     self->killing = FALSE;
+    self->drilling = FALSE;
     end_walk(self);
     registration_set_state(self, BAILIFF_REGISTRATION_CLEARED);
     if (was_failing)

@@ -65,7 +65,7 @@ void registration_rewrite_record(BailiffRegistration *self)
 static gboolean may_be_killed_for(BailiffRegistration *self, BailiffLockspace *lockspace)
 {
     const FailurePolicy *policy =
-        registration_policy_for(self, bailiff_lockspace_get_name(lockspace));
+        bailiff_registration_get_policy_for(self, bailiff_lockspace_get_name(lockspace));
 
     return policy->steps[0].action != FAILURE_ACTION_IGNORE;
 }
@@ -194,18 +194,20 @@ void bailiff_registration_add_resource(BailiffRegistration *self, BailiffResourc
     registration_emit_resources_changed(self);
 }
 
-static gboolean is_in_failed_lockspace(BailiffResource *resource)
+/* It is to be made harmless for the sake of this one. */
+static gboolean has_to_leave(BailiffRegistration *self, BailiffResource *resource)
 {
     BailiffLockspaceState state =
         bailiff_lockspace_get_state(bailiff_resource_get_lockspace(resource));
 
-    return state == BAILIFF_LOCKSPACE_FAILING || state == BAILIFF_LOCKSPACE_LEAVING;
+    return self->drilling || state == BAILIFF_LOCKSPACE_FAILING ||
+           state == BAILIFF_LOCKSPACE_LEAVING;
 }
 
 gboolean registration_is_clear_of_failed(BailiffRegistration *self)
 {
     for (guint i = 0; i < self->resources->len; i++)
-        if (is_in_failed_lockspace(self->resources->pdata[i]))
+        if (has_to_leave(self, self->resources->pdata[i]))
             return FALSE;
     return TRUE;
 }

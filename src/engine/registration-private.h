@@ -12,6 +12,10 @@ BailiffRegistration *bailiff_registration_new(BailiffEngine *engine, guint64 id,
                                               BailiffTarget *target, uid_t owner_uid,
                                               const FailurePolicy *policy);
 
+/* What is walked when this lockspace fails: its own policy, or the default. Borrowed. */
+const FailurePolicy *bailiff_registration_get_policy_for(BailiffRegistration *self,
+                                                         const char *lockspace);
+
 BailiffTarget *bailiff_registration_get_target(BailiffRegistration *self);
 /* "process 812": for messages. */
 const char *bailiff_registration_describe(BailiffRegistration *self);

@@ -27,8 +27,9 @@ struct _BailiffRegistration {
     BailiffRegistrationState state;
     int step;
 
-    gboolean killing; /* for a request: its walk has no end but that of the target */
-    gboolean ended;   /* the target has, and is not to be started again */
+    gboolean drilling; /* its walk is a drill: no lockspace has failed */
+    gboolean killing;  /* for a request: its walk has no end but that of the target */
+    gboolean ended;    /* the target has, and is not to be started again */
     FailureRunner *runner;
     char *failed_lockspace; /* for which it is walked */
     guint64 walk_fail_us;   /* what its times are counted from */
@@ -44,9 +45,8 @@ struct _BailiffRegistration {
 };
 
 void registration_set_state(BailiffRegistration *self, BailiffRegistrationState state);
-/* What is walked when this lockspace fails: its own policy, or the default. */
-const FailurePolicy *registration_policy_for(BailiffRegistration *self, const char *lockspace);
-/* ... and from now on it is `policy`. */
+/* What is walked when this lockspace fails (bailiff_registration_get_policy_for) is `policy` from
+ * now on. */
 void registration_choose_policy(BailiffRegistration *self, const char *lockspace);
 void registration_set_step(BailiffRegistration *self, int step);
 void registration_emit_step_started(BailiffRegistration *self, guint index, const char *action);
@@ -74,7 +74,7 @@ void registration_let_go(BailiffRegistration *self);
 gboolean registration_prepare_last_kill(BailiffRegistration *self, GError **error);
 /* It holds fewer than before, or its policy is another one: where it need not die any more. */
 void registration_review_last_kill(BailiffRegistration *self);
-/* FALSE while it holds one in a lockspace that has failed. */
+/* FALSE while it holds one in a lockspace that has failed; in a drill, any. */
 gboolean registration_is_clear_of_failed(BailiffRegistration *self);
 
 /* registration-failing.c */

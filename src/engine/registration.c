@@ -259,7 +259,8 @@ static void set_policy(BailiffRegistration *self, const FailurePolicy *policy)
     g_object_notify_by_pspec(G_OBJECT(self), props[PROP_FAILURE_POLICY]);
 }
 
-const FailurePolicy *registration_policy_for(BailiffRegistration *self, const char *lockspace)
+const FailurePolicy *bailiff_registration_get_policy_for(BailiffRegistration *self,
+                                                         const char *lockspace)
 {
     if (self->has_own_policy || self->engine == NULL)
         return &self->policy;
@@ -269,7 +270,7 @@ const FailurePolicy *registration_policy_for(BailiffRegistration *self, const ch
 
 void registration_choose_policy(BailiffRegistration *self, const char *lockspace)
 {
-    const FailurePolicy *policy = registration_policy_for(self, lockspace);
+    const FailurePolicy *policy = bailiff_registration_get_policy_for(self, lockspace);
 
     if (!failure_policy_equal(policy, &self->policy))
         set_policy(self, policy);

@@ -96,6 +96,13 @@ gboolean bailiff_registration_set_failure_policy(BailiffRegistration *self,
                                                  const FailurePolicy *policy, uid_t owner_uid,
                                                  GError **error);
 
+/* Walks its failure policy from now on, as if a lease of its was lost, though none is: it is really
+ * paused, stopped or killed. When it is cleared, its leases are given back on disk; where its
+ * policy says so it takes them again and goes on. A default policy is that of the lockspace of its
+ * first lease. NotFound when it has ended, Busy unless it is active, InvalidArgument when its
+ * policy is ignore. */
+gboolean bailiff_registration_drill(BailiffRegistration *self, GError **error);
+
 /* Busy while it holds or acquires leases; and, without `force`, while it waits to get lost ones
  * again. */
 gboolean bailiff_registration_unregister(BailiffRegistration *self, gboolean force, GError **error);

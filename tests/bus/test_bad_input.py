@@ -353,12 +353,14 @@ def all_methods(world, registration):
         (SPACE, "Lockspace", "Leave", "", ()),
         (SPACE, "Lockspace", "RequestResource", "sst", ("thing", world.joined, MIB)),
         (SPACE, "Lockspace", "ExamineRequests", "", ()),
+        (SPACE, "Lockspace", "Drill", "", ()),
         (SPACE, "Lockspace", "SendEvent", "tt", (1, 0)),
         (host, "Host", "SendEvent", "tt", (1, 0)),
         (host, "Host", "WaitForState", "s", ("live",)),
         (registration, "Registration", "Acquire", "a(sssta{sv})", ([lease(world.joined)],)),
         (registration, "Registration", "Release", "ao", ([],)),
         (registration, "Registration", "SetFailurePolicy", "a(sua{sv})", ([("kill", 0, {})],)),
+        (registration, "Registration", "Drill", "", ()),
         (registration, "Registration", "Unregister", "", ()),
     ]
 
