@@ -35,13 +35,32 @@ static void set_unknown_key(const Place *place, const char *known, GError **erro
     bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT, cure, "There is no such key.");
 }
 
+/* As SetFailurePolicy() does: a misspelt name must not show on the day that the storage is gone.
+ * Whether the user it will run as may run it cannot be known yet. */
+static gboolean check_programs(const FailurePolicy *policy, GError **error)
+{
+    for (gsize i = 0; i < policy->n_steps; i++) {
+        const char *program = failure_policy_get_word(policy, &policy->steps[i], 0);
+
+        if (program == NULL || (g_file_test(program, G_FILE_TEST_IS_REGULAR) &&
+                                g_file_test(program, G_FILE_TEST_IS_EXECUTABLE)))
+            continue;
+        bailiff_set_error(
+            error, BAILIFF_ERROR_INVALID_ARGUMENT, "Name a program that is there and executable.",
+            "Step %" G_GSIZE_FORMAT " of the failure policy: %s is no program.", i + 1, program);
+        return FALSE;
+    }
+    return TRUE;
+}
+
 static gboolean set_policy(const Place *place, const char *kind, const char *known, GError **error)
 {
     FailurePolicy policy;
 
     for (guint target = 0; target < FAILURE_TARGET_COUNT; target++)
         if (strcmp(kind, failure_target_name(target)) == 0) {
-            if (!bailiff_failure_policy_from_text(&policy, place->value, target, error))
+            if (!bailiff_failure_policy_from_text(&policy, place->value, target, error) ||
+                !check_programs(&policy, error))
                 return FALSE;
             failure_defaults_set(place->config->failure_defaults, place->lockspace, target,
                                  &policy);

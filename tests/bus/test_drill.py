@@ -10,9 +10,12 @@ import subprocess
 
 import pytest
 
+from gi.repository import GLib
+
 from ctl import PROGRAM, ctl, ctl_json, environment
 from lease_calls import (IGNORE_TERM, MIB, SPACE, acquire, begin_join, fails_with, format_lockspace, format_resource,
-                         inspect_resource, join, lease, policy, register, release, unregister, wait_ended)
+                         inspect_resource, join, lease, policy, register, release, unregister, wait_by_asking,
+                         wait_ended)
 from main_loop import LIMIT
 from private_service import BusError, options
 
@@ -150,6 +153,23 @@ def test_who_lets_go_of_everything_is_cleared(service, space, make_worker):
     # And it goes on as if nothing had been: the same again, with leases.
     acquire(service, path, wanted(space, 1))
     assert service.property(path, "Registration", "State") == "active"
+    release(service, path)
+    unregister(service, path)
+
+
+def test_a_program_knows_that_it_is_a_drill(service, space, make_worker, tmp_path):
+    script = tmp_path / "tell"
+    script.write_text(f"#!/bin/sh\nenv >{tmp_path}/env.part && mv {tmp_path}/env.part {tmp_path}/env\n")
+    script.chmod(0o755)
+    worker = make_worker()
+    value = [("exec", 30, {"program": GLib.Variant("s", str(script))}), ("kill", 0, {})]
+    path = register(service, worker, "guest", failure_policy=("a(sua{sv})", value))
+    acquire(service, path, wanted(space, 1))
+    drill_live(service, path)
+    wait_by_asking(service, (tmp_path / "env").exists, "what the program tells")
+    told = dict(line.split("=", 1) for line in (tmp_path / "env").read_text().splitlines())
+    assert told["BAILIFF_DRILL"] == "1" and "BAILIFF_LOCKSPACE" not in told
+    assert (told["BAILIFF_REGISTRATION"], told["BAILIFF_PID"]) == ("guest", str(worker.pid))
     release(service, path)
     unregister(service, path)
 

@@ -95,7 +95,7 @@ static void test_everything(Fixture *fixture, gconstpointer data)
                "# a comment\n\n"
                "[failure-policy]\n"
                "process = signal INT 5s, kill  \n"
-               "unit=exec /bin/x \"a \\\"b\\\"\" 3s, stop-unit, kill; on-recovery restart\n"
+               "unit=exec /bin/sh \"a \\\"b\\\"\" 3s, stop-unit, kill; on-recovery restart\n"
                "domain=\tpause, kill; on-recovery resume\n"
                "[lockspace vg0]\n"
                "failure-policy-process=kill\n"
@@ -108,7 +108,7 @@ static void test_everything(Fixture *fixture, gconstpointer data)
 
     assert_policy(config, NULL, FAILURE_TARGET_PROCESS, "signal INT 5s, kill");
     assert_policy(config, "other", FAILURE_TARGET_UNIT,
-                  "exec /bin/x \"a \\\"b\\\"\" 3s, stop-unit 10s, kill; on-recovery restart");
+                  "exec /bin/sh \"a \\\"b\\\"\" 3s, stop-unit 10s, kill; on-recovery restart");
     assert_policy(config, "other", FAILURE_TARGET_DOMAIN, "pause 10s, kill; on-recovery resume");
     assert_policy(config, "vg0", FAILURE_TARGET_PROCESS, "kill");
     assert_policy(config, "vg0", FAILURE_TARGET_UNIT, "freeze 2s, kill");
@@ -181,6 +181,13 @@ static const struct {
       ", [failure-policy], unit: ", "grace" },
     { "[failure-policy]\nprocess=kill\x1b[2J\n", BAILIFF_ERROR_INVALID_ARGUMENT,
       ", [failure-policy], process: ", "cannot be read" },
+    { "[failure-policy]\nprocess=notify, exec /nowhere/at/all, kill\n",
+      BAILIFF_ERROR_INVALID_ARGUMENT, ", [failure-policy], process: ",
+      "Step 2 of the failure policy: /nowhere/at/all is no program" },
+    { "[failure-policy]\nprocess=exec /etc/passwd, kill\n", BAILIFF_ERROR_INVALID_ARGUMENT,
+      ", [failure-policy], process: ", "/etc/passwd is no program" },
+    { "[failure-policy]\nprocess=exec /bin, kill\n", BAILIFF_ERROR_INVALID_ARGUMENT,
+      ", [failure-policy], process: ", "/bin is no program" },
     { "[failure-policy]\nprocess=exec /bin/\xff, kill\n", BAILIFF_ERROR_INVALID_ARGUMENT,
       ", [failure-policy], process: ", "program" },
     { "[lib\x7fvirt]\n", BAILIFF_ERROR_INVALID_ARGUMENT, ": ", "" },
