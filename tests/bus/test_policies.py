@@ -103,6 +103,32 @@ def test_recoveries_that_are_refused(daemon, worker, registration):
         register(daemon, worker, on_recovery=("s", "leave"))
 
 
+# What is for which kind is said before systemd or libvirt is asked for anything.
+
+KINDS = {"RegisterUnit": ("unit", "some.service", ["pause", "poweroff"]),
+         "RegisterDomain": ("domain", "11111111-2222-3333-4444-555555555555", ["freeze", "stop-unit"])}
+
+
+@pytest.mark.parametrize("method", KINDS)
+def test_what_is_not_for_units_or_domains(daemon, method):
+    kind, name, unfit = KINDS[method]
+    for action in unfit:
+        with fails_with("Unsupported", f"Step 2 of the failure policy, {action}, is not possible for a {kind}"):
+            daemon.call("Manager", "Manager", method, "(sa{sv})", name, options(
+                failure_policy=("a(sua{sv})", steps(("notify", 0), (action, 3), ("kill", 0)))))
+    if kind == "unit":
+        with fails_with("InvalidArgument", "resume"):
+            daemon.call("Manager", "Manager", method, "(sa{sv})", name, options(
+                failure_policy=("a(sua{sv})", steps(("kill", 0))), on_recovery=("s", "resume")))
+    for value, given, text in (
+            (steps(("restart", 3), ("kill", 0)), {"on_recovery": ("s", "leave")}, "started again on recovery"),
+            (steps(("restart", 0), ("kill", 0)), {}, "no grace"),
+            (steps(("restart", 3)), {}, "is not kill")):
+        with fails_with("InvalidArgument", text):
+            daemon.call("Manager", "Manager", method, "(sa{sv})", name,
+                        options(failure_policy=("a(sua{sv})", value), **given))
+
+
 def test_five_hundred_steps(daemon, worker, registration):
     value = steps(*[("exec", 1, program("/bin/true"))] * 499, ("kill", 0))
     refused_everywhere(daemon, worker, registration, value, "InvalidArgument", "500 steps")
