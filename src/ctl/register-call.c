@@ -26,6 +26,50 @@ static GUnixFDList *pidfd_list(pid_t pid, GError **error)
     return NULL;
 }
 
+static BailiffBusRegistration *open_registration(BusClient *client, const char *path,
+                                                 GError **error)
+{
+    return bailiff_bus_registration_proxy_new_sync(client->connection, G_DBUS_PROXY_FLAGS_NONE,
+                                                   BUS_NAME, path, NULL, error);
+}
+
+static GVariant *name_and_policy(const char *name, const FailurePolicy *policy)
+{
+    g_auto(GVariantDict) options = G_VARIANT_DICT_INIT(NULL);
+
+    if (policy)
+        policy_add_options(&options, policy);
+    if (name)
+        g_variant_dict_insert(&options, "name", "s", name);
+    return g_variant_dict_end(&options);
+}
+
+BailiffBusRegistration *register_unit(BusClient *client, const char *unit, const char *name,
+                                      const FailurePolicy *policy, GError **error)
+{
+    g_autofree char *path = NULL;
+
+    if (!bailiff_bus_manager_call_register_unit_sync(
+            client->manager, unit, name_and_policy(name, policy),
+            G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION, BUS_NO_TIME_LIMIT, &path, NULL,
+            error))
+        return NULL;
+    return open_registration(client, path, error);
+}
+
+BailiffBusRegistration *register_domain(BusClient *client, const char *uuid, const char *name,
+                                        const FailurePolicy *policy, GError **error)
+{
+    g_autofree char *path = NULL;
+
+    if (!bailiff_bus_manager_call_register_domain_sync(
+            client->manager, uuid, name_and_policy(name, policy),
+            G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION, BUS_NO_TIME_LIMIT, &path, NULL,
+            error))
+        return NULL;
+    return open_registration(client, path, error);
+}
+
 BailiffBusRegistration *register_process(BusClient *client, pid_t pid, const char *name,
                                          const FailurePolicy *policy, gboolean descendants,
                                          GError **error)
@@ -44,8 +88,7 @@ BailiffBusRegistration *register_process(BusClient *client, pid_t pid, const cha
             G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION, BUS_NO_TIME_LIMIT, fds, &path, NULL,
             NULL, error))
         return NULL;
-    return bailiff_bus_registration_proxy_new_sync(client->connection, G_DBUS_PROXY_FLAGS_NONE,
-                                                   BUS_NAME, path, NULL, error);
+    return open_registration(client, path, error);
 }
 
 GVariant *acquire_wishes(const char *lockspace, char **words, const AcquireOptions *wanted,

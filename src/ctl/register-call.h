@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * RegisterProcess() and Acquire(), as `register`, `acquire` and `run` call them.
+ * RegisterProcess(), RegisterUnit(), RegisterDomain() and Acquire(), as `register`, `acquire` and
+ * `run` call them.
  */
 #pragma once
 
@@ -12,6 +13,12 @@
 BailiffBusRegistration *register_process(BusClient *client, pid_t pid, const char *name,
                                          const FailurePolicy *policy, gboolean descendants,
                                          GError **error);
+
+/* `name`: NULL for one that is made of the unit's or the domain's. */
+BailiffBusRegistration *register_unit(BusClient *client, const char *unit, const char *name,
+                                      const FailurePolicy *policy, GError **error);
+BailiffBusRegistration *register_domain(BusClient *client, const char *uuid, const char *name,
+                                        const FailurePolicy *policy, GError **error);
 
 /* Options of a lease, as Acquire() has them. */
 typedef struct AcquireOptions {
