@@ -37,12 +37,12 @@ static GError *translate(const GError *error, const char *method)
     if (g_strcmp0(remote, SYSTEMD_NAME ".NoSuchUnit") == 0 ||
         g_strcmp0(remote, "org.freedesktop.DBus.Error.UnknownObject") == 0)
         return bailiff_error_make(BAILIFF_ERROR_NOT_FOUND, CURE_REFUSED,
-                                  "systemd has no such unit: %s", words);
+                                  "systemd has no such unit (\"%s\").", words);
     if (g_strcmp0(remote, "org.freedesktop.DBus.Error.AccessDenied") == 0)
         return bailiff_error_make(BAILIFF_ERROR_NOT_AUTHORIZED, "Run the daemon as root.",
-                                  "systemd does not allow %s: %s", method, words);
+                                  "systemd does not allow %s (\"%s\").", method, words);
     return bailiff_error_make(BAILIFF_ERROR_IO_ERROR, CURE_REFUSED,
-                              "systemd answered %s with an error: %s", method, words);
+                              "systemd answered %s with the error \"%s\".", method, words);
 }
 
 static void on_called(GObject *source, GAsyncResult *result, gpointer user_data)

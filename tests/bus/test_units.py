@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Units of systemd that hold leases: real control groups and processes, a mocked systemd and logind that obey, are
+absent, hang, answer late, or refuse. Whatever they do, the ladder of a failure policy goes on in time."""
+
+import signal
+
+import pytest
+
+from control_groups import ControlGroup, NoControlGroups
+from event_times import EventTimes
+from lease_calls import (MIB, SPACE, acquire, fails_with, format_lockspace, format_resource, inspect_resource, join,
+                         lease, policy, register, unregister, wait_by_asking, wait_ended, wait_removed)
+from mocked_systemd import MockedLogind, MockedSystemd
+from private_service import options
+
+SECOND = 1_000_000
+BUDGET = 40 * SECOND
+
+
+def register_unit(service, unit="a.service", **given):
+    return service.call("Manager", "Manager", "RegisterUnit", "(sa{sv})", unit, options(**given))
+
+
+@pytest.fixture
+def group():
+    try:
+        made = ControlGroup("a.service")
+    except NoControlGroups as reason:
+        pytest.skip(str(reason))
+    yield made
+    made.remove()
+
+
+@pytest.fixture
+def systemd(service, group):
+    made = MockedSystemd(service, group)
+    yield made
+    made.vanish()
+
+
+@pytest.fixture
+def logind(service):
+    made = MockedLogind(service)
+    yield made
+    made.vanish()
+
+
+@pytest.fixture
+def space(service, hanging_storage):
+    format_lockspace(service, hanging_storage.path)
+    format_resource(service, hanging_storage.path)
+    join(service, hanging_storage.path)
+    yield hanging_storage.path
+    hanging_storage.resume()
+
+
+def state(service, registration):
+    return service.property(registration, "Registration", "State")
+
+
+def test_bad_units(service, group, systemd):
+    """Named errors, and nothing is registered."""
+    systemd.add_unit("dead.service", "", state="inactive")
+    systemd.add_unit("missing.service", "", state="inactive", load_state="not-found")
+    systemd.add_unit("none.service", "")
+    systemd.add_unit("root.service", "/")
+    systemd.add_unit("hostile.service", "/../../../tmp")
+    systemd.add_unit("elsewhere.service", "/no-such-group")
+    for unit in "", "a", "a.socket", "../a.service", "a b.service", "b@.service", "x" * 300 + ".service":
+        with fails_with("InvalidArgument"):
+            register_unit(service, unit)
+    for unit in "dead.service", "missing.service", "unheard-of.service":
+        with fails_with("NotFound"):
+            register_unit(service, unit)
+    for unit in "none.service", "root.service", "hostile.service", "elsewhere.service":
+        with fails_with("Unsupported"):
+            register_unit(service, unit)
+    with fails_with("Unsupported", "pause"):
+        register_unit(service, failure_policy=policy(("pause", 3), ("kill", 0)))
+    systemd.vanish()
+    with fails_with("IoError", "systemd is not there"):
+        register_unit(service)
+    assert not [path for path in service.objects() if "/registrations/" in path]
+
+
+def test_systemd_does_not_answer(service, group, systemd):
+    """Registering ends by itself, and nobody else waits meanwhile."""
+    systemd.hang()
+    pending = service.begin("Manager", "Manager", "RegisterUnit", "(sa{sv})", "a.service", {})
+    service.property("Manager", "Manager", "Version")
+    assert not pending.done
+    with fails_with("IoTimeout", "systemd did not answer"):
+        pending.result()
+    systemd.go_on()
+
+
+def test_unit_ends(service, storage, group, systemd):
+    """Its processes end, then systemd says so: only then are its leases released."""
+    format_lockspace(service, storage)
+    format_resource(service, storage)
+    join(service, storage)
+    process = group.run()
+    unit = register_unit(service)
+    assert service.property(unit, "Registration", "Kind") == "unit"
+    assert service.property(unit, "Registration", "Unit") == "a.service"
+    with fails_with("AlreadyExists"):
+        register_unit(service)
+    acquire(service, unit, lease(storage))
+    process.kill()
+    assert wait_ended(service, process) == -signal.SIGKILL
+    # Between two of its programs, or about to be restarted.
+    systemd.set_state("activating")
+    unregister(service, register(service, group.run()))
+    assert state(service, unit) == "active"
+    assert inspect_resource(service, storage)["state"] == "held"
+    group.kill()
+    systemd.set_state("failed")
+    wait_removed(service, unit)
+    assert inspect_resource(service, storage)["state"] == "free"
+
+
+LADDER = policy(("stop-unit", 1), ("freeze", 1), ("host-reboot", 1), ("host-poweroff", 1), ("kill", 0))
+
+
+def ladder_of(times, unit):
+    return [(e.arguments[1], e.arguments[2]) for e in times.of(unit, "StepFinished")]
+
+
+def check_ladder_in_time(service, times, unit, fail_at_us):
+    """Each step begins when the graces before it have ended, or sooner when those before it could not work."""
+    started = times.of(unit, "StepStarted")
+    assert [e.arguments[:2] for e in started] == [
+        (0, "stop-unit"), (1, "freeze"), (2, "host-reboot"), (3, "host-poweroff"), (4, "kill")]
+    for event in started:
+        assert fail_at_us <= event.at_us < fail_at_us + BUDGET
+
+
+@pytest.mark.parametrize("how", ["absent", "hangs", "refuses", "late"])
+def test_ladder_goes_on(service, hanging_storage, space, group, systemd, logind, how):
+    """The unit's process is killed in time; cleared it is when systemd says that nothing will be started."""
+    process = group.run()
+    unit = register_unit(service, failure_policy=LADDER)
+    acquire(service, unit, lease(space))
+    times = EventTimes(service)
+    fail_at = service.property(SPACE, "Lockspace", "FailAtUsec")
+    for double in systemd, logind:
+        {"absent": double.vanish, "hangs": double.hang, "late": double.hang, "refuses": double.fail}[how]()
+    hanging_storage.hang()
+    assert wait_ended(service, process) == -signal.SIGKILL
+    service.wait_until(lambda: [e for e in times.of(unit, "StepStarted") if e.arguments[1] == "kill"], "the kill")
+    fail_at = max(fail_at, service.property(SPACE, "Lockspace", "FailAtUsec"))
+    check_ladder_in_time(service, times, unit, fail_at)
+    assert [worked for _action, worked in ladder_of(times, unit)[:4]] == [False] * 4
+    assert state(service, unit) == "failing"
+
+    # Back, and asked to stop it by the next kill (which was refused or lost before): then it has ended.
+    if how == "absent":
+        systemd.start()
+        logind.start()
+    elif how == "refuses":
+        systemd.vanish()
+        systemd.start()
+    else:
+        systemd.go_on()
+        logind.go_on()
+    service.wait_until(lambda: times.of(unit, "Cleared"), "the end of the unit")
+    times.one(unit, "Cleared", "exited")
+
+
+def test_steps_work(service, hanging_storage, space, group, systemd, logind):
+    """Calls and arguments: the host first, which clears nobody; then freeze, which does not either; then stop."""
+    process = group.run()
+    unit = register_unit(service, failure_policy=policy(
+        ("host-poweroff", 1), ("host-reboot", 1), ("freeze", 1), ("stop-unit", 10), ("kill", 0)))
+    acquire(service, unit, lease(space))
+    times = EventTimes(service)
+    hanging_storage.hang()
+    service.wait_until(lambda: times.of(unit, "Cleared"), "the end of the unit")
+    times.one(unit, "Cleared", "exited")
+    assert wait_ended(service, process) == -signal.SIGKILL
+    assert ladder_of(times, unit) == [("host-poweroff", True), ("host-reboot", True), ("freeze", True),
+                                      ("stop-unit", True)]
+    details = [e.arguments[3] for e in times.of(unit, "StepFinished")]
+    assert "frozen" in details[2]
+    assert logind.calls("PowerOffWithFlags") == [[0]]
+    assert logind.calls("RebootWithFlags") == [[0]]
+    assert systemd.calls("FreezeUnit") == [["a.service"]]
+    assert systemd.calls("StopUnit") == [["a.service", "replace"]]
+    assert systemd.calls("StartUnit") == []
+
+
+def test_restart(service, hanging_storage, space, group, systemd):
+    """Stopped when the storage hangs, started again when its leases were granted anew."""
+    process = group.run()
+    unit = register_unit(service, failure_policy=policy(("restart", 10), ("kill", 0)))
+    acquire(service, unit, lease(space))
+    times = EventTimes(service)
+    hanging_storage.hang()
+    assert wait_ended(service, process) == -signal.SIGKILL
+    service.wait_until(lambda: times.of(unit, "Cleared"), "the end of the unit")
+    assert systemd.calls("StopUnit") == [["a.service", "replace"]]
+    assert systemd.calls("StartUnit") == []
+    hanging_storage.resume()
+    wait_by_asking(service, lambda: systemd.calls("StartUnit"), "the start of the unit")
+    assert systemd.calls("StartUnit") == [["a.service", "replace"]]
+    wait_by_asking(service, lambda: service.property(unit, "Registration", "Recovery") == "", "the recovery's end")
+    assert state(service, unit) == "active"
+    assert len(service.property(unit, "Registration", "Resources")) == 1
+    # It counts as the same unit: when it ends, what it holds is released.
+    group.kill()
+    systemd.set_state("inactive")
+    wait_removed(service, unit)
+    assert inspect_resource(service, space)["state"] == "free"
