@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <glib/gstdio.h>
+#include <grp.h>
 #include <locale.h>
 #include <signal.h>
 #include <string.h>
@@ -20,6 +21,8 @@
 #include "common/boottime.h"
 
 #define LOG_PREFIX "exec: "
+/* Ends a script that shall not end: nothing but a signal ends it, and its name is still its own. */
+#define LIVE_ON "exec sh -c 'while :; do sleep 1; done' $0"
 #define NOBODY 65534
 
 typedef struct Fixture {
@@ -274,6 +277,9 @@ static inline gboolean launcher_fixture_main(int argc, char **argv, int *ret_sta
     }
     close(pidfd);
     self_path = g_canonicalize_filename(argv[0], NULL);
+    /* Groups to be got rid of. */
+    if (geteuid() == 0)
+        g_assert_no_errno(setgroups(2, (const gid_t[]){ 1, 2 }));
     log_lines = g_ptr_array_new_with_free_func(g_free);
     messages = g_ptr_array_new_with_free_func(g_free);
     g_log_set_writer_func(keep_log, NULL, NULL);

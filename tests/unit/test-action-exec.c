@@ -202,7 +202,7 @@ static void test_failures(Fixture *fixture, gconstpointer unused)
 
 static void test_limit(Fixture *fixture, gconstpointer unused)
 {
-    g_autofree char *path = write_script(fixture, "hangs", "exec tail -n 0 -f $0");
+    g_autofree char *path = write_script(fixture, "hangs", LIVE_ON);
     const char *const words[] = { path, NULL };
     Step step;
 
@@ -216,7 +216,7 @@ static void test_limit(Fixture *fixture, gconstpointer unused)
 
 static void test_cancel(Fixture *fixture, gconstpointer unused)
 {
-    g_autofree char *path = write_script(fixture, "hangs", "echo >$0.out; exec tail -n 0 -f $0");
+    g_autofree char *path = write_script(fixture, "hangs", "echo >$0.out; " LIVE_ON);
     g_autofree char *out = g_strconcat(path, ".out", NULL);
     const char *const words[] = { path, NULL };
     Step step;

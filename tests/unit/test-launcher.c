@@ -219,15 +219,25 @@ static void test_cancel_kills_the_group(Fixture *fixture, gconstpointer how)
     wait_until(is_gone, path);
 }
 
-/* Those that it has started end with it, also when all went well. */
+/* Those that it has started end with it, also when all went well; and while others run. */
 static void test_end_kills_the_group(Fixture *fixture, gconstpointer unused)
 {
+    g_autofree char *waits = write_script(fixture, "waits", "echo here; " LIVE_ON);
     g_autofree char *path = write_script(
-        fixture, "leaver", "[ $# = 0 ] || exec tail -n 0 -f $0\n\"$0\" 1 & \"$0\" 1 & echo left");
+        fixture, "leaver", "[ $# = 0 ] || " LIVE_ON "\n\"$0\" 1 & \"$0\" 1 & echo left");
+    g_autoptr(GCancellable) cancellable = g_cancellable_new();
+    Run other;
 
+    begin(fixture, &other, waits, 1000 * USEC_PER_SECOND, cancellable);
+    wait_until(has_line, "here");
     assert_works(fixture, path);
     wait_until(is_gone, path);
-    assert_log(1, "left");
+    assert_log(2, "here", "left");
+    g_assert_false(other.done);
+    g_assert_true(is_running(waits));
+    g_cancellable_cancel(cancellable);
+    wait_until(is_done, &other);
+    g_clear_error(&other.error);
 }
 
 static void test_cancelled_before(Fixture *fixture, gconstpointer unused)
@@ -331,8 +341,8 @@ static void begin_as(Fixture *fixture, Run *run, const char *path, uid_t uid)
 
 static void test_launcher_is_killed(Fixture *fixture, gconstpointer unused)
 {
-    g_autofree char *path = write_script(fixture, "waits", "echo here; exec tail -n 0 -f $0");
-    g_autofree char *other_path = write_script(fixture, "too", "echo there; exec tail -n 0 -f $0");
+    g_autofree char *path = write_script(fixture, "waits", "echo here; " LIVE_ON);
+    g_autofree char *other_path = write_script(fixture, "too", "echo there; " LIVE_ON);
     pid_t pid = launcher_get_pid(fixture->launcher);
     Run under_way, other, meanwhile;
 
