@@ -183,20 +183,26 @@ def test_who_goes_on_by_policy(service, hanging_storage, space, make_worker):
 
 
 def test_two_at_a_time(service, hanging_storage, make_worker):
-    """Two lockspaces of one store: one registration holds in both, one in the second only."""
+    """Two lockspaces of one store: one registration holds in both, one in the second only, and one in both lets go of
+    the first while its policy is walked."""
     path = hanging_storage.path
     for offset, name in (0, "space"), (4 * MIB, "second"):
         format_lockspace(service, path, offset, name)
-        for number in 1, 2:
+        for number in 1, 2, 3:
             format_resource(service, path, offset + number * MIB, f"r{number}", name)
         join(service, path, offset=offset, name=name)
-    both, one = make_worker(), make_worker()
+    both, one, wise = make_worker(), make_worker(), make_worker()
     steps = policy(("kill", 0))
     of_both = register(service, both, "both", failure_policy=steps)
     acquire(service, of_both, lease(path, MIB, "r1"))
     acquire(service, of_both, lease(path, 5 * MIB, "r1", "second"))
     acquire(service, register(service, one, "one", failure_policy=steps), lease(path, 6 * MIB, "r2", "second"))
+    of_wise = register(service, wise, "wise", failure_policy=policy(("notify", 4), ("kill", 0)))
+    acquire(service, of_wise, lease(path, 7 * MIB, "r3", "second"))
+    let_go, = acquire(service, of_wise, lease(path, 3 * MIB, "r3"))
     hanging_storage.hang()
+    service.wait_for_property(SPACE, "Lockspace", "State", "failing")
+    release(service, of_wise, let_go)
     for lockspace in "space", "second":
         service.wait_for_property(f"lockspaces/{lockspace}", "Lockspace", "State",
                                   lambda state: state in ("failing", "lost"))
@@ -209,11 +215,11 @@ def test_two_at_a_time(service, hanging_storage, make_worker):
         stories[seen["Lockspace"]] = seen
     assert ("cleared", "both") in words(stories["space"]["Steps"])
     assert ("cleared", "both") in words(stories["second"]["Steps"])
-    assert {name for _, name in words(stories["space"]["Steps"])} == {"", "both"}
-    assert {name for _, name in words(stories["second"]["Steps"])} == {"", "both", "one"}
+    assert {name for _, name in words(stories["space"]["Steps"])} == {"", "both", "wise"}
+    assert {name for _, name in words(stories["second"]["Steps"])} == {"", "both", "one", "wise"}
     # Whichever failed first: who ended because of the other is counted all the same.
-    assert (stories["space"]["RegistrationCount"], stories["space"]["ClearedCount"]) == (1, 1)
-    assert (stories["second"]["RegistrationCount"], stories["second"]["ClearedCount"]) == (2, 2)
+    assert (stories["space"]["RegistrationCount"], stories["space"]["ClearedCount"]) == (2, 2)
+    assert (stories["second"]["RegistrationCount"], stories["second"]["ClearedCount"]) == (3, 3)
 
 
 def test_kept_across_a_restart(service, hanging_storage, space, worker):
@@ -276,14 +282,16 @@ def test_what_is_read_back(service, hanging_storage, space, worker):
         "202": make_file(template, 202).replace("Format=1", "Format=2"),
         "203": make_file(template, 999),
         "204": "",
-        "205": "x" * (13 * MIB),
+        "205": make_file(template, 205) + "#" * (13 * MIB),
         "hello": "world",
     }
     for name, text in bad.items():
         good.with_name(name).write_text(text)
     good.with_name("206").mkdir()
     os.mkfifo(good.with_name("207"))
-    good.with_name("208").symlink_to(good)
+    elsewhere = good.parent.with_name("elsewhere")
+    elsewhere.write_text(make_file(template, 208))
+    good.with_name("208").symlink_to(elsewhere)
     good.with_name("209").write_text(make_file(template, 209))
     good.with_name("209").chmod(0o622)
     left_behind = good.with_name("210.AbCd12")

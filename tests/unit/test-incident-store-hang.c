@@ -149,9 +149,11 @@ static void test_hangs(void)
     WAIT_FOR(n_warnings == 1);
     g_assert_cmpuint(get(&n_begun), ==, 2);
     g_assert_cmpuint(get(&n_writes), ==, 0);
+    for (guint i = 0; i < 10; i++)
+        add_step(incident);
     /* Then there is one, of all that came meanwhile. */
     set_disk(FALSE, FALSE);
-    WAIT_FOR(get(&written_steps) == 1000);
+    WAIT_FOR(get(&written_steps) == 1010);
     g_assert_cmpuint(get(&n_writes), ==, 2);
     g_assert_cmpuint(n_warnings, ==, 1);
 }
