@@ -32,6 +32,19 @@ static char *who_text(GVariant *event)
     return g_strdup_printf("%s (%s)", name, object_path_leaf(path));
 }
 
+/* How the effect of a step is known. */
+static const char *proof_text(GVariant *event)
+{
+    const char *proof = "";
+
+    (void)g_variant_lookup(event, "proof", "&s", &proof);
+    if (strcmp(proof, "checked") == 0)
+        return _("checked");
+    if (strcmp(proof, "end") == 0)
+        return _("its end");
+    return strcmp(proof, "none") == 0 ? _("nothing") : "";
+}
+
 static void add_seconds(OutputTable *table, double usec, gboolean with_sign)
 {
     output_table_addf(table, TABLE_PLAIN, with_sign ? "%+.0f s" : "%.0f s",
@@ -52,13 +65,14 @@ static void add_event(OutputTable *table, GVariant *event, const char *word)
     add_seconds(table, (double)since_fail_us, TRUE);
     output_table_add(table, event_color(word), word);
     output_table_add(table, TABLE_PLAIN, who);
+    output_table_add(table, TABLE_PLAIN, proof_text(event));
     output_table_add(table, TABLE_PLAIN, text);
 }
 
 static void print_text(const Output *output, BailiffBusLockspace *lockspace, GVariant *events)
 {
-    g_autoptr(OutputTable) timeline =
-        output_table_new(_(">RENEWAL"), _(">FAIL"), _("EVENT"), _("REGISTRATION"), _("WHAT"), NULL);
+    g_autoptr(OutputTable) timeline = output_table_new(
+        _(">RENEWAL"), _(">FAIL"), _("EVENT"), _("REGISTRATION"), _("PROOF"), _("WHAT"), NULL);
     g_autoptr(GString) left = g_string_new(NULL);
     g_autofree char *name = safe_text(bailiff_bus_lockspace_get_name(lockspace));
 

@@ -31,7 +31,7 @@ static GVariant *event_to_variant(const BailiffDrillEvent *event, guint64 renewa
     if (event->kind == BAILIFF_DRILL_STEP) {
         g_variant_dict_insert(&entry, "step", "u", event->step);
         g_variant_dict_insert(&entry, "action", "s", event->action);
-        g_variant_dict_insert(&entry, "checked", "b", event->checked);
+        g_variant_dict_insert(&entry, "proof", "s", event->proof);
         if (event->until_us != TIME_NEVER)
             g_variant_dict_insert(&entry, "until-usec", "t", event->until_us);
     }

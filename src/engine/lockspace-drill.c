@@ -77,7 +77,7 @@ static void add_steps(GPtrArray *events, BailiffRegistration *registration,
         event->step = i;
         event->action = failure_action_name(action);
         event->until_us = plan->steps[i].end_us;
-        event->checked = failure_action_proof(action) == FAILURE_PROOF_CHECKED;
+        event->proof = failure_proof_name(failure_action_proof(action));
     }
 }
 
@@ -140,9 +140,7 @@ static void add_ends(GPtrArray *events, BailiffLockspace *self, guint64 fail_us,
     if (n_killed > 0) {
         add(events, BAILIFF_DRILL_GUARD,
             time_add(fail_us, time_from_seconds(FAILURE_BUDGET_SECONDS)), NULL,
-            g_strdup_printf("the guard kills what is left of %u registrations, also if bailiffd is "
-                            "stuck",
-                            n_killed));
+            g_strdup("the guard kills whoever is left, also if bailiffd is stuck"));
         add(events, BAILIFF_DRILL_RESET, reset_us, NULL,
             g_strdup(armed ? "the watchdog may reset this host if any of them still runs"
                            : "no watchdog is armed: nothing would reset this host"));

@@ -23,8 +23,8 @@ typedef struct BailiffDrillEvent {
     guint step;                        /* BAILIFF_DRILL_STEP: from 0 on ... */
     const char *action;                /* ... its action, ... */
     guint64 until_us;                  /* ... and when the next one starts; TIME_NEVER: never */
-    gboolean checked; /* ... and whether the action sees to its effect; else only an end counts */
-    char *text;       /* for people */
+    const char *proof;                 /* ... and how its effect is known: failure-plan.h */
+    char *text;                        /* for people */
 } BailiffDrillEvent;
 
 /* "late", "fail", "step", "guard", "reset", "free", "left". */

@@ -29,6 +29,17 @@ void failure_plan_init(FailurePlan *ret, const FailurePolicy *policy, uint64_t f
     }
 }
 
+const char *failure_proof_name(FailureProof proof)
+{
+    static const char *const names[] = {
+        [FAILURE_PROOF_NONE] = "none",
+        [FAILURE_PROOF_END] = "end",
+        [FAILURE_PROOF_CHECKED] = "checked",
+    };
+
+    return (unsigned)proof < sizeof names / sizeof names[0] ? names[proof] : NULL;
+}
+
 FailureProof failure_action_proof(FailureAction action)
 {
     switch (action) {

@@ -33,3 +33,5 @@ typedef struct FailurePlan {
 void failure_plan_init(FailurePlan *ret, const FailurePolicy *policy, uint64_t fail_us);
 
 FailureProof failure_action_proof(FailureAction action);
+/* "none", "end", "checked"; NULL when out of range. */
+const char *failure_proof_name(FailureProof proof);

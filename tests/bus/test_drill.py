@@ -83,7 +83,7 @@ def test_the_timeline(service, space, make_worker):
         (5, "step", "stopped", "signal INT 20s"),
         (10, "step", "plain", "kill"),
         (25, "step", "stopped", "kill"),
-        (40, "guard", "", "the guard kills what is left of 2 registrations, also if bailiffd is stuck"),
+        (40, "guard", "", "the guard kills whoever is left, also if bailiffd is stuck"),
         (50, "reset", "", "no watchdog is armed"),
         (50, "left", "", "what a kill cannot end, such as a process that waits for storage, goes on"),
         (60, "free", "", "other hosts may take over what was held here"),
@@ -95,8 +95,8 @@ def test_the_timeline(service, space, make_worker):
     # With a renewal between the two calls it is later, never earlier.
     assert events[1]["at-usec"] <= at["FailAtUsec"]
     steps = [event for event in events if event["event"] == "step" and event["registration"] == first]
-    assert [(step["step"], step["action"], step["checked"], step["kind"]) for step in steps] == [
-        (0, "notify", False, "process"), (1, "signal", False, "process"), (2, "kill", True, "process")]
+    assert [(step["step"], step["action"], step["proof"], step["kind"]) for step in steps] == [
+        (0, "notify", "none", "process"), (1, "signal", "end", "process"), (2, "kill", "checked", "process")]
     assert [step.get("until-usec", 0) - steps[0]["at-usec"] for step in steps[:2]] == [5 * SECOND, 25 * SECOND]
     assert "until-usec" not in steps[2]
 
@@ -196,9 +196,9 @@ def test_the_timeline_for_people_and_programs(service, space, make_worker):
     acquire(service, path, wanted(space, 1))
     number = path.rpartition("/")[2]
     lines = [line.split() for line in ctl(service, "drill", "space").stdout.splitlines()]
-    assert lines[1] == ["RENEWAL", "FAIL", "EVENT", "REGISTRATION", "WHAT"]
-    assert ["8", "s", "+0", "s", "step", "guest", f"({number})", "notify", "5s"] in lines
-    assert ["13", "s", "+5", "s", "step", "guest", f"({number})", "kill"] in lines
+    assert lines[1] == ["RENEWAL", "FAIL", "EVENT", "REGISTRATION", "PROOF", "WHAT"]
+    assert ["8", "s", "+0", "s", "step", "guest", f"({number})", "nothing", "notify", "5s"] in lines
+    assert ["13", "s", "+5", "s", "step", "guest", f"({number})", "checked", "kill"] in lines
     assert ["6", "s", "-2", "s", "late"] in [line[:5] for line in lines]
     assert ["68", "s", "+60", "s", "free"] in [line[:5] for line in lines]
     assert any(line[:4] == ["what", "a", "kill", "cannot"] for line in lines)

@@ -133,6 +133,12 @@ static void test_proofs(void)
     for (guint action = 0; action < FAILURE_ACTION_COUNT; action++)
         g_assert_cmpint(failure_action_proof(action), ==, proofs[action]);
     g_assert_cmpint(failure_action_proof(FAILURE_ACTION_COUNT), ==, FAILURE_PROOF_NONE);
+
+    g_assert_cmpstr(failure_proof_name(FAILURE_PROOF_NONE), ==, "none");
+    g_assert_cmpstr(failure_proof_name(FAILURE_PROOF_END), ==, "end");
+    g_assert_cmpstr(failure_proof_name(FAILURE_PROOF_CHECKED), ==, "checked");
+    g_assert_null(failure_proof_name((FailureProof)3));
+    g_assert_null(failure_proof_name((FailureProof)-1));
 }
 
 int main(int argc, char **argv)
