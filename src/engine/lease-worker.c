@@ -82,8 +82,10 @@ void lease_worker_unref(LeaseWorker *self)
 
     /* From inside the loop, so that quitting cannot come before running. The source keeps the loop
      * alive until it has been dispatched; `self` may be freed by the thread right after that. */
-    g_autoptr(GSource) source = g_idle_source_new();
     g_autoptr(GMainContext) context = g_main_context_ref(self->context);
+    /* Let go of before the context (what is declared last goes first): the last reference to a
+     * source locks its context, which the thread may have freed by then if we had no reference. */
+    g_autoptr(GSource) source = g_idle_source_new();
 
     g_source_set_priority(source, G_PRIORITY_DEFAULT);
     g_source_set_callback(source, quit_loop, g_main_loop_ref(self->loop),
