@@ -64,9 +64,9 @@ static void on_state(GObject *source, GAsyncResult *result, gpointer user_data)
     fail(task, bailiff_error_make(BAILIFF_ERROR_IO_ERROR,
                                   "See what libvirt says: virsh start or virsh resume, and the log "
                                   "of libvirtd.",
-                                  "The domain %s does not run, it is %s%s%s.",
+                                  "The domain %s does not run, it is %s.%s%s",
                                   bailiff_domain_target_get_name(self), libvirt_state_name(state),
-                                  call->refusal != NULL ? "; " : "",
+                                  call->refusal != NULL ? " " : "",
                                   call->refusal != NULL ? call->refusal : ""));
 }
 

@@ -179,18 +179,38 @@ static gboolean is_adrift(const GError *error)
     return g_strcmp0(name, "org.freedesktop.DBus.Error.NoReply") == 0;
 }
 
+/* Nobody to ask: the name has no owner, and the bus cannot have it started. */
+static gboolean is_absent(const GError *error)
+{
+    g_autofree char *name = g_dbus_error_get_remote_error(error);
+
+    return name != NULL && (g_str_equal(name, "org.freedesktop.DBus.Error.ServiceUnknown") ||
+                            g_str_equal(name, "org.freedesktop.DBus.Error.NameHasNoOwner") ||
+                            g_str_has_prefix(name, "org.freedesktop.DBus.Error.Spawn."));
+}
+
+/* Takes the words of a bus error apart. */
 static GError *make_error(GError *error)
 {
+    gboolean absent = is_absent(error);
     g_autofree char *reason = NULL;
+    glong length;
 
     g_dbus_error_strip_remote_error(error);
-    reason =
-        g_utf8_substring(error->message, 0, MIN(g_utf8_strlen(error->message, -1), REASON_MAX));
+    length = MIN(g_utf8_strlen(error->message, -1), REASON_MAX);
+    reason = g_utf8_substring(error->message, 0, length);
     for (char *c = reason; *c != '\0'; c++)
         if (g_ascii_iscntrl(*c))
             *c = ' ';
-    return bailiff_error_make(BAILIFF_ERROR_IO_ERROR, CURE_LIBVIRT, "libvirt: %s",
-                              g_strchomp(reason));
+    g_strchomp(reason);
+    if (g_str_has_suffix(reason, "."))
+        reason[strlen(reason) - 1] = '\0';
+    if (absent)
+        return bailiff_error_make(
+            BAILIFF_ERROR_IO_ERROR,
+            "Install libvirt-dbus, and see that it starts: busctl status " BUS_NAME ".",
+            "libvirt is not on the bus: %s.", reason);
+    return bailiff_error_make(BAILIFF_ERROR_IO_ERROR, CURE_LIBVIRT, "libvirt: %s.", reason);
 }
 
 static void on_reply(GObject *source, GAsyncResult *result, gpointer user_data)

@@ -95,8 +95,10 @@ void libvirt_double_start_qemu(LibvirtDouble *self, const char *uuid)
     g_autoptr(GError) error = NULL;
 
     g_assert_cmpint(self->qemu, ==, 0);
-    g_spawn_async_with_pipes(NULL, (char **)arguments, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL,
-                             &self->qemu, &self->qemu_stdin, NULL, NULL, &error);
+    g_spawn_async_with_pipes(NULL, (char **)arguments, NULL,
+                             G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_CLOEXEC_PIPES |
+                                 G_SPAWN_STDOUT_TO_DEV_NULL,
+                             NULL, NULL, &self->qemu, &self->qemu_stdin, NULL, NULL, &error);
     g_assert_no_error(error);
     number = g_strdup_printf("%d\n", self->qemu);
     libvirt_double_write_pid_file(self, number);

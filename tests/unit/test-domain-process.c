@@ -61,8 +61,10 @@ static pid_t start(const char *const *arguments, int *ret_stdin)
     for (; *arguments != NULL; arguments++)
         g_ptr_array_add(all, (char *)*arguments);
     g_ptr_array_add(all, NULL);
-    g_spawn_async_with_pipes(NULL, (char **)all->pdata, NULL, G_SPAWN_DO_NOT_REAP_CHILD, NULL, NULL,
-                             &pid, ret_stdin, NULL, NULL, &error);
+    g_spawn_async_with_pipes(NULL, (char **)all->pdata, NULL,
+                             G_SPAWN_DO_NOT_REAP_CHILD | G_SPAWN_CLOEXEC_PIPES |
+                                 G_SPAWN_STDOUT_TO_DEV_NULL,
+                             NULL, NULL, &pid, ret_stdin, NULL, NULL, &error);
     g_assert_no_error(error);
     return pid;
 }

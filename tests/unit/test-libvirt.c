@@ -300,7 +300,7 @@ static void test_error(LibvirtDouble **fixture, gconstpointer unused)
     g_assert_error(error, BAILIFF_ERROR, BAILIFF_ERROR_IO_ERROR);
     lines = g_strsplit(error->message, "\n", -1);
     g_assert_cmpuint(g_strv_length(lines), ==, 2);
-    g_assert_cmpstr(lines[0], ==, "libvirt: it is as it is: no reason is ever parsed");
+    g_assert_cmpstr(lines[0], ==, "libvirt: it is as it is: no reason is ever parsed.");
     /* It was answered. */
     g_assert_false(has(libvirt, LIBVIRT_DESTROY));
 }
