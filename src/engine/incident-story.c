@@ -202,7 +202,19 @@ void incident_story_held(IncidentStory *self, guint64 generation)
     }
 }
 
-/* Nobody uses anything of it: who was not seen to be cleared has let go. */
+static void tell_cleared(IncidentPart *self, guint64 now_us, const char *how)
+{
+    guint64 failed_us = self->story->failed_us;
+
+    tell_of(self, (IncidentStep){ .time_us = now_us,
+                                  .event = INCIDENT_REGISTRATION_CLEARED,
+                                  .index = -1,
+                                  .took_us = failed_us != 0 ? time_since(now_us, failed_us) : 0,
+                                  .detail = (char *)how });
+}
+
+/* Nobody uses anything of it: who was not seen to be cleared has let go. It may say so itself only
+ * after this, or, where it is walked because of another lockspace, not at all. */
 static void settle(IncidentStory *self)
 {
     guint64 now_us = boottime_now();
@@ -217,6 +229,7 @@ static void settle(IncidentStory *self)
             continue;
         set_state(part, PART_RELEASED);
         note_cleared(self, now_us);
+        tell_cleared(part, now_us, "released");
     }
 }
 
@@ -242,8 +255,17 @@ void incident_story_left(IncidentStory *self)
 
 /* --- registrations --------------------------------------------------------------------------- */
 
+/* It is back, or let go long ago: what is done to it from now on (a drill, a request of another
+ * host, the next incident) is another story. */
+static gboolean is_done(IncidentPart *self)
+{
+    return self->state == PART_RELEASED && incident_story_is_over(self->story);
+}
+
 void incident_part_step_started(IncidentPart *self, guint index, const char *action)
 {
+    if (is_done(self))
+        return;
     self->step_started_us = boottime_now();
     tell_of(self, (IncidentStep){ .time_us = self->step_started_us,
                                   .event = INCIDENT_STEP_STARTED,
@@ -261,6 +283,8 @@ void incident_part_step_finished(IncidentPart *self, guint index, const char *ac
     guint64 now_us = boottime_now();
     guint64 since_us = self->step_started_us != 0 ? self->step_started_us : now_us;
 
+    if (is_done(self))
+        return;
     self->step_started_us = 0;
     tell_of(self, (IncidentStep){ .time_us = now_us,
                                   .event = INCIDENT_STEP_FINISHED,
@@ -298,6 +322,8 @@ void incident_part_cleared(IncidentPart *self, const char *how)
     gboolean was_using = self->state == PART_USING || self->state == PART_IGNORING;
     guint64 now_us = boottime_now();
 
+    if (is_done(self))
+        return;
     self->step_started_us = 0;
     set_state(self, strcmp(how, "paused") == 0     ? PART_PAUSED
                     : strcmp(how, "released") == 0 ? PART_RELEASED
@@ -306,12 +332,7 @@ void incident_part_cleared(IncidentPart *self, const char *how)
         note_cleared(story, now_us);
     if (was_using && story->failed_us == 0 && self->state != PART_RELEASED)
         story->early++;
-    tell_of(self, (IncidentStep){
-                      .time_us = now_us,
-                      .event = INCIDENT_REGISTRATION_CLEARED,
-                      .index = -1,
-                      .took_us = story->failed_us != 0 ? time_since(now_us, story->failed_us) : 0,
-                      .detail = (char *)how });
+    tell_cleared(self, now_us, how);
     check_only_ignoring(story);
 }
 

@@ -143,6 +143,41 @@ static void test_ignored(Fixture *fixture, gconstpointer data)
     g_assert_true(g_str_has_suffix(story, "guest cleared exited, lost"));
 }
 
+/* Who let go and lives is in that story no longer: what is done to it later is another one. */
+static void test_afterwards(Fixture *fixture, gconstpointer data)
+{
+    if (skip_without_pidfds())
+        return;
+
+    const FailurePolicy policy = { .steps = { { .action = FAILURE_ACTION_NOTIFY,
+                                                .grace_seconds = 1 },
+                                              { .action = FAILURE_ACTION_KILL } },
+                                   .n_steps = 2 };
+    BailiffRegistration *guest = register_child(fixture, start_child(fixture), "guest");
+    guint64 id = bailiff_registration_get_id(guest);
+    g_autoptr(GError) error = NULL;
+    g_autofree char *story = NULL;
+    const IncidentRecord *record;
+
+    bailiff_registration_set_failure_policy(guest, &policy, getuid(), &error);
+    g_assert_no_error(error);
+    join_with(fixture, guest);
+    alter_record(fixture);
+    WAIT_FOR(bailiff_registration_get_state(guest) == BAILIFF_REGISTRATION_FAILING);
+    bailiff_registration_release_async(guest, NULL, on_result, fixture);
+    g_autoptr(GAsyncResult) result = wait_for_result(fixture);
+    g_assert_true(bailiff_registration_release_finish(guest, result, NULL));
+    record = bailiff_incident_get_record(only_incident(fixture));
+    WAIT_FOR(record->outcome == INCIDENT_CLEARED);
+
+    bailiff_registration_drill(guest, &error);
+    g_assert_no_error(error);
+    WAIT_FOR(bailiff_engine_find_registration(fixture->engine, id) == NULL);
+    story = tell(record);
+    g_assert_cmpstr(story, ==, "failed, guest step-started 0 notify, guest cleared released, lost");
+    g_assert_cmpuint(record->cleared, ==, 1);
+}
+
 /* Leaving walks failure policies, too, but no lease is lost by it. */
 static void test_leaving_is_no_incident(Fixture *fixture, gconstpointer data)
 {
@@ -184,6 +219,7 @@ int main(int argc, char **argv)
     g_test_add("/incident-recorder/" path, Fixture, NULL, set_up, function, tear_down)
     ADD("killed", test_killed);
     ADD("ignored", test_ignored);
+    ADD("afterwards", test_afterwards);
     ADD("leaving-is-no-incident", test_leaving_is_no_incident);
     ADD("nobody-is-concerned", test_nobody_is_concerned);
     return g_test_run();
