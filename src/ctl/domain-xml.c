@@ -266,6 +266,11 @@ static gboolean read_all(Reader *self, const char *text, gsize length, GError **
         set_fault(error, _("there is a zero byte in it"));
         return FALSE;
     }
+    /* GMarkup finds it too, but where more is wrong it would set one error over the other. */
+    if (!g_utf8_validate_len(text, length, NULL)) {
+        set_fault(error, _("it is not UTF-8"));
+        return FALSE;
+    }
     g_autoptr(GMarkupParseContext) context = g_markup_parse_context_new(
         &parser, G_MARKUP_TREAT_CDATA_AS_TEXT | G_MARKUP_PREFIX_ERROR_POSITION, self, NULL);
     return g_markup_parse_context_parse(context, text, (gssize)length, error) &&
