@@ -351,7 +351,7 @@ int command_run(CommandLine *line)
         { "wait", 0, 0, G_OPTION_ARG_NONE, &wish.wait,
           N_("Wait as long as it takes for the present owner to release it or to be dead"), NULL },
         { "failure-policy", 0, 0, G_OPTION_ARG_STRING, &policy_text,
-          N_("What to do when the lease is lost (default: signal TERM 10s, kill)"), N_("TEXT") },
+          N_("What to do when the lease is lost (default: as bailiffd.conf(5) says)"), N_("TEXT") },
         { "name", 0, 0, G_OPTION_ARG_STRING, &name,
           N_("The registration's name (default: the command's)"), N_("NAME") },
         { NULL },

@@ -14,6 +14,7 @@
 #include "engine/engine-private.h"
 #include "engine/lockspace.h"
 #include "engine/resource.h"
+#include "failure/failure-policy-parser.h"
 
 static void on_step_started(guint index, const FailureStep *step, gpointer user_data)
 {
@@ -100,6 +101,15 @@ static void hasten_walk(BailiffRegistration *self, const FailurePolicy *policy, 
     start_runner(self, policy, fail_us);
 }
 
+static void log_policy(BailiffRegistration *self, const FailurePolicy *policy)
+{
+    char text[FAILURE_POLICY_TEXT_MAX];
+
+    failure_policy_print(policy, text);
+    g_message("%s (%s) is failing: %s.", self->name, bailiff_target_get_description(self->target),
+              text);
+}
+
 void registration_walk(BailiffRegistration *self, const FailurePolicy *policy,
                        const char *lockspace, guint64 fail_us)
 {
@@ -109,7 +119,7 @@ void registration_walk(BailiffRegistration *self, const FailurePolicy *policy,
         hasten_walk(self, policy, fail_us);
         return;
     }
-    g_message("%s (%s) is failing.", self->name, bailiff_target_get_description(self->target));
+    log_policy(self, policy);
     g_free(self->failed_lockspace);
     self->failed_lockspace = g_strdup(lockspace);
     recovery_interrupt(self);
