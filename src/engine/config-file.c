@@ -196,21 +196,12 @@ static gboolean take_group(ConfigFile *config, const char *file, GKeyFile *key_f
     return TRUE;
 }
 
-static gboolean take_file(ConfigFile *config, const char *path, gboolean optional, GError **error)
+gboolean config_file_take_text(ConfigFile *self, const char *path, const char *text, gsize length,
+                               GError **error)
 {
     g_autoptr(GKeyFile) key_file = g_key_file_new();
     g_autoptr(GError) cause = NULL;
-    g_autofree char *text = NULL;
-    gsize length;
 
-    if (!g_file_get_contents(path, &text, &length, &cause)) {
-        if (optional && g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_NOENT))
-            return TRUE;
-        bailiff_set_error(error, BAILIFF_ERROR_IO_ERROR,
-                          "Mend it, or name another file with --config.",
-                          "The configuration cannot be read: %s.", cause->message);
-        return FALSE;
-    }
     /* Translated keys would be dropped in silence otherwise. */
     if (length > 0 &&
         !g_key_file_load_from_data(key_file, text, length, G_KEY_FILE_KEEP_TRANSLATIONS, &cause)) {
@@ -223,9 +214,26 @@ static gboolean take_file(ConfigFile *config, const char *path, gboolean optiona
 
     g_auto(GStrv) groups = g_key_file_get_groups(key_file, NULL);
     for (guint i = 0; groups[i] != NULL; i++)
-        if (!take_group(config, path, key_file, groups[i], error))
+        if (!take_group(self, path, key_file, groups[i], error))
             return FALSE;
     return TRUE;
+}
+
+static gboolean take_file(ConfigFile *config, const char *path, gboolean optional, GError **error)
+{
+    g_autoptr(GError) cause = NULL;
+    g_autofree char *text = NULL;
+    gsize length;
+
+    if (!g_file_get_contents(path, &text, &length, &cause)) {
+        if (optional && g_error_matches(cause, G_FILE_ERROR, G_FILE_ERROR_NOENT))
+            return TRUE;
+        bailiff_set_error(error, BAILIFF_ERROR_IO_ERROR,
+                          "Mend it, or name another file with --config.",
+                          "The configuration cannot be read: %s.", cause->message);
+        return FALSE;
+    }
+    return config_file_take_text(config, path, text, length, error);
 }
 
 static int compare_names(gconstpointer a, gconstpointer b)
@@ -254,14 +262,20 @@ static GPtrArray *list_drop_ins(const char *directory, GError **error)
     return g_steal_pointer(&names);
 }
 
-ConfigFile *config_file_load(const char *path, gboolean optional, GError **error)
+ConfigFile *config_file_new(void)
 {
-    g_autoptr(ConfigFile) self = g_new0(ConfigFile, 1);
-    g_autofree char *directory = g_strconcat(path, ".d", NULL);
+    ConfigFile *self = g_new0(ConfigFile, 1);
 
     self->failure_defaults = failure_defaults_new();
     self->libvirt_driver = g_strdup("QEMU");
     self->libvirt_run_dir = g_strdup("/run/libvirt/qemu");
+    return self;
+}
+
+ConfigFile *config_file_load(const char *path, gboolean optional, GError **error)
+{
+    g_autoptr(ConfigFile) self = config_file_new();
+    g_autofree char *directory = g_strconcat(path, ".d", NULL);
 
     g_autoptr(GPtrArray) names = list_drop_ins(directory, error);
     if (names == NULL || !take_file(self, path, optional, error))

@@ -16,6 +16,14 @@ typedef struct ConfigFile {
     char *libvirt_run_dir; /* "/run/libvirt/qemu" */
 } ConfigFile;
 
+/* What counts when nothing is said. */
+ConfigFile *config_file_new(void);
+
+/* What one file says, on top of what it is already; `path` names it in errors. After FALSE it is no
+ * configuration: some of the file may have been taken. */
+gboolean config_file_take_text(ConfigFile *self, const char *path, const char *text, gsize length,
+                               GError **error);
+
 /* Blocks for as long as reading the files takes: for the beginning, before anything depends on the
  * main loop. `optional`: a main file that does not exist is an empty one (drop-ins always are
  * optional). IoError when a file cannot be read, InvalidArgument or PolicyTooLong for what it says.
