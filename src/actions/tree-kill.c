@@ -148,23 +148,27 @@ static void add_member(TreeKill *self, const ProcessStat *stat)
     *place = (guint16)self->n_members;
 }
 
-/* A number that was listed as a child of member `of`. The daemon itself is never one to kill, nor
+/* A number that was seen to be a child of member `of`. The daemon itself is never one to kill, nor
  * what is below it. */
-static gboolean look_at_child(pid_t pid, gpointer user_data)
+static void look_at_child(TreeKill *self, pid_t pid)
 {
-    TreeKill *self = user_data;
     ProcessStat stat;
     int pidfd;
 
-    if (pid <= 1 || pid == getpid() || self->stopped)
-        return !self->stopped;
-    if (read_stat(self, pid, &stat) == PROCESS_STAT_READ &&
-        *find_place(self, pid, stat.start_time) != 0)
-        return TRUE;
+    if (pid <= 1 || pid == getpid())
+        return;
+    if (read_stat(self, pid, &stat) != PROCESS_STAT_READ ||
+        stat.parent != self->members[self->of].pid) {
+        /* The list may have passed over another one: see process-children.h. */
+        self->unsettled = TRUE;
+        return;
+    }
+    if (*find_place(self, pid, stat.start_time) != 0)
+        return;
 
     pidfd = open_proven(self, pid, &stat);
     if (pidfd < 0)
-        return TRUE;
+        return;
     if (stat.parent != self->members[self->of].pid || !still_has_its_number(self, self->of)) {
         self->unsettled = TRUE;
     } else if (self->n_members == TREE_KILL_MAX_MEMBERS) {
@@ -174,6 +178,16 @@ static gboolean look_at_child(pid_t pid, gpointer user_data)
         (void)send_signal(self, pidfd, SIGSTOP);
     }
     close(pidfd);
+}
+
+static gboolean note_child(pid_t pid, gpointer user_data)
+{
+    TreeKill *self = user_data;
+
+    if (self->n_listed < TREE_KILL_MAX_MEMBERS)
+        self->listed[self->n_listed++] = pid;
+    else
+        self->full = TRUE;
     return TRUE;
 }
 
@@ -197,7 +211,7 @@ static void look_at_everybody(TreeKill *self)
             if (self->members[i].pid != stat.parent)
                 continue;
             self->of = i;
-            (void)look_at_child(pid, self);
+            look_at_child(self, pid);
             break;
         }
     }
@@ -218,9 +232,12 @@ static void look_at_tree(TreeKill *self)
     }
     for (guint i = 0; i < self->n_members && !self->stopped; i++) {
         self->of = i;
-        if (process_children_read(self->proc_fd, self->members[i].pid, look_at_child, self) ==
+        self->n_listed = 0;
+        if (process_children_read(self->proc_fd, self->members[i].pid, note_child, self) ==
             PROCESS_STAT_UNREADABLE)
             self->unsettled = TRUE;
+        for (guint k = 0; k < self->n_listed && !self->stopped; k++)
+            look_at_child(self, self->listed[k]);
     }
 }
 

@@ -22,7 +22,7 @@ typedef struct TreeKillMember {
 /* FALSE: nothing is to be signalled any more. */
 typedef gboolean (*TreeKillSend)(int pidfd, int signal_number, gpointer user_data);
 
-/* Some 450 KiB; zeroed memory is none yet. */
+/* Some 500 KiB; zeroed memory is none yet. */
 typedef struct TreeKill {
     int proc_fd;
     gboolean children_are_listed;
@@ -30,6 +30,8 @@ typedef struct TreeKill {
     guint n_members;
     TreeKillMember members[TREE_KILL_MAX_MEMBERS]; /* parents before children; the root is [0] */
     guint16 places[TREE_KILL_PLACES];              /* by number: an index + 1; 0: none */
+    pid_t listed[TREE_KILL_MAX_MEMBERS];           /* the children of one */
+    guint n_listed;
 
     /* Of the pass. */
     int root_pidfd;

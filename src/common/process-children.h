@@ -3,9 +3,10 @@
  * The numbers below /proc: of all processes, of the threads of one, of its children. Without any
  * allocation, so that the kill guard can use it too.
  *
- * What is listed is a report on whoever had the number at that moment. The kernel promises a whole
- * list of children only where none of them ends meanwhile: who needs all of them stops them first,
- * and looks again until nobody new is found.
+ * What is listed is a report on whoever had the number at that moment. A list of children may pass
+ * over one when another one, listed before it, is reaped meanwhile: the kernel finds its place
+ * again by counting. So the list was whole if each child in it is seen to be a child still (be it a
+ * zombie) after the whole of it was read.
  */
 #pragma once
 

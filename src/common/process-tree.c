@@ -18,9 +18,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "common/bailiff-error.h"
+#include "common/process-children.h"
 
 #define CURE_PROC "Let the daemon see all processes in /proc (mount option hidepid)."
 
@@ -44,6 +46,8 @@ ProcessTree *process_tree_free(ProcessTree *self)
     }
     return NULL;
 }
+
+gboolean process_tree_may_list = TRUE;
 
 /* Everyone's stat. What cannot be read is an error: it might be a descendant. So is a /proc without
  * pid 1: others are hidden from us too (hidepid, ProtectProc=), and a tree would look empty. */
@@ -87,71 +91,153 @@ gboolean process_tree_open_member(ProcessIdentity *ret, const ProcessStat *seen,
                                   const ProcessIdentity *parent, int proc_fd, GError **error)
 {
     g_auto(ProcessIdentity) found = { .pidfd = -1 };
-    g_autoptr(GError) local_error = NULL;
     ProcessStat stat;
     char path[64];
 
-    if (!process_identity_from_pid(&found, seen->pid, seen->start_time, &local_error)) {
-        /* An invalid argument: by now it is the number of a thread of another process. */
-        if (g_error_matches(local_error, BAILIFF_ERROR, BAILIFF_ERROR_NOT_FOUND) ||
-            g_error_matches(local_error, BAILIFF_ERROR, BAILIFF_ERROR_INVALID_ARGUMENT))
-            return FALSE;
-        g_propagate_error(error, g_steal_pointer(&local_error));
+    found.pidfd = (int)syscall(SYS_pidfd_open, seen->pid, 0);
+    if (found.pidfd < 0) {
+        /* EINVAL, ENOENT: by now it is the number of a thread of another process. */
+        if (errno != ESRCH && errno != EINVAL && errno != ENOENT)
+            bailiff_set_error(
+                error, BAILIFF_ERROR_IO_ERROR, "See the system's limits on open files.",
+                "Process %d cannot be opened: %s.", (int)seen->pid, g_strerror(errno));
         return FALSE;
     }
-
     g_snprintf(path, sizeof path, "%d/stat", (int)seen->pid);
-    if (process_stat_read(&stat, proc_fd, path) == PROCESS_STAT_UNREADABLE) {
+    switch (process_stat_read(&stat, proc_fd, path)) {
+    case PROCESS_STAT_READ:
+        break;
+    case PROCESS_STAT_GONE:
+        return FALSE;
+    case PROCESS_STAT_UNREADABLE:
         set_unreadable(error, path);
         return FALSE;
     }
-    if (process_identity_has_ended(&found) || stat.parent != parent->pid ||
-        process_identity_has_ended(parent))
+    if (process_identity_has_ended(&found) || stat.start_time != seen->start_time ||
+        stat.parent != parent->pid || process_identity_has_ended(parent))
         return FALSE;
 
+    found.pid = stat.pid;
+    found.start_time = stat.start_time;
     *ret = found;
     found = (ProcessIdentity){ .pidfd = -1 };
     return TRUE;
 }
 
+/* Who looks, and what is found. */
+typedef struct Scan {
+    ProcessTree *tree;
+    const ProcessIdentity *root;
+    int proc_fd;
+    GHashTable *known; /* set of numbers */
+    GArray *numbers;   /* of pid_t: listed children */
+} Scan;
+
+static gboolean may_be_member(Scan *self, const ProcessStat *seen, GError **error)
+{
+    if (seen->pid == getpid()) {
+        bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT,
+                          "Register a process that did not start the daemon.",
+                          "This daemon itself is a descendant of process %d.",
+                          (int)self->root->pid);
+        return FALSE;
+    }
+    if (self->tree->members->len == PROCESS_TREE_MAX_MEMBERS) {
+        bailiff_set_error(error, BAILIFF_ERROR_UNSUPPORTED,
+                          "Run it as a systemd unit, and register that.",
+                          "Process %d has more than %u descendants.", (int)self->root->pid,
+                          PROCESS_TREE_MAX_MEMBERS);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+/* One that was seen to be a child of the member with the index `parent`. FALSE with an error. */
+static gboolean add_child(Scan *self, const ProcessStat *seen, const ProcessIdentity *of,
+                          int parent, GError **error)
+{
+    ProcessTreeMember member = { .parent = parent };
+    g_autoptr(GError) local_error = NULL;
+
+    if (!may_be_member(self, seen, error))
+        return FALSE;
+    if (process_tree_open_member(&member.identity, seen, of, self->proc_fd, &local_error)) {
+        g_array_append_val(self->tree->members, member);
+        g_hash_table_add(self->known, GINT_TO_POINTER(seen->pid));
+    } else if (local_error != NULL) {
+        g_propagate_error(error, g_steal_pointer(&local_error));
+        return FALSE;
+    } else if (seen->state != 'Z' && seen->state != 'X') {
+        self->tree->settled = FALSE;
+    }
+    return TRUE;
+}
+
+static ProcessIdentity identity_of(const Scan *self, int member)
+{
+    return member == PROCESS_TREE_ROOT
+               ? *self->root
+               : g_array_index(self->tree->members, ProcessTreeMember, member).identity;
+}
+
 /* Those of `all` that are children of the member with the index `parent`. A line is used once, so
  * that lines which contradict each other (they are of different moments) cannot make a circle. */
-static gboolean add_children(ProcessTree *self, GArray *all, const ProcessIdentity *root,
-                             int parent, int proc_fd, GError **error)
+static gboolean add_children_of_all(Scan *self, GArray *all, int parent, GError **error)
 {
     for (guint i = 0; i < all->len; i++) {
-        ProcessIdentity of = parent == PROCESS_TREE_ROOT
-                                 ? *root
-                                 : g_array_index(self->members, ProcessTreeMember, parent).identity;
+        ProcessIdentity of = identity_of(self, parent);
         ProcessStat *seen = &g_array_index(all, ProcessStat, i);
-        ProcessTreeMember member = { .parent = parent };
-        g_autoptr(GError) local_error = NULL;
 
-        if (seen->parent != of.pid || seen->pid == root->pid || seen->pid == 1)
+        if (seen->parent != of.pid || seen->pid == self->root->pid || seen->pid == 1)
             continue;
         seen->parent = 0;
-        if (seen->pid == getpid()) {
-            bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT,
-                              "Register a process that did not start the daemon.",
-                              "This daemon itself is a descendant of process %d.", (int)root->pid);
+        if (!add_child(self, seen, &of, parent, error))
             return FALSE;
-        }
-        if (self->members->len == PROCESS_TREE_MAX_MEMBERS) {
-            bailiff_set_error(error, BAILIFF_ERROR_UNSUPPORTED,
-                              "Run it as a systemd unit, and register that.",
-                              "Process %d has more than %u descendants.", (int)root->pid,
-                              PROCESS_TREE_MAX_MEMBERS);
-            return FALSE;
-        }
-        if (process_tree_open_member(&member.identity, seen, &of, proc_fd, &local_error)) {
-            g_array_append_val(self->members, member);
-        } else if (local_error != NULL) {
-            g_propagate_error(error, g_steal_pointer(&local_error));
-            return FALSE;
-        } else if (seen->state != 'Z' && seen->state != 'X') {
-            self->settled = FALSE;
-        }
     }
+    return TRUE;
+}
+
+static gboolean note_number(pid_t pid, gpointer user_data)
+{
+    g_array_append_val((GArray *)user_data, pid);
+    return TRUE;
+}
+
+/* By what the kernel lists: see process-children.h for when that is all. */
+static gboolean add_listed_children(Scan *self, int parent, GError **error)
+{
+    ProcessIdentity of = identity_of(self, parent);
+    char path[64];
+
+    g_array_set_size(self->numbers, 0);
+    if (process_children_read(self->proc_fd, of.pid, note_number, self->numbers) ==
+        PROCESS_STAT_UNREADABLE) {
+        g_snprintf(path, sizeof path, "%d/task", (int)of.pid);
+        set_unreadable(error, path);
+        return FALSE;
+    }
+    for (guint i = 0; i < self->numbers->len; i++) {
+        pid_t pid = g_array_index(self->numbers, pid_t, i);
+        ProcessStat seen;
+
+        g_snprintf(path, sizeof path, "%d/stat", (int)pid);
+        switch (process_stat_read(&seen, self->proc_fd, path)) {
+        case PROCESS_STAT_READ:
+            break;
+        case PROCESS_STAT_GONE:
+            self->tree->settled = FALSE;
+            continue;
+        case PROCESS_STAT_UNREADABLE:
+            set_unreadable(error, path);
+            return FALSE;
+        }
+        if (seen.parent != of.pid || g_hash_table_contains(self->known, GINT_TO_POINTER(pid)))
+            self->tree->settled = FALSE;
+        else if (pid != 1 && !add_child(self, &seen, &of, parent, error))
+            return FALSE;
+    }
+    if (process_identity_has_ended(&of))
+        self->tree->settled = FALSE;
     return TRUE;
 }
 
@@ -173,14 +259,17 @@ static gboolean root_is_usable(const ProcessIdentity *root, GError **error)
 
 ProcessTree *process_tree_scan(const ProcessIdentity *root, GError **error)
 {
-    g_autoptr(ProcessTree) self = g_new0(ProcessTree, 1);
+    g_autoptr(ProcessTree) tree = g_new0(ProcessTree, 1);
+    g_autoptr(GHashTable) known = g_hash_table_new(NULL, NULL);
+    g_autoptr(GArray) numbers = g_array_new(FALSE, FALSE, sizeof(pid_t));
     g_autoptr(GArray) all = NULL;
-    gboolean found = TRUE;
+    Scan self = { .tree = tree, .root = root, .known = known, .numbers = numbers };
+    gboolean listed, found;
     DIR *proc;
 
-    self->members = g_array_new(FALSE, FALSE, sizeof(ProcessTreeMember));
-    g_array_set_clear_func(self->members, clear_member);
-    self->settled = TRUE;
+    tree->members = g_array_new(FALSE, FALSE, sizeof(ProcessTreeMember));
+    g_array_set_clear_func(tree->members, clear_member);
+    tree->settled = TRUE;
     if (!root_is_usable(root, error))
         return NULL;
 
@@ -189,15 +278,19 @@ ProcessTree *process_tree_scan(const ProcessIdentity *root, GError **error)
         set_unreadable(error, "");
         return NULL;
     }
-    all = read_all(proc, error);
-    found = all != NULL;
+    self.proc_fd = dirfd(proc);
+    listed = process_tree_may_list && process_children_are_listed(self.proc_fd);
+    if (!listed)
+        all = read_all(proc, error);
+    found = listed || all != NULL;
     /* The list grows while it is walked: level by level, down to the last one. */
-    for (int i = PROCESS_TREE_ROOT; found && i < (int)self->members->len; i++)
-        found = add_children(self, all, root, i, dirfd(proc), error);
+    for (int i = PROCESS_TREE_ROOT; found && i < (int)tree->members->len; i++)
+        found = listed ? add_listed_children(&self, i, error)
+                       : add_children_of_all(&self, all, i, error);
     closedir(proc);
 
     /* A root that ended meanwhile has lost its children to others. */
     if (!found || !root_is_usable(root, error))
         return NULL;
-    return g_steal_pointer(&self);
+    return g_steal_pointer(&tree);
 }

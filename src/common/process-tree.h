@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * All descendants of a process, by one scan of /proc, each with its own pidfd.
+ * All descendants of a process, each with its own pidfd: by what the kernel lists as children, or
+ * by one scan of /proc where it does not list them.
  *
  * Descent is what the kernel calls parent: a process that outlived its parent belongs to another
  * one's tree (pid 1's, as a rule) and is not found. Who cannot trust its processes to stay together
@@ -19,7 +20,7 @@
 #define PROCESS_TREE_ROOT (-1)
 
 typedef struct ProcessTreeMember {
-    ProcessIdentity identity;
+    ProcessIdentity identity; /* without user and name */
     int parent; /* the index of its parent, always a lower one; or PROCESS_TREE_ROOT */
 } ProcessTreeMember;
 
@@ -32,6 +33,9 @@ typedef struct ProcessTree {
 /* NULL with an error when the tree cannot be known, has too many members, holds this very process,
  * or when its root has ended or is pid 1. Signals nothing. */
 ProcessTree *process_tree_scan(const ProcessIdentity *root, GError **error);
+
+/* For tests: FALSE makes it scan /proc. */
+extern gboolean process_tree_may_list;
 
 /* Makes a line of a scan trustworthy: opens the process that has the number `seen->pid` and proves
  * that it is the one that was seen, that it lives, and that it is a child of `parent`, which lives

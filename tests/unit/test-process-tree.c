@@ -418,6 +418,17 @@ static void test_limit(void)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+/* A kernel that does not list children. */
+static void test_by_scan(void)
+{
+    process_tree_may_list = FALSE;
+    test_descendants();
+    test_zombies();
+    test_dead_leader();
+    test_vanishing();
+    process_tree_may_list = TRUE;
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -429,6 +440,7 @@ int main(int argc, char **argv)
     g_test_add_func("/process-tree/dead-leader", test_dead_leader);
     g_test_add_func("/process-tree/no-stranger", test_no_stranger);
     g_test_add_func("/process-tree/vanishing", test_vanishing);
+    g_test_add_func("/process-tree/by-scan", test_by_scan);
     g_test_add_func("/process-tree/bad-roots", test_bad_roots);
     g_test_add_func("/process-tree/limit", test_limit);
     return g_test_run();
