@@ -15,6 +15,9 @@ void action_restart_start(const ActionServices *services, const ActionRequest *r
 
 void action_exec_start(const ActionServices *services, const ActionRequest *request, GTask *task);
 
+/* action-signal.c */
+void action_signal_start(const ActionServices *services, const ActionRequest *request, GTask *task);
+
 /* action-kill.c: goes on by itself with what cannot be done at once, until it is cancelled. */
 void action_kill_start(const ActionServices *services, const ActionRequest *request, GTask *task);
 

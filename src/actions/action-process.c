@@ -10,12 +10,12 @@
  *      is running, and is seen to run.
  *   2. see that none of their threads runs; then scan again. If that finds nobody new, the tree is
  *      complete and stays so; else again from 1.
- *   3. SIGKILL those without living children, wait a moment for them, go on to their parents.
+ *   3. SIGKILL those without living children; when they have ended, their parents.
  *   4. scan again: when there is no member left, SIGKILL the root.
  *
  * What one call does is bounded, for it runs in a main loop with other deadlines: a few scans, and
- * in all PATIENCE_MS of waiting for processes that were killed. What did not come to an end is
- * taken up by the next call, which finds the tree stopped. The root is the anchor of it all and
+ * no waiting. What did not come to an end is taken up by the next call, which finds the tree
+ * stopped. The root is the anchor of it all and
  * lives until the rest is gone; a member in an uninterruptible sleep (its storage hangs, as likely
  * as not) holds it back rightly, for its write may still land.
  *
@@ -27,7 +27,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -36,7 +35,6 @@
 
 /* Two to know the tree, one after its members were killed, and some for a tree that moves. */
 #define SCANS_MAX 5
-#define PATIENCE_MS 20
 
 static gboolean may_be_signalled(const ProcessIdentity *process, GError **error)
 {
@@ -140,8 +138,8 @@ static gboolean is_complete(const ProcessTree *later, const ProcessTree *at_rest
 }
 
 /* One look at all members, those without living children first: SIGKILL to each of them, once.
- * `fds` gets those that were killed and have yet to end. Returns how many live. */
-static guint kill_leaves(const ProcessTree *tree, gboolean *killed, GArray *fds, GError **error)
+ * Returns how many live. */
+static guint kill_leaves(const ProcessTree *tree, GError **error)
 {
     guint n = tree->members->len;
     g_autofree gboolean *has_living_child = g_new0(gboolean, n);
@@ -156,36 +154,20 @@ static guint kill_leaves(const ProcessTree *tree, gboolean *killed, GArray *fds,
         n_alive++;
         if (member->parent != PROCESS_TREE_ROOT)
             has_living_child[member->parent] = TRUE;
-        if (!has_living_child[i] && !killed[i])
-            killed[i] = signal_member(&member->identity, SIGKILL, error);
-        if (killed[i]) {
-            struct pollfd fd = { .fd = member->identity.pidfd, .events = POLLIN };
-            g_array_append_val(fds, fd);
-        }
+        if (!has_living_child[i])
+            (void)signal_member(&member->identity, SIGKILL, error);
     }
     return n_alive;
 }
 
-/* TRUE when all have ended. */
-static gboolean kill_members(const ProcessTree *tree, gint64 until_us, GError **error)
+static void remember(ProcessTree **known, ProcessTree **tree)
 {
-    g_autofree gboolean *killed = g_new0(gboolean, tree->members->len);
-    g_autoptr(GArray) fds = g_array_new(FALSE, FALSE, sizeof(struct pollfd));
-
-    while (kill_leaves(tree, killed, fds, error) > 0) {
-        gint64 left_us = until_us - g_get_monotonic_time();
-
-        if (fds->len == 0 || left_us <= 0)
-            return FALSE;
-        (void)poll((struct pollfd *)fds->data, fds->len, (int)(left_us / 1000 + 1));
-        g_array_set_size(fds, 0);
-    }
-    return TRUE;
+    if (known != NULL && *known == NULL)
+        *known = g_steal_pointer(tree);
 }
 
-static gboolean kill_tree(const ProcessIdentity *root, GError **error)
+static gboolean kill_tree(const ProcessIdentity *root, ProcessTree **known, GError **error)
 {
-    gint64 until_us = g_get_monotonic_time() + PATIENCE_MS * 1000;
     g_autoptr(ProcessTree) at_rest = NULL;
     guint n_left = 0;
 
@@ -206,15 +188,19 @@ static gboolean kill_tree(const ProcessIdentity *root, GError **error)
         } else {
             g_autoptr(GError) local_error = NULL;
 
-            if (!kill_members(tree, until_us, &local_error)) {
-                if (local_error == NULL)
-                    break;
-                g_propagate_error(error, g_steal_pointer(&local_error));
-                return FALSE;
-            }
+            guint n_alive = kill_leaves(tree, &local_error);
+
+            remember(known, &tree);
+            if (n_alive == 0)
+                continue;
+            if (local_error == NULL)
+                break;
+            g_propagate_error(error, g_steal_pointer(&local_error));
+            return FALSE;
         }
     }
 
+    remember(known, &at_rest);
     bailiff_set_error(error, BAILIFF_ERROR_BUSY, "It is tried again; look what they wait for.",
                       "Process %d is stopped; %u of its descendants are still to end.",
                       (int)root->pid, n_left);
@@ -225,6 +211,11 @@ gboolean action_process_kill(const ProcessIdentity *process, gboolean descendant
 {
     if (!may_be_signalled(process, error))
         return FALSE;
-    return descendants ? kill_tree(process, error)
+    return descendants ? kill_tree(process, NULL, error)
                        : process_identity_signal(process, SIGKILL, error);
+}
+
+gboolean action_process_kill_tree(const ProcessIdentity *root, ProcessTree **known, GError **error)
+{
+    return may_be_signalled(root, error) && kill_tree(root, known, error);
 }

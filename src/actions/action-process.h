@@ -11,6 +11,7 @@
 #include <glib.h>
 
 #include "common/process-identity.h"
+#include "common/process-tree.h"
 
 /* FALSE with an error when it could not be sent (the process ended, or no right to). */
 gboolean action_process_signal(const ProcessIdentity *process, int signal_number, GError **error);
@@ -19,3 +20,7 @@ gboolean action_process_signal(const ProcessIdentity *process, int signal_number
  * has ended: with descendants it does a bounded part of the work (Busy: the tree is stopped, and
  * some of it lives), and TRUE says that the process itself, the last of all, was killed. */
 gboolean action_process_kill(const ProcessIdentity *process, gboolean descendants, GError **error);
+
+/* The same with descendants. Where `known` holds NULL it is given the tree that was found: who is in
+ * it is to be seen to end, whatever becomes of the root. */
+gboolean action_process_kill_tree(const ProcessIdentity *root, ProcessTree **known, GError **error);

@@ -5,7 +5,6 @@
 #include "actions/action.h"
 
 #include "actions/action-functions.h"
-#include "common/bailiff-error.h"
 
 typedef struct Answer {
     ActionOutcome outcome;
@@ -26,18 +25,6 @@ static void announce_start(const ActionServices *services, const ActionRequest *
     action_return(task, ACTION_WORKED, "announced");
 }
 
-static void signal_start(const ActionServices *services, const ActionRequest *request, GTask *task)
-{
-    g_autoptr(GError) error = NULL;
-
-    if (bailiff_target_signal(request->target, request->step->signal_number, &error))
-        action_return(task, ACTION_WORKED, "SIG%s was sent",
-                      failure_signal_name(request->step->signal_number));
-    else
-        action_return(task, ACTION_FAILED, "%s", error->message);
-}
-
-/* Each kind of target is stopped in its own way; the recovery starts it again. */
 static void restart_start(const ActionServices *services, const ActionRequest *request, GTask *task)
 {
     if (bailiff_target_get_kind(request->target) == FAILURE_TARGET_UNIT)
@@ -49,7 +36,7 @@ static void restart_start(const ActionServices *services, const ActionRequest *r
 static const ActionStart functions[FAILURE_ACTION_COUNT] = {
     [FAILURE_ACTION_NOTIFY] = announce_start,
     [FAILURE_ACTION_IGNORE] = announce_start,
-    [FAILURE_ACTION_SIGNAL] = signal_start,
+    [FAILURE_ACTION_SIGNAL] = action_signal_start,
     [FAILURE_ACTION_EXEC] = action_exec_start,
     [FAILURE_ACTION_KILL] = action_kill_start,
     [FAILURE_ACTION_PAUSE] = action_pause_start,

@@ -2,19 +2,31 @@
 /*
  * A process as a target. Its end is proved by its pidfd; with descendants, by the pidfds of all
  * that were known when its failure policy began.
+ *
+ * All work on a tree is done in turns (tree-turns.h), for hundreds of trees may have to be looked
+ * at and killed at the same moment. Those who ask for it are answered Busy until it is done:
+ *
+ *   prepare_to_fail   who is in the tree has to be known before a signal can end its root: so a
+ *                     signal waits for that
+ *   kill              goes on by itself, turn by turn, until the root has its SIGKILL: a tree that
+ *                     was stopped halfway is of no use to anybody
+ *   the root's end    what it left behind is killed, until the last of it has ended
  */
 #include "actions/process-target.h"
 
 #include <glib-unix.h>
 
 #include "actions/action-process.h"
+#include "actions/tree-turns.h"
 #include "base/checked-time.h"
-#include "common/boottime-timer.h"
+#include "common/bailiff-error.h"
 #include "common/boottime.h"
 #include "common/process-tree.h"
 
-/* Between two kills of what a tree that lost its root has left. */
-#define LEFT_BEHIND_PAUSE_US (USEC_PER_SECOND / 10)
+/* Between two turns: what was killed ends within moments, unless its storage hangs. */
+#define PAUSE_MIN_US (UINT64_C(4) * 1000)
+#define PAUSE_MAX_US (USEC_PER_SECOND / 10)
+#define TURN_US 3000
 
 struct _BailiffProcessTarget {
     BailiffTarget parent_instance;
@@ -25,8 +37,15 @@ struct _BailiffProcessTarget {
      * by its first signal. */
     ProcessTree *tree;
     GSource *end_watch;
-    GSource *left_behind_timer;
-    gboolean ended; /* and announced */
+    TreeTurn *turn; /* with `descendants` */
+    guint64 pause_us;
+    gboolean is_to_be_known;
+    gboolean is_to_be_killed;
+    gboolean root_was_killed;
+    GError *kill_error; /* of the last turn; NULL: none, or there was no turn yet */
+    gboolean root_ended;
+    guint next_left; /* of `tree`: who is killed next when its root has ended */
+    gboolean ended;  /* and announced */
 };
 
 G_DEFINE_FINAL_TYPE(BailiffProcessTarget, bailiff_process_target, BAILIFF_TYPE_TARGET)
@@ -44,7 +63,8 @@ static void bailiff_process_target_finalize(GObject *object)
     BailiffProcessTarget *self = BAILIFF_PROCESS_TARGET(object);
 
     drop_source(&self->end_watch);
-    drop_source(&self->left_behind_timer);
+    tree_turn_free(self->turn);
+    g_clear_error(&self->kill_error);
     g_clear_pointer(&self->tree, process_tree_free);
     process_identity_clear(&self->process);
     G_OBJECT_CLASS(bailiff_process_target_parent_class)->finalize(object);
@@ -65,45 +85,100 @@ static gboolean has_ended(BailiffTarget *target)
 
 static gboolean send_signal(BailiffTarget *target, int signal_number, GError **error)
 {
-    return action_process_signal(&BAILIFF_PROCESS_TARGET(target)->process, signal_number, error);
+    BailiffProcessTarget *self = BAILIFF_PROCESS_TARGET(target);
+
+    if (self->is_to_be_known) {
+        bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Try again in a moment.",
+                          "Who descends from process %d is being found out.",
+                          (int)self->process.pid);
+        return FALSE;
+    }
+    return action_process_signal(&self->process, signal_number, error);
 }
 
 static gboolean kill_all(BailiffTarget *target, GError **error)
 {
     BailiffProcessTarget *self = BAILIFF_PROCESS_TARGET(target);
 
-    return action_process_kill(&self->process, self->descendants, error);
+    if (!self->descendants)
+        return action_process_kill(&self->process, FALSE, error);
+    if (self->root_was_killed)
+        return TRUE;
+    if (!self->is_to_be_killed) {
+        self->is_to_be_killed = TRUE;
+        self->pause_us = PAUSE_MIN_US;
+        tree_turn_request(self->turn, 0);
+    }
+    if (self->kill_error != NULL)
+        g_propagate_error(error, g_error_copy(self->kill_error));
+    else
+        bailiff_set_error(error, BAILIFF_ERROR_BUSY, "It is done in a moment.",
+                          "Process %d and its descendants are about to be killed.",
+                          (int)self->process.pid);
+    return FALSE;
 }
 
 static void prepare_to_fail(BailiffTarget *target)
 {
     BailiffProcessTarget *self = BAILIFF_PROCESS_TARGET(target);
+
+    if (!self->descendants || self->root_ended)
+        return;
+    self->is_to_be_known = TRUE;
+    g_clear_pointer(&self->tree, process_tree_free);
+    tree_turn_request(self->turn, 0);
+}
+
+/* --- in turns -------------------------------------------------------------------------------- */
+
+static void get_to_know(BailiffProcessTarget *self)
+{
     g_autoptr(GError) error = NULL;
 
-    if (!self->descendants)
-        return;
-    g_clear_pointer(&self->tree, process_tree_free);
+    self->is_to_be_known = FALSE;
     self->tree = process_tree_scan(&self->process, &error);
     if (self->tree == NULL)
         g_warning("The descendants of process %d are not known: %s", (int)self->process.pid,
                   error->message);
 }
 
+static void take_another_turn(BailiffProcessTarget *self)
+{
+    tree_turn_request(self->turn, time_add(boottime_now(), self->pause_us));
+    self->pause_us = MIN(2 * self->pause_us, PAUSE_MAX_US);
+}
+
+static void kill_tree(BailiffProcessTarget *self)
+{
+    self->is_to_be_known = FALSE;
+    g_clear_error(&self->kill_error);
+    self->root_was_killed =
+        action_process_kill_tree(&self->process, &self->tree, &self->kill_error);
+    if (!self->root_was_killed)
+        take_another_turn(self);
+}
+
 /* The root of a tree has ended before its descendants: there is nobody any more who would end them,
  * and no tree to find those in that they still make. They are killed at once, with what is below
- * each, and the target has ended when the last of them has. TRUE when none is left. */
+ * each, and the target has ended when the last of them has. TRUE when none is left. One turn does
+ * what it has time for; the next one goes on behind that. */
 static gboolean kill_left_behind(BailiffProcessTarget *self)
 {
+    gint64 until_us = g_get_monotonic_time() + TURN_US;
+    GArray *members = self->tree->members;
     gboolean left = FALSE;
 
-    for (guint i = 0; self->tree != NULL && i < self->tree->members->len; i++) {
+    for (guint n = 0; n < members->len; n++) {
         const ProcessIdentity *member =
-            &g_array_index(self->tree->members, ProcessTreeMember, i).identity;
+            &g_array_index(members, ProcessTreeMember, self->next_left % members->len).identity;
 
-        if (process_identity_has_ended(member))
-            continue;
-        action_process_kill(member, TRUE, NULL); /* taken up again until it has ended */
-        left = left || !process_identity_has_ended(member);
+        if (!process_identity_has_ended(member)) {
+            if (g_get_monotonic_time() >= until_us)
+                return FALSE;
+            action_process_kill(member, TRUE, NULL); /* taken up again until it has ended */
+            left = left || !process_identity_has_ended(member);
+        }
+        self->next_left++;
     }
     return !left;
 }
@@ -114,18 +189,23 @@ static void all_ended(BailiffProcessTarget *self)
     bailiff_target_emit_ended(BAILIFF_TARGET(self));
 }
 
-static gboolean on_left_behind(gpointer user_data)
+static void work_in_turn(gpointer user_data)
 {
     g_autoptr(BailiffProcessTarget) self = g_object_ref(user_data);
 
-    if (!kill_left_behind(self)) {
-        boottime_source_set(self->left_behind_timer,
-                            time_add(boottime_now(), LEFT_BEHIND_PAUSE_US));
-        return G_SOURCE_CONTINUE;
+    if (self->ended)
+        return;
+    if (self->root_ended) {
+        if (kill_left_behind(self))
+            all_ended(self);
+        else
+            take_another_turn(self);
+        return;
     }
-    drop_source(&self->left_behind_timer);
-    all_ended(self);
-    return G_SOURCE_REMOVE;
+    if (self->is_to_be_killed)
+        kill_tree(self); /* and gets to know it */
+    else if (self->is_to_be_known)
+        get_to_know(self);
 }
 
 static gboolean on_process_ended(gint fd, GIOCondition condition, gpointer user_data)
@@ -133,13 +213,14 @@ static gboolean on_process_ended(gint fd, GIOCondition condition, gpointer user_
     g_autoptr(BailiffProcessTarget) self = g_object_ref(user_data);
 
     drop_source(&self->end_watch);
-    if (kill_left_behind(self)) {
+    self->root_ended = TRUE;
+    self->is_to_be_known = FALSE;
+    if (self->tree == NULL || self->tree->members->len == 0) {
         all_ended(self);
-        return G_SOURCE_REMOVE;
+    } else {
+        self->pause_us = PAUSE_MIN_US;
+        tree_turn_request(self->turn, 0);
     }
-    self->left_behind_timer = boottime_source_new(time_add(boottime_now(), LEFT_BEHIND_PAUSE_US));
-    g_source_set_callback(self->left_behind_timer, on_left_behind, self, NULL);
-    g_source_attach(self->left_behind_timer, NULL);
     return G_SOURCE_REMOVE;
 }
 
@@ -187,6 +268,8 @@ BailiffTarget *bailiff_process_target_new(ProcessIdentity *process, gboolean des
     self->process = *process;
     *process = (ProcessIdentity){ .pidfd = -1 };
     self->descendants = descendants;
+    if (descendants)
+        self->turn = tree_turn_new(work_in_turn, self);
     bailiff_target_set_description(BAILIFF_TARGET(self),
                                    g_strdup_printf("process %d", (int)self->process.pid));
     self->end_watch = g_unix_fd_source_new(self->process.pidfd, G_IO_IN);
