@@ -209,7 +209,12 @@ static void begin_register(Holder *holder)
     sd_bus_message *message =
         new_call(holder->bus, ROOT_PATH "/Manager", INTERFACE("Manager"), "RegisterPid");
 
-    if (options.program == NULL)
+    if (options.trees)
+        check(sd_bus_message_append(message, "usa{sv}", (uint32_t)children[holder->index], "bench",
+                                    2, "descendants", "b", 1, "failure-policy", "a(sua{sv})", 1,
+                                    "kill", 0u, 0),
+              "RegisterPid");
+    else if (options.program == NULL)
         check(sd_bus_message_append(message, "usa{sv}", (uint32_t)children[holder->index], "bench",
                                     0),
               "RegisterPid");
@@ -261,6 +266,8 @@ static void start_children(unsigned n)
     holder_child_block_signals();
     for (unsigned i = 0; i < n; i++) {
         children[i] = holder_child_fork();
+        if (children[i] == 0 && options.trees)
+            holder_child_be_tree();
         if (children[i] == 0)
             holder_child_wait(&table->rows[i].signalled_us);
     }

@@ -49,6 +49,15 @@ pid_t holder_child_fork(void)
     return child;
 }
 
+void holder_child_be_tree(void)
+{
+    for (unsigned i = 0; i < 2; i++)
+        if (holder_child_fork() == 0)
+            break;
+    for (;;)
+        pause();
+}
+
 void holder_child_wait(guint64 *ret_signalled_us)
 {
     sigset_t set;

@@ -16,6 +16,9 @@ void holder_child_unblock_signals(void);
 /* fork(); exits with a line of reason when that fails. In the child, 0: it dies with its parent. */
 pid_t holder_child_fork(void);
 
+/* In the child: makes two processes below it, and waits to be killed. */
+void holder_child_be_tree(void) G_GNUC_NORETURN;
+
 /* In a child: never returns. */
 void holder_child_wait(guint64 *ret_signalled_us) G_GNUC_NORETURN;
 

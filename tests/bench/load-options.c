@@ -42,6 +42,7 @@ void load_options_parse(LoadOptions *options, int argc, char **argv)
         { "count", 0, 0, G_OPTION_ARG_INT, &options->count, NULL, NULL },
         { "host-id", 0, 0, G_OPTION_ARG_INT, &options->host_id, NULL, NULL },
         { "io-timeout", 0, 0, G_OPTION_ARG_INT, &options->io_timeout, NULL, NULL },
+        { "trees", 0, 0, G_OPTION_ARG_NONE, &options->trees, NULL, NULL },
         { "program", 0, 0, G_OPTION_ARG_FILENAME, &options->program, NULL, NULL },
         G_OPTION_ENTRY_NULL,
     };

@@ -32,6 +32,7 @@ typedef struct LoadOptions {
     int count;
     int host_id;
     int io_timeout; /* seconds */
+    gboolean trees; /* hold (bailiff only): each process has two below it, which are killed, too */
     char *program;  /* hold: what is run for each holder when its lease is lost; NULL: a signal */
 } LoadOptions;
 

@@ -3,6 +3,7 @@
 
 import contextlib
 import os
+import select
 import time
 
 from results import Row, at_most
@@ -10,6 +11,7 @@ from rows_leases import percentile
 from stores import HangStore, PlainStore, program
 
 REGISTRATIONS = {1: 20, 256: 50, 1000: 150}  # and the goal, ms
+TREES = {1: None, 1000: 1500}  # the same, of processes that are killed with two others below each
 PROGRAMS = {1: None, 1000: 1500}  # the same, when each has a program that is run
 # Until the last signal of the slower one.
 AFTER_DEADLINE_S = 6
@@ -90,6 +92,66 @@ def reaction(bench, row, count, **given):
                 bench.results.add(f"{row}/{metric}", side, value)
 
 
+# From the deadline to the end of process trees
+
+def declare_trees(count):
+    goal = TREES[count] and at_most(TREES[count])
+    return [Row(f"trees/{count}/last", "from the fail deadline until the last tree has ended", "ms", goal),
+            Row(f"trees/{count}/p50", "until half of them have", "ms"),
+            Row(f"trees/{count}/first", "until the first has", "ms")]
+
+
+def children_of(pid):
+    with open(f"/proc/{pid}/task/{pid}/children") as children:
+        return [int(each) for each in children.read().split()]
+
+
+def stamp_ends(pids, limit_s):
+    """When each process ended (ms of CLOCK_BOOTTIME), as far as they did before the limit."""
+    stamps, poll = [], select.poll()
+    pidfds = [os.pidfd_open(pid) for pid in pids]
+    try:
+        for pidfd in pidfds:
+            poll.register(pidfd, select.POLLIN)
+        while len(stamps) < len(pidfds) and boottime() < limit_s:
+            for pidfd, _ in poll.poll(100):
+                stamps.append(boottime() * 1000)
+                poll.unregister(pidfd)
+    finally:
+        for pidfd in pidfds:
+            os.close(pidfd)
+    return stamps
+
+
+def end_trees(bench, count, repetition):
+    with contextlib.ExitStack() as stack:
+        store = new_store(HangStore, bench, f"trees-{count}-{repetition}", stack)
+        space = store.areas.lockspaces("bailiff", 1)
+        resources = store.areas.resources("bailiff0", count, sparse=True)
+        served(store, stack)
+        daemon = bench.start("bailiff", stack)
+        stack.callback(store.resume)
+        daemon.join(store.path, space, io_timeout=1)
+        load = daemon.begin_load("hold", "bailiff0", store.path, resources, holders=count, at_once=AT_ONCE, trees=True)
+        stack.callback(load.end)
+        load.answer()
+        roots = children_of(load.process.pid)
+        store.hang(60)
+        deadline_ms = daemon.fail_deadline_us() / 1000
+        return [stamp - deadline_ms for stamp in stamp_ends(roots, deadline_ms / 1000 + 40)]
+
+
+def trees(bench, count):
+    row = f"trees/{count}"
+    for repetition in range(bench.repeat):
+        bench.say(f"{row}: bailiff, repetition {repetition + 1}")
+        took = sorted(end_trees(bench, count, repetition))
+        if len(took) < count:
+            bench.results.note(f"{row}/last", f"bailiff: {count - len(took)} trees did not end")
+        for metric, value in (("last", took[-1]), ("p50", took[len(took) // 2]), ("first", took[0])):
+            bench.results.add(f"{row}/{metric}", "bailiff", value)
+
+
 # Beside a lockspace whose storage hangs
 
 OTHER_HUNG = [
@@ -147,5 +209,8 @@ def groups(bench):
         if bench.results.declare(*declare_exec(count)):
             yield f"exec/{count}", lambda _stack, count=count: reaction(bench, f"exec/{count}", count,
                                                                         program=program("exec-mark"))
+    for count in TREES:
+        if bench.results.declare(*declare_trees(count)):
+            yield f"trees/{count}", lambda _stack, count=count: trees(bench, count)
     if bench.results.declare(*OTHER_HUNG):
         yield "other-hung", lambda _stack: other_hung(bench)
