@@ -135,7 +135,7 @@ def check_ladder_in_time(service, times, unit, fail_at_us):
         assert fail_at_us <= event.at_us < fail_at_us + BUDGET
 
 
-@pytest.mark.parametrize("how", ["absent", "hangs", "refuses", "late"])
+@pytest.mark.parametrize("how", ["absent", "hangs", "refuses"])
 def test_ladder_goes_on(service, hanging_storage, space, group, systemd, logind, how):
     """The unit's process is killed in time; cleared it is when systemd says that nothing will be started."""
     process = group.run()
@@ -144,7 +144,7 @@ def test_ladder_goes_on(service, hanging_storage, space, group, systemd, logind,
     times = EventTimes(service)
     fail_at = service.property(SPACE, "Lockspace", "FailAtUsec")
     for double in systemd, logind:
-        {"absent": double.vanish, "hangs": double.hang, "late": double.hang, "refuses": double.fail}[how]()
+        {"absent": double.vanish, "hangs": double.hang, "refuses": double.fail}[how]()
     hanging_storage.hang()
     assert wait_ended(service, process) == -signal.SIGKILL
     service.wait_until(lambda: [e for e in times.of(unit, "StepStarted") if e.arguments[1] == "kill"], "the kill")
@@ -165,6 +165,23 @@ def test_ladder_goes_on(service, hanging_storage, space, group, systemd, logind,
         logind.go_on()
     service.wait_until(lambda: times.of(unit, "Cleared"), "the end of the unit")
     times.one(unit, "Cleared", "exited")
+
+
+def test_late_answer(service, hanging_storage, space, group, systemd):
+    """A stop that systemd carries out when its step is over: a stop all the same."""
+    process = group.run()
+    unit = register_unit(service, failure_policy=policy(("stop-unit", 1), ("notify", 20), ("kill", 0)))
+    acquire(service, unit, lease(space))
+    times = EventTimes(service)
+    systemd.hang()
+    hanging_storage.hang()
+    service.wait_until(lambda: [e for e in times.of(unit, "StepStarted") if e.arguments[0] == 1], "the second step")
+    assert process.poll() is None
+    assert ladder_of(times, unit) == [("stop-unit", False)]
+    systemd.go_on()
+    service.wait_until(lambda: times.of(unit, "Cleared"), "the end of the unit")
+    assert wait_ended(service, process) == -signal.SIGKILL
+    assert systemd.calls("StopUnit") == [["a.service", "replace"]]
 
 
 def test_steps_work(service, hanging_storage, space, group, systemd, logind):

@@ -15,11 +15,15 @@ SYSTEMD_MANAGER = f"{SYSTEMD}.Manager"
 SYSTEMD_PATH = "/org/freedesktop/systemd1"
 LOGIN = "org.freedesktop.login1"
 
+# What a mocked method runs has no closures: what its functions need they get as defaults.
 END_JOB = f"""
 from gi.repository import GLib
 path = "/org/freedesktop/systemd1/Job/%d" % self.next_job_id
 self.next_job_id += 1
-GLib.idle_add(lambda: self.EmitSignal("{SYSTEMD_MANAGER}", "JobRemoved", "uoss", [1, path, args[0], "done"]) and False)
+def end_job(mock=self, unit=args[0], path=path):
+    mock.EmitSignal("{SYSTEMD_MANAGER}", "JobRemoved", "uoss", [1, path, unit, "done"])
+    return False
+GLib.idle_add(end_job)
 ret = dbus.ObjectPath(path)
 """
 SET_STATE = """
