@@ -105,9 +105,11 @@ static inline void double_answer_job(SystemdDouble *self, GDBusMethodInvocation 
         double_end_job(self, path, self->job_result);
 }
 
+/* An invocation that was answered is gone. */
 static inline void double_answer_manager(SystemdDouble *self, GDBusMethodInvocation *invocation)
 {
     const char *method = g_dbus_method_invocation_get_method_name(invocation);
+    gboolean freezes = strcmp(method, "FreezeUnit") == 0 && self->freeze != NULL;
 
     if (strcmp(method, "StartUnit") == 0)
         double_answer_job(self, invocation, self->state_after_start);
@@ -117,7 +119,7 @@ static inline void double_answer_manager(SystemdDouble *self, GDBusMethodInvocat
         g_dbus_method_invocation_return_value(invocation, g_variant_new("(o)", DOUBLE_UNIT_PATH));
     else
         g_dbus_method_invocation_return_value(invocation, NULL);
-    if (strcmp(method, "FreezeUnit") == 0 && self->freeze != NULL)
+    if (freezes)
         self->freeze(self, self->freeze_data);
 }
 
