@@ -7,6 +7,12 @@
  * libvirt comes to it. libvirt itself is not asked: it says "destroyed" of a QEMU that still has a
  * write out (test-environment facts, section 4, hazard 6).
  *
+ * One that was registered before its start and never had a process would never end so, and its host
+ * would be reset for a domain that never ran. When its lease is lost, it has ended if libvirt,
+ * asked after that, says that it is off, and there is no pid file. It says "paused" from the moment
+ * on in which it begins to start one, before its hook is asked and before it forks. So the start of
+ * one that it calls off has yet to ask for the lease, which nobody gets.
+ *
  * When is it quiet? When action-pause.c has proved it, and until libvirt says that it is neither
  * paused nor off. Events can be missed, so while it is quiet its state is asked for with each
  * heartbeat. An event that it runs counts if nobody answers the question whether it does: to take
@@ -44,14 +50,14 @@ struct _BailiffDomainTarget {
 
     ProcessIdentity process; /* the last one that was found; cleared: none ever was */
     GSource *end_watch;      /* while it lives */
-    gboolean ended_told;
+    gboolean ended_told;     /* also of one that never ran */
     BoottimeTimer *look_again;
     guint64 look_again_us;
     guint look_soon;
 
     gboolean quiet;
     guint64 quiet_count; /* which quiet time an answer is about */
-    gboolean asking_state;
+    gboolean asking_state, asking_if_off;
     gboolean runs_by_event; /* an event says that it runs, and nobody has denied it since */
     GCancellable *asking;
 };
@@ -117,6 +123,13 @@ static void look_again_later(BailiffDomainTarget *self, DomainProcessFind find)
     self->look_again_us = MIN(self->look_again_us * 2, LOOK_AGAIN_MAX_US);
 }
 
+static void tell_ended(BailiffDomainTarget *self)
+{
+    self->ended_told = TRUE;
+    domain_target_set_quiet(self, FALSE);
+    bailiff_target_emit_ended(BAILIFF_TARGET(self));
+}
+
 void domain_target_look(BailiffDomainTarget *self)
 {
     g_autoptr(BailiffDomainTarget) alive = g_object_ref(self);
@@ -133,9 +146,7 @@ void domain_target_look(BailiffDomainTarget *self)
     /* One that cannot be told may be its next life. */
     if (find == DOMAIN_PROCESS_UNPROVEN)
         return;
-    self->ended_told = TRUE;
-    domain_target_set_quiet(self, FALSE);
-    bailiff_target_emit_ended(BAILIFF_TARGET(self));
+    tell_ended(self);
 }
 
 static void on_look_again(gpointer user_data)
@@ -165,13 +176,13 @@ static void ask_state(BailiffDomainTarget *self);
 
 void domain_target_set_quiet(BailiffDomainTarget *self, gboolean quiet)
 {
-    if (self->quiet == quiet)
-        return;
+    if (self->watch != NULL && self->quiet != quiet)
+        libvirt_watch_set_quick(self->watch, quiet);
     self->quiet = quiet;
     self->quiet_count++;
     self->runs_by_event = FALSE;
-    if (self->watch != NULL)
-        libvirt_watch_set_quick(self->watch, quiet);
+    /* An event may have overtaken the answer that this follows from, when it did not count yet. */
+    ask_state(self);
 }
 
 static gboolean stands_still(LibvirtState state)
@@ -233,6 +244,35 @@ static void on_news(LibvirtNews news, gpointer user_data)
         ask_state(self);
 }
 
+/* --- one that never ran
+ * --------------------------------------------------------------------------- */
+
+static void on_state_of_never_run(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autoptr(BailiffDomainTarget) self = user_data;
+    LibvirtState state = libvirt_get_state_finish(result, NULL);
+    g_auto(ProcessIdentity) found = { .pidfd = -1 };
+
+    self->asking_if_off = FALSE;
+    if (state == LIBVIRT_STATE_OFF && self->process.pidfd < 0 && !self->ended_told &&
+        !may_be_started_by_us(self) && find_process(self, &found) == DOMAIN_PROCESS_NONE)
+        tell_ended(self);
+}
+
+static void ask_if_it_never_ran(BailiffDomainTarget *self)
+{
+    if (self->process.pidfd >= 0 || self->ended_told || self->asking_if_off)
+        return;
+    self->asking_if_off = TRUE;
+    libvirt_get_state_async(self->libvirt, self->uuid, STATE_LIMIT_MS, self->asking,
+                            on_state_of_never_run, g_object_ref(self));
+}
+
+static void prepare_to_fail(BailiffTarget *target)
+{
+    ask_if_it_never_ran(BAILIFF_DOMAIN_TARGET(target));
+}
+
 /* --- what a target can do ------------------------------------------------------------------------
  */
 
@@ -249,7 +289,8 @@ static gboolean has_ended(BailiffTarget *target)
     g_auto(ProcessIdentity) found = { .pidfd = -1 };
     DomainProcessFind find;
 
-    if (!process_has_ended(self) || may_be_started_by_us(self))
+    if (may_be_started_by_us(self) ||
+        (self->process.pidfd >= 0 ? !process_has_ended(self) : !self->ended_told))
         return FALSE;
     find = find_process(self, &found);
     if (find == DOMAIN_PROCESS_FOUND)
@@ -290,6 +331,7 @@ static gboolean kill_all(BailiffTarget *target, GError **error)
     }
     if (self->process.pidfd >= 0)
         return action_process_kill(&self->process, FALSE, error);
+    ask_if_it_never_ran(self);
     bailiff_set_error(error, BAILIFF_ERROR_NOT_FOUND,
                       "Nothing is to be done unless it is starting.",
                       "No process of the %s is known.", bailiff_target_get_description(target));
@@ -350,6 +392,7 @@ static void bailiff_domain_target_class_init(BailiffDomainTargetClass *klass)
     target_class->has_ended = has_ended;
     target_class->signal = send_signal;
     target_class->kill = kill_all;
+    target_class->prepare_to_fail = prepare_to_fail;
     target_class->fill_guard = fill_guard;
     target_class->fill_record = fill_record;
 }

@@ -224,12 +224,19 @@ void recovery_note_paused(BailiffRegistration *registration)
     note_resources(self);
 }
 
+/* A domain that was registered and has not been started yet: nobody said that it should be. */
+static gboolean never_ran(BailiffTarget *target)
+{
+    return BAILIFF_IS_DOMAIN_TARGET(target) && bailiff_target_get_process(target) == NULL;
+}
+
 gboolean recovery_note_ended(BailiffRegistration *registration, gboolean was_failing)
 {
     gboolean lost = was_failing || registration->recovery != NULL;
     Recovery *self;
 
-    if (!lost || registration->killing || registration->engine == NULL ||
+    if (!lost || registration->killing || never_ran(registration->target) ||
+        registration->engine == NULL ||
         bailiff_target_get_kind(registration->target) == FAILURE_TARGET_PROCESS ||
         failure_policy_get_recovery(&registration->policy) != FAILURE_RECOVERY_RESTART ||
         bailiff_engine_is_shutting_down(registration->engine)) {

@@ -139,6 +139,16 @@ def test_started_while_registered(service, libvirt, space):
     wait_removed(service, path)
 
 
+def test_registered_and_never_started(service, libvirt, space, hanging_storage):
+    """There is nothing to end, so that the loss of its lease ends nothing, not even the host."""
+    path = register_with_lease(service, space, ("poweroff", 10), ("kill", 0), on_recovery=("s", "restart"))
+    libvirt.call("Destroy", "(u)", 0)
+    fail(service, hanging_storage)
+    wait_removed(service, path)
+    service.wait_for_property(SPACE, "Lockspace", "State", "lost")
+    assert libvirt.state == OFF
+
+
 def test_paused_and_resumed_when_storage_is_back(service, domain, space, hanging_storage):
     path = register_with_lease(service, space, ("pause", 20), ("kill", 0), on_recovery=("s", "resume"))
     before = version(service, path)

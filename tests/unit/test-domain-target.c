@@ -214,6 +214,48 @@ static void test_start_is_out(Fixture *fixture, gconstpointer unused)
     g_assert_true(bailiff_target_has_ended(fixture->target));
 }
 
+static void test_never_ran(Fixture *fixture, gconstpointer unused)
+{
+    LibvirtDouble *libvirt = fixture->libvirt;
+
+    libvirt->state = LIBVIRT_STATE_PAUSED; /* libvirt has begun to start it */
+    make_target(fixture);
+    bailiff_target_prepare_to_fail(fixture->target);
+    libvirt_double_wait(libvirt->n_calls[LIBVIRT_GET_STATE] == 1);
+    libvirt_double_round_trip(libvirt);
+    g_assert_false(bailiff_target_has_ended(fixture->target));
+
+    /* The start came to nothing; but a pid file there is. */
+    libvirt->state = LIBVIRT_STATE_OFF;
+    libvirt_double_write_pid_file(libvirt, "1\n");
+    g_assert_false(bailiff_target_kill(fixture->target, NULL));
+    libvirt_double_wait(libvirt->n_calls[LIBVIRT_GET_STATE] == 2);
+    libvirt_double_round_trip(libvirt);
+    g_assert_cmpuint(fixture->n_ended, ==, 0);
+
+    libvirt_double_write_pid_file(libvirt, NULL);
+    g_assert_false(bailiff_target_kill(fixture->target, NULL));
+    libvirt_double_wait(fixture->n_ended == 1);
+    g_assert_true(bailiff_target_has_ended(fixture->target));
+    libvirt_double_start_qemu(libvirt, DOUBLE_UUID);
+    g_assert_false(bailiff_target_has_ended(fixture->target));
+    libvirt_double_wait(fixture->n_changed == 1);
+    libvirt_double_end_qemu(libvirt);
+    libvirt_double_wait(fixture->n_ended == 2);
+}
+
+/* Nobody says how it is: then it has not ended. */
+static void test_perhaps_never_ran(Fixture *fixture, gconstpointer unused)
+{
+    fixture->libvirt->manners[LIBVIRT_GET_STATE] = DOUBLE_FAILS;
+    make_target(fixture);
+    bailiff_target_prepare_to_fail(fixture->target);
+    libvirt_double_wait(fixture->libvirt->n_calls[LIBVIRT_GET_STATE] == 1);
+    libvirt_double_round_trip(fixture->libvirt);
+    g_assert_false(bailiff_target_has_ended(fixture->target));
+    g_assert_cmpuint(fixture->n_ended, ==, 0);
+}
+
 /* --- resumed by somebody else
  * ---------------------------------------------------------------------- */
 
@@ -227,9 +269,12 @@ static void start_quiet(Fixture *fixture)
 static void test_resumed_by_event(Fixture *fixture, gconstpointer unused)
 {
     start_quiet(fixture);
+    /* Asked once, for what may have happened just before. */
+    libvirt_double_wait(fixture->libvirt->n_calls[LIBVIRT_GET_STATE] == 1);
+    libvirt_double_round_trip(fixture->libvirt);
     /* Not true, or not any more. */
     libvirt_double_emit(fixture->libvirt, 4, 0);
-    libvirt_double_wait(fixture->libvirt->n_calls[LIBVIRT_GET_STATE] > 0);
+    libvirt_double_wait(fixture->libvirt->n_calls[LIBVIRT_GET_STATE] == 2);
     libvirt_double_round_trip(fixture->libvirt);
     g_assert_cmpuint(fixture->n_resumed, ==, 0);
 
@@ -393,6 +438,8 @@ int main(int argc, char **argv)
     ADD("started-again", test_started_again);
     ADD("only-said-to-be-off", test_only_said_to_be_off);
     ADD("start-is-out", test_start_is_out);
+    ADD("never-ran", test_never_ran);
+    ADD("perhaps-never-ran", test_perhaps_never_ran);
     ADD("resumed-by-event", test_resumed_by_event);
     ADD("resumed-unseen", test_resumed_unseen);
     ADD("resumed-in-doubt", test_resumed_in_doubt);
