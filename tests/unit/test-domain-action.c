@@ -166,18 +166,22 @@ static void test_pause_silent(Fixture *fixture, gconstpointer unused)
 {
     LibvirtDouble *libvirt = fixture->libvirt;
     guint64 until_us = boottime_now() + G_USEC_PER_SEC / 10;
+    guint n_in_time;
 
     libvirt->manners[LIBVIRT_SUSPEND] = DOUBLE_HOLDS;
     begin_until(fixture, FAILURE_ACTION_PAUSE, until_us);
     assert_outcome(fixture, ACTION_FAILED);
     g_assert_cmpuint(boottime_now(), >=, until_us);
+    /* On a slow machine the time is over before anything was asked. */
+    libvirt_double_round_trip(libvirt);
+    n_in_time = libvirt->held[LIBVIRT_SUSPEND].length;
     begin(fixture, FAILURE_ACTION_PAUSE);
-    libvirt_double_wait(libvirt->held[LIBVIRT_SUSPEND].length == 2);
+    libvirt_double_wait(libvirt->held[LIBVIRT_SUSPEND].length == n_in_time + 1);
     give_up(fixture);
     g_assert_true(has_out(fixture, LIBVIRT_METHOD_BIT(LIBVIRT_SUSPEND)));
 
-    libvirt_double_let_go_on(libvirt, LIBVIRT_SUSPEND);
-    libvirt_double_let_go_on(libvirt, LIBVIRT_SUSPEND);
+    while (libvirt->held[LIBVIRT_SUSPEND].length > 0)
+        libvirt_double_let_go_on(libvirt, LIBVIRT_SUSPEND);
     libvirt_double_wait(!has_out(fixture, LIBVIRT_CHANGES));
     libvirt_double_round_trip(libvirt);
     g_assert_cmpint(libvirt->state, ==, LIBVIRT_STATE_PAUSED);
