@@ -5,7 +5,7 @@ import pytest
 
 from domain_leases import (MIB, SPACE, Harmless, join_space, lease_of, lose, register_domain, registration_of, start_all,
                            wait_unregistered)
-from lease_calls import acquire, inspect_resource, join, lease, policy, register, release, wait_by_asking
+from lease_calls import IGNORE_TERM, acquire, join, lease, policy, register, release
 from real_libvirt import OFF, PAUSED, RUNNING, make_guest_disk
 
 
@@ -19,8 +19,8 @@ def witness(make_guest):
 def hold_up_the_loss(daemon, make_worker, space):
     """The lockspace is not lost before this one is killed, some seconds later: storage that answers by then lets the
     host lease be given back, so that other hosts need not wait for a minute."""
-    path = register(daemon, make_worker("import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)"), "slow",
-                    failure_policy=policy(("signal", 8, "TERM"), ("kill", 0)))
+    path = register(daemon, make_worker(IGNORE_TERM), "slow",
+                    failure_policy=policy(("signal", 5, "TERM"), ("kill", 0)))
     acquire(daemon, path, lease(space, 8 * MIB, "r8"))
 
 
