@@ -257,6 +257,16 @@ static gboolean root_is_usable(const ProcessIdentity *root, GError **error)
     return TRUE;
 }
 
+/* A kernel does not change its mind. */
+static gboolean children_are_listed(int proc_fd)
+{
+    static gsize known; /* 1: no, 2: yes */
+
+    if (g_once_init_enter(&known))
+        g_once_init_leave(&known, process_children_are_listed(proc_fd) ? 2 : 1);
+    return process_tree_may_list && known == 2;
+}
+
 ProcessTree *process_tree_scan(const ProcessIdentity *root, GError **error)
 {
     g_autoptr(ProcessTree) tree = g_new0(ProcessTree, 1);
@@ -279,7 +289,7 @@ ProcessTree *process_tree_scan(const ProcessIdentity *root, GError **error)
         return NULL;
     }
     self.proc_fd = dirfd(proc);
-    listed = process_tree_may_list && process_children_are_listed(self.proc_fd);
+    listed = children_are_listed(self.proc_fd);
     if (!listed)
         all = read_all(proc, error);
     found = listed || all != NULL;
