@@ -266,6 +266,22 @@ void libvirt_double_go(LibvirtDouble *self)
     g_clear_object(&self->server);
 }
 
+void libvirt_double_lose_bus(LibvirtDouble *self)
+{
+    g_autoptr(GError) error = NULL;
+
+    g_dbus_connection_close_sync(self->client, NULL, &error);
+    g_assert_no_error(error);
+    bailiff_libvirt_set_bus(self->libvirt, NULL);
+}
+
+void libvirt_double_find_bus(LibvirtDouble *self)
+{
+    g_object_unref(self->client);
+    self->client = connect_to(self->bus);
+    bailiff_libvirt_set_bus(self->libvirt, self->client);
+}
+
 void libvirt_double_round_trip(LibvirtDouble *self)
 {
     g_autoptr(GAsyncResult) result = NULL;

@@ -48,6 +48,10 @@ void libvirt_double_free(LibvirtDouble *self);
 void libvirt_double_come(LibvirtDouble *self);
 void libvirt_double_go(LibvirtDouble *self);
 
+/* The client's connection is lost, with what it has out; there is another one. */
+void libvirt_double_lose_bus(LibvirtDouble *self);
+void libvirt_double_find_bus(LibvirtDouble *self);
+
 /* Does what a held call asks for, and answers. */
 void libvirt_double_let_go_on(LibvirtDouble *self, LibvirtMethod method);
 

@@ -352,6 +352,27 @@ static void test_adrift(LibvirtDouble **fixture, gconstpointer unused)
     libvirt_watch_free(domain);
 }
 
+/* Our own connection is lost: libvirt still has the call, and answers nobody. */
+static void test_adrift_without_bus(LibvirtDouble **fixture, gconstpointer unused)
+{
+    LibvirtDouble *libvirt = *fixture;
+    News news = { 0 };
+    LibvirtWatch *domain = watch(libvirt, &news);
+    g_autoptr(GAsyncResult) result = NULL;
+
+    libvirt->manners[LIBVIRT_DESTROY] = DOUBLE_HOLDS;
+    start(libvirt, LIBVIRT_DESTROY, NULL, &result);
+    libvirt_double_wait(libvirt->n_calls[LIBVIRT_DESTROY] == 1);
+    libvirt_double_lose_bus(libvirt);
+    libvirt_double_wait(result != NULL);
+    assert_finishes(result, BAILIFF_ERROR, BAILIFF_ERROR_IO_ERROR);
+    g_assert_true(has(libvirt, LIBVIRT_DESTROY));
+    libvirt_double_find_bus(libvirt);
+    libvirt_double_wait(news.n[LIBVIRT_NEWS_CALL_ENDED] == 1);
+    g_assert_false(has(libvirt, LIBVIRT_DESTROY));
+    libvirt_watch_free(domain);
+}
+
 /* --- state and name
  * -------------------------------------------------------------------------------- */
 
@@ -467,6 +488,7 @@ int main(int argc, char **argv)
     ADD("error", test_error);
     ADD("absent", test_absent);
     ADD("adrift", test_adrift);
+    ADD("adrift-without-bus", test_adrift_without_bus);
     ADD("state-asked-again", test_state_asked_again);
     ADD("state-unknown", test_state_unknown);
     ADD("look-up", test_look_up);
