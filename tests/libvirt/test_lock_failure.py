@@ -9,7 +9,8 @@ import pytest
 from domain_leases import MIB, SPACE, Harmless, lease_of, lose, register_domain, registration_of, start_all
 from event_times import EventTimes
 from lease_calls import acquire, lease, policy
-from real_libvirt import OFF, PAUSED, RUNNING
+from main_loop import LIMIT, poll_until
+from real_libvirt import HOOKS, OFF, PAUSED, RUNNING
 
 SECOND = 1_000_000
 # The watchdog would fire then, counted from the fail deadline; far above what a healthy libvirt needs.
@@ -88,3 +89,43 @@ def test_the_five_words(daemon, hanging_storage, space, make_guest, start):
     assert guests["pause"].pid == pids["pause"]
     for word in "poweroff", "default":
         assert guests[word].state == ends_as[word]
+
+
+SLOW_START = """#!/bin/sh
+# Another hook, after ours has got the lease.
+[ "$2.$3" = start.begin ] || exit 0
+: >{here}/reached
+tries=900
+until [ -e {here}/go ] || [ "$tries" = 0 ]; do sleep 0.1; tries=$((tries - 1)); done
+"""
+
+
+def test_a_lease_that_is_lost_within_the_start(daemon, libvirt, hanging_storage, space, make_guest, tmp_path):
+    """There is no process yet that could be made harmless, but soon there will be one."""
+    witness = make_guest("witness")
+    start_all(witness)
+    guest = make_guest("guest", leases=[lease_of(space, 1)], on_lockfailure="poweroff")
+    hook = HOOKS / "slow"
+    hook.write_text(SLOW_START.format(here=tmp_path))
+    hook.chmod(0o755)
+    try:
+        starting = libvirt.begin_virsh("start", guest.name)
+        poll_until((tmp_path / "reached").exists, "the other hook")
+        hook.unlink()
+        path, _ = registration_of(daemon, guest)
+        times = EventTimes(daemon)
+        fail_at = lose(daemon, hanging_storage)
+        # Nobody may take "there is none" for "there will be none".
+        witness.wait_for_beats(40)
+        assert daemon.property(SPACE, "Lockspace", "State") == "failing"
+        assert not times.of(path, "Cleared")
+    finally:
+        (tmp_path / "go").touch()
+        hook.unlink(missing_ok=True)
+    starting.communicate(timeout=LIMIT)
+    daemon.wait_for_signal("Cleared", path)
+    assert times.one(path, "Cleared") <= fail_at + BUDGET
+    guest.wait_for_state(OFF)
+    beats = guest.beats
+    witness.wait_for_beats(20)
+    assert guest.beats == beats

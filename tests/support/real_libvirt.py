@@ -139,6 +139,12 @@ class RealLibvirt:
         assert not check or result.returncode == 0, f"virsh {arguments}: {result.stderr}\n{self.log()}"
         return result
 
+    def begin_virsh(self, *arguments):
+        """The same, not waited for."""
+        return subprocess.Popen(["virsh", "-q", "-c", "qemu:///system", *(str(a) for a in arguments)],
+                                env=self.environment, text=True, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                                stderr=subprocess.STDOUT)
+
     def connect(self, method, signature, *arguments):
         """A call of libvirt-dbus' connection."""
         return self.service.call("org.libvirt:/org/libvirt/QEMU", "org.libvirt.Connect", method, signature, *arguments)
