@@ -93,8 +93,8 @@ def test_the_five_words(daemon, hanging_storage, space, make_guest, start):
 
 SLOW_START = """#!/bin/sh
 # Another hook, after ours has got the lease.
-[ "$2.$3" = start.begin ] || exit 0
-: >{here}/reached
+[ "$1" = "guest-$2" ] && [ "$3" = begin ] || exit 0
+: >{here}/"$1"
 tries=900
 until [ -e {here}/go ] || [ "$tries" = 0 ]; do sleep 0.1; tries=$((tries - 1)); done
 """
@@ -104,28 +104,31 @@ def test_a_lease_that_is_lost_within_the_start(daemon, libvirt, hanging_storage,
     """There is no process yet that could be made harmless, but soon there will be one."""
     witness = make_guest("witness")
     start_all(witness)
-    guest = make_guest("guest", leases=[lease_of(space, 1)], on_lockfailure="poweroff")
+    guests = [make_guest(f"guest-{point}", leases=[lease_of(space, number)], on_lockfailure="poweroff")
+              for number, point in enumerate(("prepare", "start"), 1)]
     hook = HOOKS / "slow"
     hook.write_text(SLOW_START.format(here=tmp_path))
     hook.chmod(0o755)
     try:
-        starting = libvirt.begin_virsh("start", guest.name)
-        poll_until((tmp_path / "reached").exists, "the other hook")
-        hook.unlink()
-        path, _ = registration_of(daemon, guest)
+        starting = [libvirt.begin_virsh("start", guest.name) for guest in guests]
+        for guest in guests:
+            poll_until((tmp_path / guest.name).exists, f"the other hook of {guest.name}")
+        paths = [registration_of(daemon, guest)[0] for guest in guests]
         times = EventTimes(daemon)
         fail_at = lose(daemon, hanging_storage)
         # Nobody may take "there is none" for "there will be none".
         witness.wait_for_beats(40)
         assert daemon.property(SPACE, "Lockspace", "State") == "failing"
-        assert not times.of(path, "Cleared")
+        assert not [event for path in paths for event in times.of(path, "Cleared")]
     finally:
         (tmp_path / "go").touch()
-        hook.unlink(missing_ok=True)
-    starting.communicate(timeout=LIMIT)
-    daemon.wait_for_signal("Cleared", path)
-    assert times.one(path, "Cleared") <= fail_at + BUDGET
-    guest.wait_for_state(OFF)
-    beats = guest.beats
+        hook.unlink()
+    for process in starting:
+        process.communicate(timeout=LIMIT)
+    for guest, path in zip(guests, paths):
+        daemon.wait_for_signal("Cleared", path)
+        assert times.one(path, "Cleared") <= fail_at + BUDGET
+        guest.wait_for_state(OFF)
+    beats = [guest.beats for guest in guests]
     witness.wait_for_beats(20)
-    assert guest.beats == beats
+    assert [guest.beats for guest in guests] == beats
