@@ -221,11 +221,15 @@ def test_resumed_unseen(service, domain, space, hanging_storage):
 
 
 def test_neither_leases_nor_a_pause(service, domain, space, hanging_storage):
-    """Resumed without its leases, and libvirt is gone: its process is ended."""
+    """Resumed without its leases, and libvirt is gone before it could be paused again: its process is ended."""
     path = register_with_lease(service, space, ("pause", 20), ("kill", 0))
     pause_by_failure(service, hanging_storage, path)
-    domain.call("Resume")
-    domain.kill_broker()
+    os.kill(service.daemon.pid, signal.SIGSTOP)
+    try:
+        domain.call("Resume")
+        domain.kill_broker()
+    finally:
+        os.kill(service.daemon.pid, signal.SIGCONT)
     assert wait_ended(service, domain.qemu) == -signal.SIGKILL
     wait_removed(service, path)
 
