@@ -21,6 +21,9 @@
 #include "common/boottime.h"
 
 #define CHECK_LIMIT_US USEC_PER_SECOND
+/* Others wait, and their time has not begun: a thousand registrations in one moment shall not time
+ * out for being so many. */
+#define CHECKS_AT_ONCE 64u
 /* After the limit, for the launcher to say that it has killed it. */
 #define ANSWER_PATIENCE_US (5u * USEC_PER_SECOND)
 
@@ -28,6 +31,8 @@ struct Launcher {
     LauncherLink *link;
     GHashTable *programs; /* guint64 id -> Program: those that the launcher has yet to answer */
     guint64 last_id;
+    guint n_checks; /* that somebody waits for */
+    GQueue *checks; /* of WaitingCheck */
 };
 
 typedef struct Program {
@@ -41,6 +46,14 @@ typedef struct Program {
     char *log_prefix;
     uid_t uid;
 } Program;
+
+typedef struct WaitingCheck {
+    GTask *task;
+    char *path;
+    uid_t uid;
+} WaitingCheck;
+
+static void begin_waiting_checks(Launcher *self);
 
 /* One program. */
 
@@ -61,6 +74,8 @@ static void program_free(Program *program)
 /* From here on nobody waits for it. NULL when nobody did. */
 static GTask *take_task(Program *program)
 {
+    if (program->task != NULL && program->output == NULL)
+        program->launcher->n_checks--;
     if (program->cancel_source != NULL)
         g_source_destroy(program->cancel_source);
     g_clear_pointer(&program->cancel_source, g_source_unref);
@@ -107,18 +122,22 @@ static void on_timer(gpointer user_data)
         launcher_link_give_up(program->launcher->link, "it does not answer");
         return;
     }
+    Launcher *self = program->launcher;
     launcher_set_time_out(&error, program->path, program->output == NULL);
     end_program(program);
     answer_caller(task, error);
+    begin_waiting_checks(self);
 }
 
 static gboolean on_cancelled(GCancellable *cancellable, gpointer user_data)
 {
     Program *program = user_data;
+    Launcher *self = program->launcher;
     GTask *task = take_task(program);
 
     end_program(program);
     answer_caller(task, g_error_new_literal(G_IO_ERROR, G_IO_ERROR_CANCELLED, "No longer wanted"));
+    begin_waiting_checks(self);
     return G_SOURCE_REMOVE;
 }
 
@@ -145,6 +164,7 @@ static gboolean on_answered(const LauncherAnswer *answer, gpointer user_data)
     GTask *task = take_task(program);
     g_hash_table_remove(self->programs, &id);
     answer_caller(task, error);
+    begin_waiting_checks(self);
     return TRUE;
 }
 
@@ -163,6 +183,7 @@ static void fail_all(Launcher *self, const char *cause)
         program_free(program);
         answer_caller(task, error);
     }
+    begin_waiting_checks(self);
 }
 
 static void on_lost(gpointer user_data)
@@ -270,6 +291,8 @@ static void begin(Launcher *self, LauncherRequestKind kind, const LauncherProgra
         return;
     }
     program->task = g_steal_pointer(&task);
+    if (kind == LAUNCHER_REQUEST_CHECK)
+        self->n_checks++;
     program->timer = boottime_timer_new(on_timer, program);
     boottime_timer_set(program->timer, what->until_us);
     watch_cancellable(program, g_task_get_cancellable(program->task));
@@ -291,18 +314,42 @@ gboolean launcher_run_finish(Launcher *self, GAsyncResult *result, GError **erro
     return g_task_propagate_boolean(G_TASK(result), error);
 }
 
-void launcher_check_async(Launcher *self, const char *path, uid_t uid, GCancellable *cancellable,
-                          GAsyncReadyCallback callback, gpointer user_data)
+/* Takes over `task`. */
+static void begin_check(Launcher *self, const char *path, uid_t uid, GTask *task)
 {
-    GTask *task = g_task_new(NULL, cancellable, callback, user_data);
     const char *const argv[] = { path, NULL };
     const char *const env[] = { NULL };
     const LauncherProgram program = {
         .argv = argv, .env = env, .uid = uid, .until_us = time_add(boottime_now(), CHECK_LIMIT_US)
     };
 
-    g_task_set_source_tag(task, launcher_check_async);
     begin(self, LAUNCHER_REQUEST_CHECK, &program, task);
+}
+
+static void begin_waiting_checks(Launcher *self)
+{
+    while (self->n_checks < CHECKS_AT_ONCE && !g_queue_is_empty(self->checks)) {
+        g_autofree WaitingCheck *check = g_queue_pop_head(self->checks);
+        g_autofree char *path = check->path;
+
+        begin_check(self, path, check->uid, check->task);
+    }
+}
+
+void launcher_check_async(Launcher *self, const char *path, uid_t uid, GCancellable *cancellable,
+                          GAsyncReadyCallback callback, gpointer user_data)
+{
+    GTask *task = g_task_new(NULL, cancellable, callback, user_data);
+    WaitingCheck *check;
+
+    g_task_set_source_tag(task, launcher_check_async);
+    if (self->n_checks < CHECKS_AT_ONCE) {
+        begin_check(self, path, uid, task);
+        return;
+    }
+    check = g_new(WaitingCheck, 1);
+    *check = (WaitingCheck){ .task = task, .path = g_strdup(path), .uid = uid };
+    g_queue_push_tail(self->checks, check);
 }
 
 gboolean launcher_check_finish(Launcher *self, GAsyncResult *result, GError **error)
@@ -316,6 +363,7 @@ Launcher *launcher_new(const char *executable, GError **error)
 
     self->programs =
         g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, (GDestroyNotify)program_free);
+    self->checks = g_queue_new();
     self->link = launcher_link_new(executable, &link_events, self, error);
     return self->link != NULL ? g_steal_pointer(&self) : NULL;
 }
@@ -327,6 +375,7 @@ void launcher_free(Launcher *self)
     g_clear_pointer(&self->link, launcher_link_free);
     fail_all(self, "bailiffd ends");
     g_hash_table_unref(self->programs);
+    g_queue_free(self->checks);
     g_free(self);
 }
 

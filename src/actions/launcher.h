@@ -40,7 +40,7 @@ gboolean launcher_run_finish(Launcher *self, GAsyncResult *result, GError **erro
 
 /* Whether `uid` could run the program at `path` now: a regular file, and executable for that user.
  * The launcher looks, not the caller, and for a second at the longest: the file may be on storage
- * that hangs. The errors of launcher_run_async(). */
+ * that hangs. Of many, some wait for others before. The errors of launcher_run_async(). */
 void launcher_check_async(Launcher *self, const char *path, uid_t uid, GCancellable *cancellable,
                           GAsyncReadyCallback callback, gpointer user_data);
 gboolean launcher_check_finish(Launcher *self, GAsyncResult *result, GError **error);

@@ -7,9 +7,11 @@ import signal
 
 import pytest
 
+from control_groups import ControlGroup, NoControlGroups
 from event_times import EventTimes
 from lease_calls import (IGNORE_TERM, MIB, SPACE, acquire, fails_with, format_lockspace,
                          format_resource, join, lease, register, unregister, wait_by_asking, wait_ended)
+from mocked_systemd import MockedSystemd
 from private_service import BusError, options
 
 SECOND = 1_000_000
@@ -193,6 +195,28 @@ def test_the_walk(service, hanging_storage, space, make_worker, scripts):
         assert step[3]
     wait_by_asking(service, lambda: not running(hangs), "the end of the program that hung and of its child")
     wait_by_asking(service, lambda: "Registration first, shows: it is told" in service.log(), "the program's output")
+
+
+def test_a_unit(service, scripts):
+    """In a drill, which runs what would be run. This unit has no main process."""
+    try:
+        group = ControlGroup("a.service")
+    except NoControlGroups as reason:
+        pytest.skip(str(reason))
+    systemd = MockedSystemd(service, group)
+    try:
+        process = group.run()
+        shows = scripts("shows", "tr '\\0' '\\n' </proc/$$/environ >$0.new; mv $0.new $0.out")
+        unit = service.call("Manager", "Manager", "RegisterUnit", "(sa{sv})", "a.service",
+                            options(failure_policy=steps(("exec", 1, shows), ("kill", 0))))
+        service.call(unit, "Registration", "Drill", "(a{sv})", {})
+        assert [line for line in wait_file(service, shows + ".out") if line.startswith("BAILIFF_")] == [
+            "BAILIFF_DRILL=1", "BAILIFF_REGISTRATION=a.service", f"BAILIFF_REGISTRATION_ID={unit.rsplit('/', 1)[1]}",
+            "BAILIFF_KIND=unit", "BAILIFF_UNIT=a.service", "BAILIFF_STEP=0", "BAILIFF_STEP_SECONDS=1"]
+        assert wait_ended(service, process) == -signal.SIGKILL
+    finally:
+        systemd.vanish()
+        group.remove()
 
 
 # The launcher

@@ -6,6 +6,8 @@
 #include <sys/wait.h>
 
 #include "actions/action.h"
+#include "actions/domain-target.h"
+#include "actions/libvirt.h"
 #include "actions/process-target.h"
 #include "support/launcher-fixture.h"
 
@@ -146,6 +148,35 @@ static void test_what_it_gets(Fixture *fixture, gconstpointer unused)
     tear_down_step(&step);
 }
 
+/* One that does not run: there is no process to tell of. */
+static void test_domain(Fixture *fixture, gconstpointer unused)
+{
+    const char *uuid = "7c5e5b0e-4c2e-4f0b-9a55-0d6c8f4f2a11";
+    g_autofree char *path = write_script(fixture, "show", SHOW);
+    g_autoptr(BailiffLibvirt) libvirt = bailiff_libvirt_new("QEMU", fixture->directory);
+    const char *const words[] = { path, NULL };
+    g_autoptr(GError) error = NULL;
+    guint n_found = 0;
+    Step step;
+
+    set_up_step(fixture, &step, words);
+    g_object_unref(step.request.target);
+    step.request.target = bailiff_domain_target_new(libvirt, uuid, "guest one", &error);
+    g_assert_no_error(error);
+    do_step(&step);
+    assert_answer(&step, ACTION_WORKED, "status 0");
+    g_auto(GStrv) lines = read_lines(path);
+    for (guint i = 0; lines[i] != NULL; i++) {
+        g_assert_false(g_str_has_prefix(lines[i], "BAILIFF_PID="));
+        g_assert_false(g_str_has_prefix(lines[i], "BAILIFF_UNIT="));
+        n_found += g_str_equal(lines[i], "BAILIFF_KIND=domain") ||
+                   g_str_equal(lines[i], "BAILIFF_DOMAIN=7c5e5b0e-4c2e-4f0b-9a55-0d6c8f4f2a11") ||
+                   g_str_equal(lines[i], "BAILIFF_DOMAIN_NAME=guest one");
+    }
+    g_assert_cmpuint(n_found, ==, 3);
+    tear_down_step(&step);
+}
+
 static void test_drill(Fixture *fixture, gconstpointer unused)
 {
     g_autofree char *path = write_script(fixture, "show", SHOW);
@@ -265,6 +296,7 @@ int main(int argc, char **argv)
         return status;
     g_test_init(&argc, &argv, NULL);
     add("what-it-gets", test_what_it_gets);
+    add("domain", test_domain);
     add("drill", test_drill);
     add("output-names-the-registration", test_output_names_the_registration);
     add("failures", test_failures);

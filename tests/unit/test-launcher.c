@@ -463,6 +463,66 @@ static void test_check(Fixture *fixture, gconstpointer unused)
     assert_log(0);
 }
 
+/* As many registrations may come in one moment: each has its own second. */
+static void test_many_checks(Fixture *fixture, gconstpointer unused)
+{
+    g_autofree char *path = write_script(fixture, "script", "echo ran");
+    g_autoptr(GCancellable) cancellable = g_cancellable_new();
+    pid_t pid = launcher_get_pid(fixture->launcher);
+    Run wanted[500], unwanted[100];
+
+    /* None ends before all were asked for. */
+    g_assert_no_errno(kill(pid, SIGSTOP));
+    for (guint i = 0; i < G_N_ELEMENTS(wanted); i++) {
+        wanted[i] = (Run){ 0 };
+        launcher_check_async(fixture->launcher, path, geteuid(), NULL, on_checked, &wanted[i]);
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(unwanted); i++) {
+        unwanted[i] = (Run){ 0 };
+        launcher_check_async(fixture->launcher, path, geteuid(), cancellable, on_checked,
+                             &unwanted[i]);
+    }
+    g_cancellable_cancel(cancellable);
+    g_assert_no_errno(kill(pid, SIGCONT));
+    for (guint i = 0; i < G_N_ELEMENTS(wanted); i++) {
+        wait_until(is_done, &wanted[i]);
+        /* On a machine that is busy with more. */
+        if (g_error_matches(wanted[i].error, BAILIFF_ERROR, BAILIFF_ERROR_IO_TIMEOUT))
+            g_clear_error(&wanted[i].error);
+        g_assert_no_error(wanted[i].error);
+    }
+    for (guint i = 0; i < G_N_ELEMENTS(unwanted); i++) {
+        wait_until(is_done, &unwanted[i]);
+        g_assert_error(unwanted[i].error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
+        g_clear_error(&unwanted[i].error);
+    }
+    assert_works(fixture, path);
+}
+
+/* Nobody is forgotten who waits behind others. */
+static void test_checks_end_with_the_launcher(Fixture *fixture, gconstpointer unused)
+{
+    g_autoptr(GError) error = NULL;
+    pid_t pid = launcher_get_pid(fixture->launcher);
+    Run runs[200];
+
+    g_assert_no_errno(kill(pid, SIGSTOP));
+    for (guint i = 0; i < G_N_ELEMENTS(runs); i++) {
+        runs[i] = (Run){ 0 };
+        launcher_check_async(fixture->launcher, "/bin/true", geteuid(), NULL, on_checked, &runs[i]);
+    }
+    launcher_free(fixture->launcher);
+    g_assert_no_errno(kill(pid, SIGCONT));
+    for (guint i = 0; i < G_N_ELEMENTS(runs); i++) {
+        wait_until(is_done, &runs[i]);
+        g_assert_nonnull(runs[i].error);
+        g_clear_error(&runs[i].error);
+    }
+    wait_until(pid_is_gone, GINT_TO_POINTER(pid));
+    fixture->launcher = launcher_new(self_path, &error);
+    g_assert_no_error(error);
+}
+
 static void add(const char *name, void (*test)(Fixture *, gconstpointer), gconstpointer data)
 {
     g_autofree char *path = g_strconcat("/launcher/", name, NULL);
@@ -499,5 +559,7 @@ int main(int argc, char **argv)
     add("free-with-programs", test_free_with_programs, NULL);
     add("no-such-launcher", test_no_such_launcher, NULL);
     add("check", test_check, NULL);
+    add("many-checks", test_many_checks, NULL);
+    add("checks-end-with-the-launcher", test_checks_end_with_the_launcher, NULL);
     return g_test_run();
 }
