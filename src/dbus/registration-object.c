@@ -20,6 +20,7 @@ struct _BailiffRegistrationObject {
     BailiffBusService *service; /* owns us */
     BailiffRegistration *registration;
     PathList resources;
+    gboolean stale; /* other properties have changed and were not set yet */
 };
 
 static void registration_iface_init(BailiffBusRegistrationIface *iface);
@@ -130,6 +131,7 @@ static void sync_properties(BailiffRegistrationObject *self)
     BailiffBusRegistration *bus = BAILIFF_BUS_REGISTRATION(self);
     BailiffRegistration *registration = self->registration;
 
+    self->stale = FALSE;
     bailiff_bus_registration_set_state(
         bus, bailiff_registration_state_name(bailiff_registration_get_state(registration)));
     bailiff_bus_registration_set_pid(bus, (guint)bailiff_registration_get_pid(registration));
@@ -161,6 +163,8 @@ static void set_resources(BailiffRegistrationObject *self)
 static void refresh(gpointer interface)
 {
     BailiffRegistrationObject *self = interface;
+    if (self->stale)
+        sync_properties(self);
     if (self->resources.stale)
         set_resources(self);
 }
@@ -177,6 +181,8 @@ static gboolean announce_resources(gpointer user_data)
 static void flush(GDBusInterfaceSkeleton *interface)
 {
     BailiffRegistrationObject *self = BAILIFF_REGISTRATION_OBJECT(interface);
+    if (self->stale)
+        sync_properties(self);
     if (path_list_due(&self->resources, announce_resources, self))
         set_resources(self);
     G_DBUS_INTERFACE_SKELETON_CLASS(bailiff_registration_object_parent_class)->flush(interface);
@@ -193,7 +199,7 @@ static void announce_now(BailiffRegistrationObject *self)
 static void registration_changed(BailiffRegistration *registration, GParamSpec *pspec,
                                  BailiffRegistrationObject *self)
 {
-    sync_properties(self);
+    self->stale = TRUE;
     bailiff_bus_service_changed(self->service, G_DBUS_INTERFACE_SKELETON(self));
 }
 

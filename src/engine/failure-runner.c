@@ -26,9 +26,42 @@ struct FailureRunner {
     gboolean worked;
     char *detail;
     gboolean announced_kill;
+    /* A step that was begun and is still to be told of; see announce(). */
+    gboolean has_news;
+    gsize news;
+    guint news_idle;
 };
 
 static void advance(FailureRunner *self);
+
+/* A thousand registrations fail in one iteration of the main loop. All of them get their first
+ * action first; telling the log and the bus about it takes longer than doing it. */
+static void announce(FailureRunner *self)
+{
+    g_clear_handle_id(&self->news_idle, g_source_remove);
+    if (!self->has_news)
+        return;
+    self->has_news = FALSE;
+    self->events->step_started((guint)self->news, &self->run.policy.steps[self->news],
+                               self->user_data);
+}
+
+static gboolean on_news_idle(gpointer user_data)
+{
+    FailureRunner *self = user_data;
+
+    self->news_idle = 0;
+    announce(self);
+    return G_SOURCE_REMOVE;
+}
+
+static void announce_soon(FailureRunner *self, gsize step)
+{
+    announce(self);
+    self->has_news = TRUE;
+    self->news = step;
+    self->news_idle = g_idle_add_full(G_PRIORITY_DEFAULT, on_news_idle, self, NULL);
+}
 
 static void forget_action(FailureRunner *self)
 {
@@ -50,6 +83,7 @@ static void set_detail(FailureRunner *self, gboolean worked, char *detail)
 
 static void finish_step(FailureRunner *self, gsize index)
 {
+    announce(self);
     self->events->step_finished((guint)index, &self->run.policy.steps[index], self->worked,
                                 self->detail != NULL ? self->detail : "no answer in time",
                                 self->user_data);
@@ -71,6 +105,7 @@ static void on_answered(GObject *source, GAsyncResult *result, gpointer user_dat
     g_free(asked);
     if (self == NULL)
         return;
+    announce(self);
     if (outcome == ACTION_QUIET)
         self->events->quiet(self->user_data);
     else
@@ -83,7 +118,7 @@ static void ask(FailureRunner *self, const FailureRunOutput *out)
     Asked *asked = g_new0(Asked, 1);
 
     if (!is_kill || !self->announced_kill)
-        self->events->step_started((guint)out->step, out->action, self->user_data);
+        announce_soon(self, out->step);
     self->announced_kill = is_kill;
     forget_action(self);
     if (!is_kill)
@@ -150,6 +185,7 @@ void failure_runner_cleared(FailureRunner *self)
 void failure_runner_free(FailureRunner *self)
 {
     forget_action(self);
+    g_clear_handle_id(&self->news_idle, g_source_remove);
     boottime_timer_free(self->timer);
     g_free(self->detail);
     g_free(self);

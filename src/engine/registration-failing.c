@@ -16,10 +16,22 @@
 #include "engine/resource.h"
 #include "failure/failure-policy-parser.h"
 
+static void log_policy(BailiffRegistration *self)
+{
+    char text[FAILURE_POLICY_TEXT_MAX];
+
+    self->told_failing = TRUE;
+    failure_policy_print(self->walked, text);
+    g_message("%s (%s) is failing: %s.", self->name, bailiff_target_get_description(self->target),
+              text);
+}
+
 static void on_step_started(guint index, const FailureStep *step, gpointer user_data)
 {
     BailiffRegistration *self = user_data;
 
+    if (!self->told_failing)
+        log_policy(self);
     registration_set_step(self, (int)index);
     g_message("%s (%s): step %u, %s.", self->name, bailiff_target_get_description(self->target),
               index, failure_action_name(step->action));
@@ -36,6 +48,7 @@ static void on_step_finished(guint index, const FailureStep *step, gboolean work
 /* The walk is over; new leases are possible again. */
 static void end_walk(BailiffRegistration *self)
 {
+    self->told_failing = FALSE;
     if (self->runner != NULL) {
         failure_runner_cleared(self->runner);
         g_ptr_array_add(self->ended_runners, g_steal_pointer(&self->runner));
@@ -86,6 +99,7 @@ static void start_runner(BailiffRegistration *self, const FailurePolicy *policy,
     };
 
     self->walk_fail_us = fail_us;
+    self->walked = policy;
     self->runner = failure_runner_new(bailiff_engine_get_services(self->engine), &request, policy,
                                       fail_us, &runner_events, self);
 }
@@ -101,15 +115,6 @@ static void hasten_walk(BailiffRegistration *self, const FailurePolicy *policy, 
     start_runner(self, policy, fail_us);
 }
 
-static void log_policy(BailiffRegistration *self, const FailurePolicy *policy)
-{
-    char text[FAILURE_POLICY_TEXT_MAX];
-
-    failure_policy_print(policy, text);
-    g_message("%s (%s) is failing: %s.", self->name, bailiff_target_get_description(self->target),
-              text);
-}
-
 void registration_walk(BailiffRegistration *self, const FailurePolicy *policy,
                        const char *lockspace, guint64 fail_us)
 {
@@ -119,7 +124,6 @@ void registration_walk(BailiffRegistration *self, const FailurePolicy *policy,
         hasten_walk(self, policy, fail_us);
         return;
     }
-    log_policy(self, policy);
     g_free(self->failed_lockspace);
     self->failed_lockspace = g_strdup(lockspace);
     recovery_interrupt(self);

@@ -31,9 +31,11 @@ struct _BailiffRegistration {
     gboolean killing;  /* for a request: its walk has no end but that of the target */
     gboolean ended;    /* the target has, and is not to be started again */
     FailureRunner *runner;
-    char *failed_lockspace; /* for which it is walked */
-    guint64 walk_fail_us;   /* what its times are counted from */
-    GPtrArray *resources;   /* published ones, until they are gone */
+    const FailurePolicy *walked; /* a static one, or `policy` */
+    gboolean told_failing;       /* the log */
+    char *failed_lockspace;      /* for which it is walked */
+    guint64 walk_fail_us;        /* what its times are counted from */
+    GPtrArray *resources;        /* published ones, until they are gone */
     guint acquiring;
     LastKill *last_kill; /* where it dies with the lease */
     GCancellable *cancellable;
