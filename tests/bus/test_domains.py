@@ -155,6 +155,7 @@ def test_paused_and_resumed_when_storage_is_back(service, domain, space, hanging
     times = EventTimes(service)
     pause_by_failure(service, hanging_storage, path)
     assert domain.state == PAUSED and resources(service, path) == []
+    service.wait_for_signal("Cleared", path)
     times.one(path, "Cleared", "paused")
     assert [s.arguments[:3] for s in times.of(path, "StepFinished")] == [(0, "pause", True)]
 

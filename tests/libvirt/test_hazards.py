@@ -100,6 +100,11 @@ def wait_state(service, path, wanted):
     service.wait_for_property(path, "Registration", "State", wanted)
 
 
+def wait_cleared(service, path):
+    """By the signal: the object may be gone at any moment afterwards."""
+    service.wait_for_signal("Cleared", path)
+
+
 def wait_step(service, path, index):
     service.wait_for_signal("StepStarted", path, matches=lambda arguments: arguments[0] == index)
 
@@ -150,8 +155,9 @@ def test_a_pause_in_good_time(daemon, guest, space):
     path = register_domain(daemon, guest, space, ("pause", 20), ("kill", 0))
     times = EventTimes(daemon)
     space.fail()
-    wait_state(daemon, path, "paused")
+    wait_cleared(daemon, path)
     beats = guest.beats
+    wait_state(daemon, path, "paused")
     assert guest.state == PAUSED
     assert times.one(path, "Cleared", "paused") < space.fail_at_us + SECOND
     daemon.wait_for_property(space.path, "Lockspace", "State", "lost")
@@ -208,7 +214,7 @@ def test_qemu_stands_still(daemon, guest, space, pidfds):
     with standing_still(guest.pid):
         space.fail()
         fail_at_us = space.fail_at_us
-        wait_state(daemon, path, "cleared")
+        wait_cleared(daemon, path)
     assert has_ended(pidfd)
     assert_never_early(times, path, fail_at_us, 2, 2, 0)
     times.one(path, "Cleared", "exited")
@@ -228,7 +234,7 @@ def test_destroyed_is_not_gone(daemon, guest, disk, space, pidfds):
     assert not has_ended(pidfd)
     assert daemon.property(path, "Registration", "State") == "failing"
     disk.resume()
-    wait_state(daemon, path, "cleared")
+    wait_cleared(daemon, path)
     assert has_ended(pidfd)
 
 
@@ -268,7 +274,7 @@ def test_libvirt_dbus_is_full(daemon, libvirt, guest, make_guest, space, pidfds)
         stuck = [daemon.begin(victim.path, "org.libvirt.Domain", "Suspend", timeout=100) for _ in range(4)]
         space.fail()
         fail_at_us = space.fail_at_us
-        wait_state(daemon, path, "cleared")
+        wait_cleared(daemon, path)
         assert not any(call.done for call in stuck)
         assert has_ended(pidfd)
         assert_never_early(times, path, fail_at_us, 2, 2, 0)
@@ -285,7 +291,7 @@ def test_libvirtd_is_dead(daemon, libvirt, guest, space, pidfds):
     libvirt.libvirtd.kill()
     libvirt.libvirtd.wait()
     space.fail()
-    wait_state(daemon, path, "cleared")
+    wait_cleared(daemon, path)
     assert has_ended(pidfd)
     assert times.one(path, "Cleared", "exited") < space.fail_at_us + 10 * SECOND
     libvirt.processes.remove(libvirt.libvirtd)
