@@ -6,71 +6,40 @@
 
 #include "ctl/exit-status.h"
 #include "failure/failure-policy-parser.h"
+#include "failure/policy-fault-text.h"
 
-static const char *fault_text(FailurePolicyFault fault)
+static void set_fault(FailurePolicyFault fault, const char *text, size_t position, GError **error)
 {
-    switch (fault) {
-    case FAILURE_POLICY_EMPTY:
-        return _("the failure policy is empty");
-    case FAILURE_POLICY_TOO_MANY_STEPS:
-        return _("the failure policy has too many steps");
-    case FAILURE_POLICY_UNKNOWN_ACTION:
-        return _("there is no such action");
-    case FAILURE_POLICY_BAD_GRACE:
-        return _("this is no number of seconds that the action can have");
-    case FAILURE_POLICY_BAD_SIGNAL:
-        return _("there is no such signal (to kill, write 'kill')");
-    case FAILURE_POLICY_NO_FINAL_KILL:
-        return _("the last step has to be kill");
-    case FAILURE_POLICY_STEP_AFTER_END:
-        return _("nothing can follow kill, and ignore stands alone");
-    case FAILURE_POLICY_NEEDS_GRACE:
-        return _("this action takes time and needs a grace");
-    case FAILURE_POLICY_BAD_PROGRAM:
-        return _("exec needs the absolute path of a program, with at most 15 arguments");
-    case FAILURE_POLICY_BAD_RECOVERY:
-        return _("on recovery there is leave, resume or restart");
-    case FAILURE_POLICY_UNFIT_RECOVERY:
-        return _("this recovery does not go with the steps: resume needs a pause, and restart "
-                 "among the steps is a recovery itself");
-    default:
-        return _("a step is an action, perhaps with a signal or a program, and seconds");
-    }
-}
-
-/* "30 + 20 = 50", of a text that is good but for that. */
-static char *arithmetic(const char *text)
-{
-    GString *sum = g_string_new(NULL);
-    guint64 total = 0;
+    char word[POLICY_FAULT_WORD_MAX];
+    char sum[POLICY_FAULT_SUM_MAX];
     FailurePolicy policy;
-    if (failure_policy_read(&policy, text, NULL) == FAILURE_POLICY_OK)
-        for (gsize i = 0; i < policy.n_steps; i++) {
-            guint32 grace = policy.steps[i].grace_seconds;
-            if (grace)
-                g_string_append_printf(sum, "%s%u", sum->len ? " + " : "", grace);
-            total += grace;
-        }
-    g_string_append_printf(sum, " = %" G_GUINT64_FORMAT, total);
-    return g_string_free(sum, FALSE);
+
+    policy_fault_print_word(text, position, word);
+    if (fault == FAILURE_POLICY_TOO_LONG &&
+        failure_policy_read(&policy, text, NULL) == FAILURE_POLICY_OK) {
+        policy_fault_print_sum(&policy, sum);
+        ctl_set_error(error, CTL_EXIT_USAGE, _(policy_fault_cure(fault)),
+                      _("The graces of the failure policy take %s, but %s."), sum,
+                      _(policy_fault_what(fault)));
+    } else if (word[0] == '\0') {
+        ctl_set_error(error, CTL_EXIT_USAGE, _(policy_fault_cure(fault)),
+                      _("Failure policy, character %zu: %s."), position + 1,
+                      _(policy_fault_what(fault)));
+    } else {
+        ctl_set_error(error, CTL_EXIT_USAGE, _(policy_fault_cure(fault)),
+                      _("Failure policy, character %zu ('%s'): %s."), position + 1, word,
+                      _(policy_fault_what(fault)));
+    }
 }
 
 gboolean policy_option_parse(FailurePolicy *ret, const char *text, GError **error)
 {
     size_t position = 0;
     FailurePolicyFault fault = failure_policy_parse(ret, text, &position);
+
     if (fault == FAILURE_POLICY_OK)
         return TRUE;
-    if (fault == FAILURE_POLICY_TOO_LONG) {
-        g_autofree char *sum = arithmetic(text);
-        ctl_set_error(error, CTL_EXIT_USAGE, _("Shorten the graces."),
-                      _("The graces of the failure policy '%s' are %s seconds, and there are %u."),
-                      text, sum, FAILURE_BUDGET_SECONDS);
-        return FALSE;
-    }
-    ctl_set_error(
-        error, CTL_EXIT_USAGE, _("Write it as in --failure-policy 'signal TERM 10s, kill'."),
-        _("Failure policy '%s', character %zu: %s."), text, position + 1, fault_text(fault));
+    set_fault(fault, text, position, error);
     return FALSE;
 }
 

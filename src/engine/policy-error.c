@@ -6,73 +6,17 @@
 
 #include "common/bailiff-error.h"
 #include "failure/failure-policy-parser.h"
+#include "failure/policy-fault-text.h"
 
-/* What is wrong, as the end of a sentence that begins with where it is, and what to do. NULL: has a
- * function of its own. */
-static const struct {
-    const char *what;
-    const char *cure;
-} sentences[] = {
-    [FAILURE_POLICY_EMPTY] = { "has no steps",
-                               "Leave it away for the default, or name steps such as: signal TERM "
-                               "10s, kill." },
-    [FAILURE_POLICY_TOO_MANY_STEPS] = { "has more than 16 steps", "Use fewer steps." },
-    [FAILURE_POLICY_UNKNOWN_ACTION] = { "is no action that there is",
-                                        "Actions: notify, signal, kill, ignore, pause, poweroff, "
-                                        "restart, exec, freeze, stop-unit, host-poweroff, "
-                                        "host-reboot." },
-    [FAILURE_POLICY_BAD_GRACE] = { "has a grace that it cannot have",
-                                   "Give whole seconds, such as 10s; none for kill and ignore." },
-    [FAILURE_POLICY_BAD_SIGNAL] = { "names no signal that can be sent (kill is an action of its "
-                                    "own)",
-                                    "Name a signal such as TERM, or its number from 1 to 31." },
-    [FAILURE_POLICY_NO_FINAL_KILL] = { "is the last one and is not kill",
-                                       "Add kill as the last step." },
-    [FAILURE_POLICY_STEP_AFTER_END] = { "stands beside kill or ignore where nothing can",
-                                        "Write kill as the last step, or ignore as the only one." },
-    [FAILURE_POLICY_NEEDS_GRACE] = { "has no grace, though its action takes time",
-                                     "Give it the seconds that it may take, such as 10s." },
-    [FAILURE_POLICY_BAD_PROGRAM] = { "has no program that can be started",
-                                     "Give an absolute path and at most 15 arguments, without "
-                                     "control characters, for all programs of a policy 1024 "
-                                     "bytes." },
-    [FAILURE_POLICY_BAD_RECOVERY] = { "is no recovery that there is",
-                                      "Recoveries: leave, resume, restart." },
-    [FAILURE_POLICY_UNFIT_RECOVERY] = { "is a recovery that does not go with the steps",
-                                        "resume needs a step pause and none that restarts; what is "
-                                        "ignored is left; and restart among the steps means "
-                                        "on-recovery restart." },
-    [FAILURE_POLICY_SYNTAX] = { "cannot be read",
-                                "A failure policy is a list of steps such as: signal TERM 10s, "
-                                "kill." },
-};
-
-G_STATIC_ASSERT(G_N_ELEMENTS(sentences) == FAILURE_POLICY_SYNTAX + 1);
-G_STATIC_ASSERT(FAILURE_POLICY_MAX_STEPS == 16 && FAILURE_PROGRAM_WORDS_MAX == 16 &&
-                FAILURE_POLICY_WORDS_BYTES == 1024); /* the numbers in the texts above */
-
-/* "10 + 20 + 15 = 45" */
-static char *arithmetic(const FailurePolicy *policy, guint64 total)
+static void set_too_long(const FailurePolicy *policy, GError **error)
 {
-    GString *text = g_string_new(NULL);
+    char sum[POLICY_FAULT_SUM_MAX];
 
-    for (gsize i = 0; i < policy->n_steps; i++)
-        if (policy->steps[i].grace_seconds > 0)
-            g_string_append_printf(text, "%s%u", text->len > 0 ? " + " : "",
-                                   policy->steps[i].grace_seconds);
-    g_string_append_printf(text, " = %" G_GUINT64_FORMAT, total);
-    return g_string_free(text, FALSE);
-}
-
-static void set_too_long(const FailurePolicy *policy, guint64 total, GError **error)
-{
-    g_autofree char *sum = arithmetic(policy, total);
-
-    bailiff_set_error(error, BAILIFF_ERROR_POLICY_TOO_LONG, "Shorten the graces.",
-                      "The graces of the failure policy take %s seconds, but the last kill has to "
-                      "come within %u seconds of the fail deadline: a watchdog can fire 50 seconds "
-                      "after it, and other hosts may act after 60.",
-                      sum, FAILURE_BUDGET_SECONDS);
+    policy_fault_print_sum(policy, sum);
+    bailiff_set_error(error, BAILIFF_ERROR_POLICY_TOO_LONG,
+                      policy_fault_cure(FAILURE_POLICY_TOO_LONG),
+                      "The graces of the failure policy take %s, but %s.", sum,
+                      policy_fault_what(FAILURE_POLICY_TOO_LONG));
 }
 
 static const char *actions_for(FailureTarget target)
@@ -119,29 +63,40 @@ gboolean bailiff_failure_policy_check(const FailurePolicy *policy, FailureTarget
                                       GError **error)
 {
     gsize step = 0;
-    guint64 total = 0;
-    FailurePolicyFault fault = failure_policy_check(policy, &step, &total);
+    FailurePolicyFault fault = failure_policy_check(policy, &step, NULL);
+    const char *what = policy_fault_what(fault);
+    const char *cure = policy_fault_cure(fault);
 
     if (fault == FAILURE_POLICY_OK)
         return check_target(policy, target, error);
 
     if (fault == FAILURE_POLICY_TOO_LONG) {
-        set_too_long(policy, total, error);
+        set_too_long(policy, error);
     } else if (fault == FAILURE_POLICY_EMPTY || fault == FAILURE_POLICY_TOO_MANY_STEPS) {
-        bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT, sentences[fault].cure,
-                          "The failure policy %s.", sentences[fault].what);
+        bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT, cure, "Failure policy: %s.", what);
     } else if (step >= policy->n_steps) {
         const char *recovery = failure_recovery_name(policy->on_recovery);
-        bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT, sentences[fault].cure,
-                          "On recovery %s: that %s.", recovery != NULL ? recovery : "?",
-                          sentences[fault].what);
+        bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT, cure, "On recovery %s: %s.",
+                          recovery != NULL ? recovery : "?", what);
     } else {
         const char *action = failure_action_name(policy->steps[step].action);
-        bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT, sentences[fault].cure,
-                          "Step %" G_GSIZE_FORMAT " of the failure policy (%s) %s.", step + 1,
-                          action != NULL ? action : "?", sentences[fault].what);
+        bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT, cure,
+                          "Step %" G_GSIZE_FORMAT " of the failure policy (%s): %s.", step + 1,
+                          action != NULL ? action : "?", what);
     }
     return FALSE;
+}
+
+static void set_fault_of_text(FailurePolicyFault fault, const char *text, size_t position,
+                              GError **error)
+{
+    char word[POLICY_FAULT_WORD_MAX];
+
+    policy_fault_print_word(text, position, word);
+    bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT, policy_fault_cure(fault),
+                      "Failure policy, character %zu%s%s%s: %s.", position + 1,
+                      word[0] != '\0' ? " ('" : "", word, word[0] != '\0' ? "')" : "",
+                      policy_fault_what(fault));
 }
 
 gboolean bailiff_failure_policy_from_text(FailurePolicy *ret, const char *text,
@@ -151,25 +106,17 @@ gboolean bailiff_failure_policy_from_text(FailurePolicy *ret, const char *text,
     size_t position = 0;
     FailurePolicyFault fault = failure_policy_parse(&policy, text, &position);
 
-    switch (fault) {
-    case FAILURE_POLICY_OK:
+    if (fault == FAILURE_POLICY_OK) {
         if (!check_target(&policy, target, error))
             return FALSE;
         *ret = policy;
         return TRUE;
-    case FAILURE_POLICY_EMPTY:
-    case FAILURE_POLICY_TOO_MANY_STEPS:
-        bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT, sentences[fault].cure,
-                          "The failure policy %s.", sentences[fault].what);
-        return FALSE;
-    case FAILURE_POLICY_TOO_LONG:
-        /* Its words are good, so that it can be read, and the check says the same of it. */
-        return failure_policy_read(&policy, text, NULL) == FAILURE_POLICY_OK &&
-               bailiff_failure_policy_check(&policy, target, error);
-    default:
-        bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT, sentences[fault].cure,
-                          "What begins at character %zu of the failure policy %s.", position + 1,
-                          sentences[fault].what);
-        return FALSE;
     }
+    /* The words of one that is too long are good, so that it can be read and added up. */
+    if (fault == FAILURE_POLICY_TOO_LONG &&
+        failure_policy_read(&policy, text, NULL) == FAILURE_POLICY_OK)
+        set_too_long(&policy, error);
+    else
+        set_fault_of_text(fault, text, position, error);
+    return FALSE;
 }

@@ -488,7 +488,7 @@ BAD_POLICIES = {
     "signal without which": ([("signal", 1), ("kill", 0)], "InvalidArgument", "which"),
     "option of another action": ([("notify", 1, "TERM"), ("kill", 0)], "InvalidArgument", "signal"),
     "not for a process": ([("pause", 1), ("kill", 0)], "Unsupported", "pause"),
-    "41 seconds": ([("notify", 41), ("kill", 0)], "PolicyTooLong", "41 = 41"),
+    "41 seconds": ([("notify", 41), ("kill", 0)], "PolicyTooLong", "take 41 seconds"),
     "many graces": ([("notify", 10), ("signal", 20, "TERM"), ("notify", 15), ("kill", 0)], "PolicyTooLong",
                     "10 + 20 + 15 = 45"),
     "two huge graces": ([("notify", 2 ** 32 - 1), ("notify", 2 ** 32 - 1), ("kill", 0)], "PolicyTooLong", "40"),

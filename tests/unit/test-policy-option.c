@@ -78,16 +78,23 @@ static void test_errors(void)
         const char *text;
         const char *says;
     } cases[] = {
-        { "", "empty" },
-        { "signal TERM 10s, slay", "character 18" },
-        { "signal TERM 10s", "has to be kill" },
-        { "signal TERM 100s, kill", "100 = 100 seconds, and there are 40" },
+        { "", "character 1: there are no steps.\nLeave it away" },
+        { "signal TERM 10s, slay", "character 18 ('slay'): there is no such action.\nActions: " },
+        { "signal TERM 10s", "the last step is not kill.\nAdd kill" },
+        { "signal TERM 100s, kill", "take 100 seconds, but the last kill" },
         { "signal TERM 30s, notify, signal INT 11, kill", "30 + 11 = 41 seconds" },
-        { "signal KILL 1s, kill", "no such signal" },
-        { "pause 0s, kill", "needs a grace" },
-        { "exec true, kill", "absolute path" },
-        { "kill; on-recovery pray", "leave, resume or restart" },
-        { "kill; on-recovery resume", "needs a pause" },
+        { "signal TERM 99999999999999999999s, kill", "at least 4294967295 seconds" },
+        { "signal KILL 1s, kill", "('KILL'): there is no such signal" },
+        { "notify \t\x1b[2J, kill", "character 9 ('?[2J'): it cannot be read here" },
+        { "notify -3s, kill", "('-3s'): this is no grace that the action can have.\nA grace is" },
+        { "kill 5", "('5'): this is no grace that the action can have" },
+        { "pause 0s, kill", "('0s'): the action takes time and has no grace.\nGive it the" },
+        { "exec true, kill", "('true'): this is no program that can be started.\nGive an abs" },
+        { "exec \"/bin/true 10s, kill", "character 26: it cannot be read here" },
+        { "kill; on-recovery pray", "('pray'): there is no such recovery.\nRecoveries: leave" },
+        { "kill; on-recovery resume", "does not go with the steps.\nresume needs a step pause" },
+        { "thisActionIsLongerThanAnyThatTherePossiblyCanBe, kill",
+          "('thisActionIsLongerThanAnyThatTherePossiblyCa...')" },
     };
     for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
         FailurePolicy policy;
