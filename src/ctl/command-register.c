@@ -47,7 +47,7 @@ static gboolean check_words(CommandLine *line, const RegisterOptions *options, i
     if (options->unit && options->domain)
         *ret_status = command_line_usage(line, _("Only one of --unit and --domain can be given."));
     else if (is_process && n_words != 2)
-        *ret_status = command_line_usage(line, _("PID and NAME of the process are missing."));
+        *ret_status = command_line_usage(line, _("A process needs its PID and a NAME."));
     else if (!is_process && n_words > 1)
         *ret_status = command_line_usage(line, _("With --unit or --domain there is only a NAME."));
     else if (!is_process && options->descendants)

@@ -77,10 +77,11 @@ static void print_event(LiveDrill *self, const char *event, GVariantDict *detail
     (void)output_finish();
 }
 
+/* People count steps from 1, as errors do; JSON has the index, as D-Bus does. */
 static void on_step_started(BailiffBusRegistration *registration, guint step, const char *action,
                             LiveDrill *self)
 {
-    g_autofree char *text = g_strdup_printf(_("step %u: %s"), step, action);
+    g_autofree char *text = g_strdup_printf(_("step %u: %s"), step + 1, action);
     GVariantDict details = G_VARIANT_DICT_INIT(NULL);
 
     g_variant_dict_insert(&details, "step", "u", step);
@@ -92,8 +93,8 @@ static void on_step_finished(BailiffBusRegistration *registration, guint step, c
                              gboolean worked, const char *detail, LiveDrill *self)
 {
     g_autofree char *text =
-        worked ? g_strdup_printf(_("step %u, %s, is done: %s"), step, action, detail)
-               : g_strdup_printf(_("step %u, %s, has failed: %s"), step, action, detail);
+        worked ? g_strdup_printf(_("step %u, %s, is done: %s"), step + 1, action, detail)
+               : g_strdup_printf(_("step %u, %s, has failed: %s"), step + 1, action, detail);
     GVariantDict details = G_VARIANT_DICT_INIT(NULL);
 
     g_variant_dict_insert(&details, "step", "u", step);

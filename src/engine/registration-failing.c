@@ -34,7 +34,7 @@ static void on_step_started(guint index, const FailureStep *step, gpointer user_
         log_policy(self);
     registration_set_step(self, (int)index);
     g_message("%s (%s): step %u, %s.", self->name, bailiff_target_get_description(self->target),
-              index, failure_action_name(step->action));
+              index + 1, failure_action_name(step->action));
     registration_emit_step_started(self, index, failure_action_name(step->action));
 }
 

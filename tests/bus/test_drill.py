@@ -232,7 +232,7 @@ def test_a_live_drill_has_to_be_confirmed(service, space, make_worker):
 
     status, output = on_terminal(service, "guest\n", "drill", "--live", number)
     assert status == 0, output
-    assert "step 0: signal" in output and "cleared: exited" in output
+    assert "step 1: signal" in output and "cleared: exited" in output
     assert wait_ended(service, worker) == -signal.SIGINT
 
 
