@@ -17,11 +17,12 @@
 #include <glib-unix.h>
 #include <glib/gi18n.h>
 #include <gio/gio.h>
-#include <systemd/sd-daemon.h>
 
 #include "actions/launcher-process.h"
 #include "actions/launcher.h"
 #include "common/bailiff-error.h"
+#include "daemon/service-manager.h"
+#include "daemon/service-status.h"
 #include "dbus/bus-service.h"
 #include "engine/config-file.h"
 #include "engine/engine.h"
@@ -37,7 +38,8 @@ typedef struct Daemon {
     Launcher *launcher;
     BailiffEngine *engine;
     BailiffBusService *service;
-    gboolean on_bus;
+    ServiceManager *manager;
+    ServiceStatus *status;
     gboolean stopping;
     int exit_status;
 } Daemon;
@@ -235,12 +237,12 @@ static gboolean asked_to_stop(gpointer user_data)
         /* Ending now would leave processes running whose leases end: never on anybody's wish. */
         g_autofree char *remaining = describe_remaining(daemon->engine);
         g_message("Shutting down already, waiting for: %s", remaining);
-        sd_notifyf(0, "STATUS=Shutting down, waiting for: %s", remaining);
         return G_SOURCE_CONTINUE;
     }
     daemon->stopping = TRUE;
     g_message("Shutting down: leases are given back");
-    sd_notify(0, "STOPPING=1\nSTATUS=Shutting down");
+    service_manager_stopping(daemon->manager);
+    service_status_set_activity(daemon->status, "Shutting down");
     bailiff_engine_shut_down_async(daemon->engine, shut_down_done, daemon);
     return G_SOURCE_CONTINUE;
 }
@@ -255,7 +257,7 @@ static void on_the_bus(GObject *source, GAsyncResult *result, gpointer user_data
     if (bailiff_bus_service_start_finish(BAILIFF_BUS_SERVICE(source), result, &error)) {
         g_message("Ready as host %s", bailiff_engine_get_host_name(daemon->engine));
         if (!daemon->stopping)
-            sd_notify(0, "READY=1\nSTATUS=Ready");
+            service_manager_ready(daemon->manager);
         return;
     }
     daemon->exit_status = 1;
@@ -288,6 +290,16 @@ static void raise_descriptor_limit(void)
         g_warning("The limit on open files could not be raised: %s", g_strerror(errno));
 }
 
+static void daemon_clear(Daemon *daemon)
+{
+    g_clear_object(&daemon->service);
+    g_clear_pointer(&daemon->status, service_status_free);
+    g_clear_object(&daemon->engine);
+    launcher_free(daemon->launcher);
+    service_manager_free(daemon->manager);
+    g_main_loop_unref(daemon->loop);
+}
+
 int main(int argc, char **argv)
 {
     g_auto(Options) options = { 0 };
@@ -309,23 +321,19 @@ int main(int argc, char **argv)
         g_log_set_debug_enabled(TRUE);
 
     raise_descriptor_limit();
-    Daemon daemon = { .loop = g_main_loop_new(NULL, FALSE) };
+    Daemon daemon = { .loop = g_main_loop_new(NULL, FALSE), .manager = service_manager_new() };
     watch_signals(&daemon);
-    if (!make_engine(&daemon, &options, &error)) {
+    if (make_engine(&daemon, &options, &error)) {
+        daemon.status = service_status_new(daemon.engine, daemon.manager);
+        daemon.service = bailiff_bus_service_new(daemon.engine, BAILIFF_VERSION);
+        bailiff_bus_service_start_async(daemon.service,
+                                        options.session ? G_BUS_TYPE_SESSION : G_BUS_TYPE_SYSTEM,
+                                        on_the_bus, &daemon);
+        g_main_loop_run(daemon.loop);
+    } else {
         log_error(error->message);
-        launcher_free(daemon.launcher);
-        g_main_loop_unref(daemon.loop);
-        return 1;
+        daemon.exit_status = 1;
     }
-    daemon.service = bailiff_bus_service_new(daemon.engine, BAILIFF_VERSION);
-    bailiff_bus_service_start_async(daemon.service,
-                                    options.session ? G_BUS_TYPE_SESSION : G_BUS_TYPE_SYSTEM,
-                                    on_the_bus, &daemon);
-    g_main_loop_run(daemon.loop);
-
-    g_clear_object(&daemon.service);
-    g_clear_object(&daemon.engine);
-    launcher_free(daemon.launcher);
-    g_main_loop_unref(daemon.loop);
+    daemon_clear(&daemon);
     return daemon.exit_status;
 }

@@ -10,6 +10,7 @@
 #include "engine/engine-private.h"
 #include "engine/lockspace-private.h"
 #include "failure/failure-policy.h"
+#include "lease/lease-timing.h"
 
 typedef struct Covered {
     BailiffLockspace *lockspace;
@@ -27,6 +28,11 @@ struct LastKill {
 static guint64 kill_time(guint64 fail_us)
 {
     return time_add(fail_us, time_from_seconds(FAILURE_BUDGET_SECONDS));
+}
+
+guint64 last_kill_delay(guint32 io_timeout)
+{
+    return kill_time(timing_fail(io_timeout));
 }
 
 static KillGuard *guard_of(BailiffLockspace *lockspace)

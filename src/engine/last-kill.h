@@ -18,6 +18,10 @@
 #include "actions/target.h"
 #include "engine/lockspace.h"
 
+/* From the last good renewal of a lockspace with this io timeout (seconds) to the last kill, in
+ * microseconds: as long, a main loop that hangs is better left alone than ended. */
+guint64 last_kill_delay(guint32 io_timeout);
+
 /* Of a lockspace. */
 
 /* A good renewal: the deadline is moved on. */
