@@ -23,8 +23,8 @@
 #include "engine/registration-private.h"
 #include "engine/resource.h"
 #include "ondisk/leader-record.h"
+#include "support/wait-for.h"
 
-#define PATIENCE_SECONDS 60
 #define FILE_SIZE (16 * 1024 * 1024)
 #define SPACE "space"
 
@@ -35,33 +35,6 @@ typedef struct Fixture {
     GAsyncResult *result;
     GPtrArray *children;
 } Fixture;
-
-/* --- waiting --------------------------------------------------------------------------------- */
-
-static inline gboolean on_impatience(gpointer data)
-{
-    g_error("nothing happened for %d seconds: %s", PATIENCE_SECONDS, (const char *)data);
-    return G_SOURCE_REMOVE;
-}
-
-static inline gboolean on_tick(gpointer data)
-{
-    return G_SOURCE_CONTINUE;
-}
-
-/* Looks after every event of the main context, and now and then for what other threads do. */
-#define WAIT_FOR(condition)                                                                        \
-    G_STMT_START                                                                                   \
-    {                                                                                              \
-        guint tick_ = g_timeout_add(10, on_tick, NULL);                                            \
-        guint impatience_ =                                                                        \
-            g_timeout_add_seconds(PATIENCE_SECONDS, on_impatience, (gpointer) #condition);         \
-        while (!(condition))                                                                       \
-            g_main_context_iteration(NULL, TRUE);                                                  \
-        g_source_remove(impatience_);                                                              \
-        g_source_remove(tick_);                                                                    \
-    }                                                                                              \
-    G_STMT_END
 
 static inline void on_result(GObject *source, GAsyncResult *result, gpointer user_data)
 {

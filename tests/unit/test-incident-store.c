@@ -13,8 +13,7 @@
 #include "engine/incident-directory.h"
 #include "engine/incident-file.h"
 #include "engine/incident-log.h"
-
-#define PATIENCE_SECONDS 60
+#include "support/wait-for.h"
 
 typedef struct Fixture {
     char *state;     /* the state directory */
@@ -35,30 +34,6 @@ static GLogWriterOutput count_warnings(GLogLevelFlags level, const GLogField *fi
             n_warnings++;
     return G_LOG_WRITER_HANDLED;
 }
-
-static gboolean on_impatience(gpointer data)
-{
-    g_error("nothing happened for %d seconds: %s", PATIENCE_SECONDS, (const char *)data);
-    return G_SOURCE_REMOVE;
-}
-
-static gboolean on_tick(gpointer data)
-{
-    return G_SOURCE_CONTINUE;
-}
-
-#define WAIT_FOR(condition)                                                                        \
-    G_STMT_START                                                                                   \
-    {                                                                                              \
-        guint tick_ = g_timeout_add(10, on_tick, NULL);                                            \
-        guint impatience_ =                                                                        \
-            g_timeout_add_seconds(PATIENCE_SECONDS, on_impatience, (gpointer) #condition);         \
-        while (!(condition))                                                                       \
-            g_main_context_iteration(NULL, TRUE);                                                  \
-        g_source_remove(impatience_);                                                              \
-        g_source_remove(tick_);                                                                    \
-    }                                                                                              \
-    G_STMT_END
 
 static void set_up(Fixture *fixture, gconstpointer data)
 {
