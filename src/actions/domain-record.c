@@ -13,6 +13,7 @@
 
 #include "actions/domain-process.h"
 #include "actions/domain-target.h"
+#include "actions/process-target.h"
 #include "base/checked-time.h"
 #include "common/bailiff-error.h"
 #include "common/boottime.h"
@@ -32,23 +33,6 @@ void domain_record_fill(GKeyFile *file, const char *group, const char *uuid, con
         return;
     g_key_file_set_integer(file, group, "Pid", process->pid);
     g_key_file_set_uint64(file, group, "StartTime", process->start_time);
-}
-
-/* Whether the process on record, if there is one, has ended for certain. */
-static gboolean process_has_ended(GKeyFile *file, const char *group)
-{
-    gint64 pid = g_key_file_get_int64(file, group, "Pid", NULL);
-    guint64 start_time = g_key_file_get_uint64(file, group, "StartTime", NULL);
-    g_auto(ProcessIdentity) process = { .pidfd = -1 };
-    g_autoptr(GError) error = NULL;
-
-    if (pid <= 0 || pid > G_MAXINT32 || start_time == 0)
-        return FALSE;
-    if (process_identity_from_pid(&process, (pid_t)pid, start_time, &error))
-        return FALSE;
-    /* InvalidArgument: the number is a thread's of another process by now. */
-    return g_error_matches(error, BAILIFF_ERROR, BAILIFF_ERROR_NOT_FOUND) ||
-           g_error_matches(error, BAILIFF_ERROR, BAILIFF_ERROR_INVALID_ARGUMENT);
 }
 
 /* A time that is not legible, or not of this boot, is no time that has passed. */
@@ -72,7 +56,8 @@ gboolean bailiff_domain_target_record_has_ended(GKeyFile *file, const char *grou
     if (uuid == NULL || !g_uuid_string_is_valid(uuid) || name == NULL ||
         !domain_process_name_is_valid(name) || run_dir == NULL || !g_path_is_absolute(run_dir))
         return FALSE;
-    if (has_process ? !process_has_ended(file, group) : !start_is_over(file, group))
+    if (has_process ? !bailiff_process_target_record_has_ended(file, group)
+                    : !start_is_over(file, group))
         return FALSE;
     /* Any living process, also one that is not QEMU yet. */
     return domain_process_find(run_dir, name, uuid, &none, &process) == DOMAIN_PROCESS_NONE;

@@ -282,3 +282,19 @@ gboolean bailiff_process_target_has_descendants(BailiffProcessTarget *self)
 {
     return self->descendants;
 }
+
+gboolean bailiff_process_target_record_has_ended(GKeyFile *file, const char *group)
+{
+    gint64 pid = g_key_file_get_int64(file, group, "Pid", NULL);
+    guint64 start_time = g_key_file_get_uint64(file, group, "StartTime", NULL);
+    g_auto(ProcessIdentity) process = { .pidfd = -1 };
+    g_autoptr(GError) error = NULL;
+
+    if (pid <= 0 || pid > G_MAXINT32 || start_time == 0)
+        return FALSE;
+    if (process_identity_from_pid(&process, (pid_t)pid, start_time, &error))
+        return FALSE;
+    /* InvalidArgument: the number is a thread's of another process by now. */
+    return g_error_matches(error, BAILIFF_ERROR, BAILIFF_ERROR_NOT_FOUND) ||
+           g_error_matches(error, BAILIFF_ERROR, BAILIFF_ERROR_INVALID_ARGUMENT);
+}

@@ -18,3 +18,7 @@ G_DECLARE_FINAL_TYPE(BailiffProcessTarget, bailiff_process_target, BAILIFF, PROC
 BailiffTarget *bailiff_process_target_new(ProcessIdentity *process, gboolean descendants);
 
 gboolean bailiff_process_target_has_descendants(BailiffProcessTarget *self);
+
+/* TRUE when the process that a held record tells of (keys Pid and StartTime) has ended for certain;
+ * FALSE also when it tells of none. */
+gboolean bailiff_process_target_record_has_ended(GKeyFile *file, const char *group);

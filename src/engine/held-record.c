@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "actions/domain-target.h"
+#include "actions/process-target.h"
 #include "actions/unit-target.h"
 #include "common/bailiff-error.h"
 #include "engine/runtime-file.h"
@@ -60,22 +61,6 @@ void held_record_remove(const char *runtime_dir, guint64 id)
         g_warning("%s could not be removed: %s", path, g_strerror(errno));
 }
 
-static gboolean process_has_ended(GKeyFile *file)
-{
-    gint64 pid = g_key_file_get_int64(file, GROUP, "Pid", NULL);
-    guint64 start_time = g_key_file_get_uint64(file, GROUP, "StartTime", NULL);
-    g_auto(ProcessIdentity) process = { .pidfd = -1 };
-    g_autoptr(GError) error = NULL;
-
-    if (pid <= 0 || pid > G_MAXINT32 || start_time == 0)
-        return FALSE;
-    if (process_identity_from_pid(&process, (pid_t)pid, start_time, &error))
-        return FALSE;
-    /* InvalidArgument: the number is a thread's of another process by now. */
-    return g_error_matches(error, BAILIFF_ERROR, BAILIFF_ERROR_NOT_FOUND) ||
-           g_error_matches(error, BAILIFF_ERROR, BAILIFF_ERROR_INVALID_ARGUMENT);
-}
-
 /* TRUE when the record says of somebody who is no more, so that it can go. */
 static gboolean record_is_void(GKeyFile *file, const char *boot_id)
 {
@@ -87,7 +72,7 @@ static gboolean record_is_void(GKeyFile *file, const char *boot_id)
     if (its_boot == NULL || g_key_file_get_integer(file, GROUP, "Format", NULL) != 1)
         return FALSE;
     if (kind == NULL || g_str_equal(kind, failure_target_name(FAILURE_TARGET_PROCESS)))
-        return process_has_ended(file);
+        return bailiff_process_target_record_has_ended(file, GROUP);
     if (g_str_equal(kind, failure_target_name(FAILURE_TARGET_UNIT)))
         return bailiff_unit_target_record_has_ended(file, GROUP);
     if (g_str_equal(kind, failure_target_name(FAILURE_TARGET_DOMAIN)))
