@@ -36,7 +36,7 @@ static void advance(FailureRunner *self);
 
 /* A thousand registrations fail in one iteration of the main loop. All of them get their first
  * action first; telling the log and the bus about it takes longer than doing it. */
-static void announce(FailureRunner *self)
+void failure_runner_announce(FailureRunner *self)
 {
     g_clear_handle_id(&self->news_idle, g_source_remove);
     if (!self->has_news)
@@ -51,13 +51,13 @@ static gboolean on_news_idle(gpointer user_data)
     FailureRunner *self = user_data;
 
     self->news_idle = 0;
-    announce(self);
+    failure_runner_announce(self);
     return G_SOURCE_REMOVE;
 }
 
 static void announce_soon(FailureRunner *self, gsize step)
 {
-    announce(self);
+    failure_runner_announce(self);
     self->has_news = TRUE;
     self->news = step;
     self->news_idle = g_idle_add_full(G_PRIORITY_DEFAULT, on_news_idle, self, NULL);
@@ -83,7 +83,7 @@ static void set_detail(FailureRunner *self, gboolean worked, char *detail)
 
 static void finish_step(FailureRunner *self, gsize index)
 {
-    announce(self);
+    failure_runner_announce(self);
     self->events->step_finished((guint)index, &self->run.policy.steps[index], self->worked,
                                 self->detail != NULL ? self->detail : "no answer in time",
                                 self->user_data);
@@ -105,7 +105,7 @@ static void on_answered(GObject *source, GAsyncResult *result, gpointer user_dat
     g_free(asked);
     if (self == NULL)
         return;
-    announce(self);
+    failure_runner_announce(self);
     if (outcome == ACTION_QUIET)
         self->events->quiet(self->user_data);
     else

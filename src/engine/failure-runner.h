@@ -25,6 +25,8 @@ typedef struct FailureRunnerEvents {
 FailureRunner *failure_runner_new(const ActionServices *services, const ActionRequest *request,
                                   const FailurePolicy *policy, guint64 fail_us,
                                   const FailureRunnerEvents *events, gpointer user_data);
+/* Tells of a step that has begun, if that is still to be done: before what came after it is told. */
+void failure_runner_announce(FailureRunner *self);
 /* The target is provably harmless: nothing more is done, what is under way is cancelled. */
 void failure_runner_cleared(FailureRunner *self);
 void failure_runner_free(FailureRunner *self);

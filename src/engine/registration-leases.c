@@ -267,6 +267,8 @@ void bailiff_registration_release_async(BailiffRegistration *self, GPtrArray *re
     GTask *task = g_task_new(self, NULL, callback, user_data);
     GPtrArray *list = resources != NULL && resources->len > 0 ? resources : all;
 
+    if (self->runner != NULL)
+        failure_runner_announce(self->runner);
     /* It does not do so itself, and does not know of it. */
     if (bailiff_target_get_kind(self->target) == FAILURE_TARGET_DOMAIN &&
         bailiff_target_get_process(self->target) != NULL &&

@@ -11,6 +11,7 @@
 #include <glib.h>
 #include <glib/gstdio.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -125,6 +126,8 @@ static inline pid_t start_child(Fixture *fixture)
 
     g_assert_cmpint(pid, >=, 0);
     if (pid == 0) {
+        /* A test that fails leaves nobody behind who keeps its output open. */
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
         for (;;)
             pause();
     }

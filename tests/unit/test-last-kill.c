@@ -110,7 +110,7 @@ static void test_holders(Fixture *fixture, gconstpointer data)
     hold(fixture, other, "two");
     let_go(fixture, other);
     let_time_pass(fixture, lockspace, 1);
-    g_assert_false(lives(holding));
+    WAIT_FOR(!lives(holding));
     g_assert_true(lives(idle));
 }
 
