@@ -4,6 +4,7 @@
  */
 #include "engine/failure-runner.h"
 
+#include "common/bailiff-error.h"
 #include "common/boottime-timer.h"
 #include "common/boottime.h"
 
@@ -98,7 +99,9 @@ static void on_answered(GObject *source, GAsyncResult *result, gpointer user_dat
 
     if (self != NULL) {
         self->asked = NULL;
-        set_detail(self, outcome != ACTION_FAILED, g_steal_pointer(&detail));
+        /* An error has two lines, and this is told in one wherever it is shown. */
+        set_detail(self, outcome != ACTION_FAILED,
+                   detail != NULL ? bailiff_error_in_one_line(detail) : NULL);
         failure_run_answered(&self->run, asked->step, outcome != ACTION_FAILED, boottime_now());
     }
     g_object_unref(asked->cancellable);

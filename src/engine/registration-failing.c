@@ -41,8 +41,14 @@ static void on_step_started(guint index, const FailureStep *step, gpointer user_
 static void on_step_finished(guint index, const FailureStep *step, gboolean worked,
                              const char *detail, gpointer user_data)
 {
-    registration_emit_step_finished(user_data, index, failure_action_name(step->action), worked,
-                                    detail);
+    BailiffRegistration *self = user_data;
+
+    /* What worked shows by what comes after it; why the next step is begun early shows nowhere. */
+    if (!worked)
+        g_message("%s (%s): step %u, %s, has failed: %s", self->name,
+                  bailiff_target_get_description(self->target), index + 1,
+                  failure_action_name(step->action), detail);
+    registration_emit_step_finished(self, index, failure_action_name(step->action), worked, detail);
 }
 
 /* The walk is over; new leases are possible again. */

@@ -190,6 +190,7 @@ def test_the_walk(service, hanging_storage, space, make_worker, scripts):
     assert hangs in detail or "answer" in detail
     index, action, worked, detail = finished(times, paths[2])[0]
     assert (index, action, worked) == (0, "exec", False) and "status 7" in detail
+    assert "\n" not in detail  # it is told in one line everywhere
     assert times.one(paths[2], "StepStarted", 1, "kill") < fail_at + 30 * SECOND
     for step in finished(times, paths[1]) + finished(times, paths[2]):
         assert step[3]
