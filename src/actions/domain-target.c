@@ -33,6 +33,7 @@
 #include "common/bailiff-error.h"
 #include "common/boottime-timer.h"
 #include "common/boottime.h"
+#include "common/printable-word.h"
 
 /* A pid file is there before its process has become QEMU; nothing tells when it does. */
 #define LOOK_AGAIN_FIRST_US (USEC_PER_SECOND / 20)
@@ -411,9 +412,10 @@ BailiffTarget *bailiff_domain_target_new(BailiffLibvirt *libvirt, const char *uu
     BailiffDomainTarget *self;
 
     if (!g_uuid_string_is_valid(uuid)) {
+        g_autofree char *word = printable_word(uuid);
         bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT,
-                          "Pass the domain's UUID, as virsh list --uuid prints it.",
-                          "What was given is not a UUID.");
+                          "Pass the domain's UUID: virsh domuuid NAME prints it.",
+                          "'%s' is not a UUID.", word);
         return NULL;
     }
     if (!domain_process_name_is_valid(name)) {

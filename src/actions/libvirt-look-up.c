@@ -7,6 +7,7 @@
 #include "base/checked-time.h"
 #include "common/bailiff-error.h"
 #include "common/boottime.h"
+#include "common/printable-word.h"
 
 #define LOOK_UP_LIMIT_MS 10000
 #define CURE_LIBVIRT "Look after libvirt: virsh list, and the log of libvirtd."
@@ -81,10 +82,11 @@ void bailiff_libvirt_look_up_async(BailiffLibvirt *self, const char *uuid,
 
     g_task_set_source_tag(task, bailiff_libvirt_look_up_async);
     if (!g_uuid_string_is_valid(uuid)) {
+        g_autofree char *word = printable_word(uuid);
         g_task_return_error(
             task, bailiff_error_make(BAILIFF_ERROR_INVALID_ARGUMENT,
-                                     "Pass the domain's UUID, as virsh list --uuid prints it.",
-                                     "What was given is not a UUID."));
+                                     "Pass the domain's UUID: virsh domuuid NAME prints it.",
+                                     "'%s' is not a UUID.", word));
         return;
     }
     look_up = g_new0(LookUp, 1);

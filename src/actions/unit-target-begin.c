@@ -11,6 +11,7 @@
 #include "base/checked-time.h"
 #include "common/bailiff-error.h"
 #include "common/boottime.h"
+#include "common/printable-word.h"
 
 #define LOOK_UP_LIMIT_US (10 * USEC_PER_SECOND)
 #define START_LIMIT_US (300 * USEC_PER_SECOND)
@@ -120,10 +121,11 @@ void bailiff_unit_target_new_async(BailiffSystemd *systemd, const char *unit,
 
     g_task_set_source_tag(task, bailiff_unit_target_new_async);
     if (!unit_name_is_valid(unit)) {
+        g_autofree char *word = printable_word(unit);
         g_task_return_error(
             task, bailiff_error_make(BAILIFF_ERROR_INVALID_ARGUMENT,
                                      "Pass the whole name of a service, scope or slice: a.service.",
-                                     "This is not the name of a unit that has processes."));
+                                     "'%s' is not the name of a unit that has processes.", word));
         return;
     }
     look_up = g_new0(LookUp, 1);

@@ -6,11 +6,11 @@
 
 #include "bailiff-bus-generated.h"
 #include "common/bailiff-error.h"
+#include "common/printable-word.h"
 #include "dbus/event-methods.h"
 #include "dbus/live-properties.h"
 #include "dbus/method-call.h"
 #include "dbus/object-path.h"
-#include "dbus/printable-word.h"
 #include "dbus/variant-options.h"
 #include "engine/host.h"
 #include "engine/lockspace.h"

@@ -8,9 +8,9 @@
 #include "dbus/lease-methods.h"
 
 #include "common/bailiff-error.h"
+#include "common/printable-word.h"
 #include "dbus/lease-mode.h"
 #include "dbus/method-call.h"
-#include "dbus/printable-word.h"
 #include "dbus/resource-object.h"
 #include "dbus/variant-options.h"
 

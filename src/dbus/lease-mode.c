@@ -2,7 +2,7 @@
 #include "dbus/lease-mode.h"
 
 #include "common/bailiff-error.h"
-#include "dbus/printable-word.h"
+#include "common/printable-word.h"
 
 gboolean lease_mode_parse(const char *word, ResourceMode *ret, GError **error)
 {

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "common/bailiff-error.h"
-#include "dbus/printable-word.h"
+#include "common/printable-word.h"
 
 static const VariantOption *find_option(const VariantOption *known, gsize n_known, const char *key,
                                         gsize *ret_index)

@@ -6,7 +6,7 @@
 #include "dbus/variant-policy.h"
 
 #include "common/bailiff-error.h"
-#include "dbus/printable-word.h"
+#include "common/printable-word.h"
 #include "dbus/variant-options.h"
 
 static void add_program(GVariantBuilder *options, const FailurePolicy *policy,

@@ -102,6 +102,8 @@ def test_registered(service, domain):
 
 
 def test_refused(service, domain, make_service):
+    with fails_with("InvalidArgument", "'test' is not a UUID"):
+        register_domain(service, "test")
     for wrong in "", "test", UUID[:-1], UUID + "0":
         with fails_with("InvalidArgument"):
             register_domain(service, wrong)

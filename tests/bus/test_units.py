@@ -69,6 +69,8 @@ def test_bad_units(service, group, systemd):
     for unit in "", "a", "a.socket", "../a.service", "a b.service", "b@.service", "x" * 300 + ".service":
         with fails_with("InvalidArgument"):
             register_unit(service, unit)
+    with fails_with("InvalidArgument", "'a b.service?' is not the name of a unit"):
+        register_unit(service, "a b.service\x1b")
     for unit in "dead.service", "missing.service", "unheard-of.service":
         with fails_with("NotFound"):
             register_unit(service, unit)

@@ -2,7 +2,7 @@
 /*
  * Words that are fit to be printed.
  */
-#include "dbus/printable-word.h"
+#include "common/printable-word.h"
 
 #include <glib.h>
 
