@@ -5,8 +5,30 @@
 #include "ctl/commands.h"
 
 #include <glib/gi18n.h>
+#include <stdio.h>
 
 #include "ctl/bus-client.h"
+#include "ctl/policy-option.h"
+#include "ctl/safe-text.h"
+
+/* A holder may take the time of its failure policy, and one that is ignored any time. */
+static void tell_who_is_waited_for(BusClient *client, BailiffBusLockspace *lockspace)
+{
+    const char *const *paths = bailiff_bus_lockspace_get_registrations(lockspace);
+    g_autoptr(GPtrArray) registrations = bus_client_registrations(client);
+
+    for (guint i = 0; i < registrations->len; i++) {
+        BailiffBusRegistration *one = registrations->pdata[i];
+        if (!paths || !g_strv_contains(paths, g_dbus_proxy_get_object_path(G_DBUS_PROXY(one))))
+            continue;
+        g_autofree char *name = safe_text(bailiff_bus_registration_get_name(one));
+        g_autofree char *policy =
+            policy_variant_text(bailiff_bus_registration_get_failure_policy(one),
+                                bailiff_bus_registration_get_on_recovery(one));
+        g_autofree char *safe_policy = safe_text(policy);
+        fprintf(stderr, _("Waiting for the end of %s (%s).\n"), name, safe_policy);
+    }
+}
 
 int command_leave(CommandLine *line)
 {
@@ -28,8 +50,10 @@ int command_leave(CommandLine *line)
         !(lockspace = bus_client_find_lockspace(client, line->words[0], &error)))
         return command_line_fail(error);
     g_auto(GVariantDict) options = G_VARIANT_DICT_INIT(NULL);
-    if (force)
+    if (force) {
         g_variant_dict_insert(&options, "force", "b", TRUE);
+        tell_who_is_waited_for(client, lockspace);
+    }
     if (!bailiff_bus_lockspace_call_leave_sync(lockspace, g_variant_dict_end(&options),
                                                G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION,
                                                BUS_NO_TIME_LIMIT, NULL, &error))

@@ -44,9 +44,21 @@ static void print_manager(const Output *output, BusClient *client)
     output_line(_("bailiffd %s on %s, watchdog %s"), version, host, shown);
 }
 
+/* There is no way back to held. Its host lease is renewed all the same, once the storage answers,
+ * for as long as somebody uses what it stands for: so the fail deadline that is told goes on
+ * moving. */
+static gboolean has_failed(BailiffBusLockspace *lockspace)
+{
+    return g_strcmp0(bailiff_bus_lockspace_get_state(lockspace), "failing") == 0;
+}
+
 static void add_margin(OutputTable *table, BailiffBusLockspace *lockspace, guint64 now_us)
 {
     guint64 fail_us = bailiff_bus_lockspace_get_fail_at_usec(lockspace);
+    if (has_failed(lockspace)) {
+        output_table_add(table, TABLE_RED, _("has failed"));
+        return;
+    }
     if (fail_us == 0) {
         output_table_add(table, TABLE_PLAIN, "");
         return;
@@ -93,6 +105,10 @@ static void print_reason(const Output *output, BailiffBusLockspace *lockspace)
             output->color);
         output_line("  %s", shown);
     }
+    if (has_failed(lockspace))
+        output_line("  %s",
+                    _("It can be joined again when all who hold leases in it have ended, or "
+                      "have let go of them."));
 }
 
 static void print_lockspace(const Output *output, BusClient *client, BailiffBusLockspace *lockspace,

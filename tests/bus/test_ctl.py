@@ -10,6 +10,7 @@ import pytest
 import disk_records as disk
 from ctl import PROGRAM, Running, ctl, ctl_json, environment, on_terminal
 from lease_calls import MIB, format_lockspace, format_resource, inspect_resource, join, register, unregister
+from main_loop import LIMIT
 
 
 @pytest.fixture(scope="module")
@@ -60,6 +61,18 @@ def test_joining_and_leaving(daemon, storage):
     assert "another" in refused.stderr
     ctl(daemon, "join", "other", f"{storage}:1M", 5, "--io-timeout", 1)
     ctl(daemon, "leave", "other")
+
+
+def test_leaving_by_force_says_whom_it_waits_for(daemon, storage, worker):
+    format_lockspace(daemon, storage, name="busy")
+    format_resource(daemon, storage, name="r1", lockspace="busy")
+    join(daemon, storage, name="busy")
+    ctl(daemon, "register", worker.pid, "careless", "--failure-policy", "ignore")
+    ctl(daemon, "acquire", "careless", "busy", f"r1@{storage}:1M")
+    leaving = Running(daemon, "leave", "busy", "--force")
+    assert leaving.process.stderr.readline() == b"Waiting for the end of careless (ignore).\n"
+    worker.kill()
+    assert leaving.process.wait(LIMIT) == 0
 
 
 def test_registering_acquiring_releasing(daemon, space, make_worker):

@@ -171,6 +171,8 @@ def test_who_goes_on_by_policy(service, hanging_storage, space, make_worker):
     seen = wait_outcome(service, path, "ignored")
     assert (seen["RegistrationCount"], seen["ClearedCount"]) == (2, 1)
     assert careless.poll() is None
+    status = ctl(service, "status").stdout
+    assert "has failed" in status and "It can be joined again when" in status
     # What becomes of it is told as well.
     careless.kill()
     service.wait_for_signal("StepAdded", path, matches=lambda arguments: arguments[0]["event"] == "lost")
