@@ -13,7 +13,7 @@ static gboolean check_encoding(char **words, GError **error)
     for (; words && *words; words++) {
         if (g_utf8_validate(*words, -1, NULL))
             continue;
-        ctl_set_error(error, CTL_EXIT_USAGE, _("Names and paths of leases have to be UTF-8."),
+        ctl_set_error(error, CTL_EXIT_USAGE, _("What is typed has to be UTF-8."),
                       _("The argument '%s' is not valid UTF-8."), *words);
         return FALSE;
     }
