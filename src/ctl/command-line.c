@@ -20,16 +20,26 @@ static gboolean check_encoding(char **words, GError **error)
     return TRUE;
 }
 
-static GOptionContext *make_option_context(CommandLine *self, const GOptionEntry *options,
-                                           gboolean *want_help)
+#define N_COMMON_OPTIONS 3
+
+static void fill_common_options(GOptionEntry entries[N_COMMON_OPTIONS + 1], CommandLine *self,
+                                gboolean *want_help)
 {
-    const Command *command = self->command;
-    GOptionEntry common[] = {
+    const GOptionEntry common[N_COMMON_OPTIONS + 1] = {
         { "json", 0, 0, G_OPTION_ARG_NONE, &self->json, N_("Print JSON"), NULL },
         { "no-color", 0, 0, G_OPTION_ARG_NONE, &self->no_color, N_("Print no colours"), NULL },
         { "help", 'h', 0, G_OPTION_ARG_NONE, want_help, N_("Show this help"), NULL },
         { NULL },
     };
+    memcpy(entries, common, sizeof(common));
+}
+
+static GOptionContext *make_option_context(CommandLine *self, const GOptionEntry *options,
+                                           gboolean *want_help)
+{
+    const Command *command = self->command;
+    GOptionEntry common[N_COMMON_OPTIONS + 1];
+    fill_common_options(common, self, want_help);
     g_autofree char *parameters = g_strdup_printf("%s %s", command->name, command->arguments);
     g_autofree char *description =
         g_strdup_printf("%s%s%s\n  %s\n", command->description ? _(command->description) : "",
@@ -92,6 +102,14 @@ static gboolean parse(CommandLine *self, const GOptionEntry *options, guint min_
 gboolean command_line_parse(CommandLine *self, const GOptionEntry *options, guint min_words,
                             guint max_words, int *ret_status)
 {
+    if (self->look_at_options) {
+        gboolean want_help = FALSE;
+        GOptionEntry common[N_COMMON_OPTIONS + 1];
+        fill_common_options(common, self, &want_help);
+        self->look_at_options(self, options, common);
+        *ret_status = CTL_EXIT_OK;
+        return FALSE;
+    }
     g_autoptr(GError) error = NULL;
     if (check_encoding(self->words, &error) && parse(self, options, min_words, max_words, &error)) {
         if (!self->rest || self->command->takes_command) {

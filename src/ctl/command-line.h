@@ -31,6 +31,10 @@ struct CommandLine {
     gboolean no_color;
     Output output;      /* after parsing */
     gboolean want_help; /* after parsing: help was printed, there is nothing to do */
+    /* Set when the verb is not run but looked at, for completion: gets the options that parsing
+     * would take, the verb's own (or NULL) and those of every verb; nothing is parsed then. */
+    void (*look_at_options)(CommandLine *self, const GOptionEntry *own, const GOptionEntry *common);
+    gpointer look_data;
 };
 
 /* Parses the verb's own options and those that every verb has. FALSE: *ret_status is the exit

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "ctl/commands.h"
+#include "ctl/complete.h"
 #include "ctl/nearest-word.h"
 #include "ctl/run-signals.h"
 
@@ -51,7 +52,7 @@ static const Command commands[] = {
       "bailiffctl join vg0 /dev/vg0/leases 1",
       N_("No two hosts may have the same HOST_ID. Interrupting this does not end the join."),
       command_join },
-    { "leave", "NAME", N_("Leave a lockspace"), "bailiffctl leave vg0", NULL, command_leave },
+    { "leave", "LOCKSPACE", N_("Leave a lockspace"), "bailiffctl leave vg0", NULL, command_leave },
     { "hosts", "[LOCKSPACE]", N_("Show the hosts of a lockspace, or of all"),
       "bailiffctl hosts vg0", NULL, command_hosts },
     { "history", "LOCKSPACE", N_("Show how the latest renewals went"),
@@ -204,6 +205,9 @@ static int dispatch(int argc, char **argv)
                       _("There is no verb."));
         return command_line_fail(error);
     }
+    /* No verb of people's: the shells' completions ask it. */
+    if (strcmp(argv[i], "complete") == 0)
+        return complete(commands, G_N_ELEMENTS(commands), argv + i + 1);
     const Command *command = find_command(argv[i]);
     if (!command)
         return report_unknown_verb(argv[i]);
