@@ -12,6 +12,7 @@ from findings import finish
 LISTS = [
     ("unit", "test-*.c", "unit/meson.build"),
     ("bus", "test_*.py", "meson.build"),
+    ("install", "test_*.py", "meson.build"),
     ("interop", "test_*.py", "meson.build"),
     ("libvirt", "test_*.py", "meson.build"),
 ]
