@@ -444,6 +444,15 @@ const char *bailiff_domain_target_get_name(BailiffDomainTarget *self)
     return self->name;
 }
 
+gboolean bailiff_domain_target_may_run(BailiffDomainTarget *self)
+{
+    g_auto(ProcessIdentity) found = { .pidfd = -1 };
+
+    if (may_be_started_by_us(self) || (self->process.pidfd >= 0 && !process_has_ended(self)))
+        return TRUE;
+    return find_process(self, &found) != DOMAIN_PROCESS_NONE;
+}
+
 BailiffLibvirt *domain_target_get_libvirt(BailiffDomainTarget *self)
 {
     return self->libvirt;

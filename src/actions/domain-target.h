@@ -23,6 +23,10 @@ BailiffTarget *bailiff_domain_target_new(BailiffLibvirt *libvirt, const char *uu
 const char *bailiff_domain_target_get_uuid(BailiffDomainTarget *self); /* normal form */
 const char *bailiff_domain_target_get_name(BailiffDomainTarget *self);
 
+/* FALSE: it has no process, its pid file leads to none, and nothing of ours is out that would start
+ * it. Also TRUE of one whose process cannot be told yet. */
+gboolean bailiff_domain_target_may_run(BailiffDomainTarget *self);
+
 /* For the recovery: lets a paused domain go on; starts one that is off. Both wait until older calls
  * for this domain have been answered, and are judged by the domain's state afterwards. Cancelled:
  * not asked of libvirt, or Cancelled with the call still out. */

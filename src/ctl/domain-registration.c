@@ -19,6 +19,10 @@
  * I/O, or the lockspace, is too late. */
 #define ACQUIRE_LIMIT_MS 180000
 
+/* Whose last run has just ended gives its leases back before it can have them anew. */
+#define GIVEN_BACK_LIMIT_US (10 * G_USEC_PER_SEC)
+#define LOOK_PAUSE_US (G_USEC_PER_SEC / 10)
+
 /* One that exists, as the bus has it. */
 typedef struct Found {
     char *path;
@@ -91,7 +95,7 @@ static gboolean is_at(GVariant *properties, const DomainLease *lease)
     guint64 offset;
     return is_text(properties, "Lockspace", lease->lockspace) &&
            is_text(properties, "Name", lease->resource) &&
-           is_text(properties, "Path", lease->path) &&
+           is_text(properties, "Path", lease->path) && is_text(properties, "Mode", "exclusive") &&
            g_variant_lookup(properties, "Offset", "t", &offset) && offset == lease->offset;
 }
 
@@ -169,11 +173,49 @@ static gboolean start_new(GDBusConnection *bus, const DomainXml *domain, GError 
     return FALSE;
 }
 
+/* Gone meanwhile, by bailiffd's doing. */
+static gboolean is_gone(const GError *error)
+{
+    return g_error_matches(error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_OBJECT) ||
+           g_error_matches(error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_METHOD) ||
+           g_error_matches(error, BAILIFF_ERROR, BAILIFF_ERROR_NOT_FOUND);
+}
+
+static gboolean is_recovering(const Found *found)
+{
+    return found->recovery && found->recovery[0] != '\0';
+}
+
+/* Its last run has ended, and what it held is still shown. */
+static gboolean gives_back(const Found *found)
+{
+    return g_strcmp0(found->state, "cleared") == 0 && !is_recovering(found) && found->resources &&
+           g_variant_n_children(found->resources) > 0;
+}
+
+/* That it holds all is only worth something when it keeps them. One whose last run ended a moment
+ * ago may be shown as active with its leases, and be about to give them back. So bailiffd, which
+ * looks at the process first, is asked for one of them: only who is not to end has it already. */
+static gboolean keeps_leases(GDBusConnection *bus, const Found *found, GPtrArray *leases,
+                             GError **error)
+{
+    g_autoptr(GPtrArray) first = g_ptr_array_new();
+    g_autoptr(GError) local = NULL;
+
+    g_ptr_array_add(first, leases->pdata[0]);
+    if (acquire(bus, found->path, first, &local) ||
+        g_error_matches(local, BAILIFF_ERROR, BAILIFF_ERROR_ALREADY_EXISTS))
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&local));
+    return FALSE;
+}
+
 /* By bailiffd's own recovery, which starts it now, or by hand. What state it has to be in for
  * further leases is for bailiffd to say. */
 static gboolean start_registered(GDBusConnection *bus, GVariant *objects, const Found *found,
                                  const DomainXml *domain, GError **error)
 {
+    gboolean active = g_strcmp0(found->state, "active") == 0;
     g_autoptr(GPtrArray) missing = g_ptr_array_new();
 
     if (found->pid != 0) {
@@ -190,30 +232,57 @@ static gboolean start_registered(GDBusConnection *bus, GVariant *objects, const 
         return FALSE;
     }
     for (guint i = 0; i < domain->leases->len; i++)
-        if (!holds(objects, found, domain->leases->pdata[i]))
+        if (!active || !holds(objects, found, domain->leases->pdata[i]))
             g_ptr_array_add(missing, domain->leases->pdata[i]);
-    return missing->len == 0 || acquire(bus, found->path, missing, error);
+    if (missing->len > 0 && !acquire(bus, found->path, missing, error))
+        return FALSE;
+    /* With a recovery it is active while it is started: that has the leases, and keeps them. */
+    return (active && is_recovering(found)) || keeps_leases(bus, found, domain->leases, error);
+}
+
+/* FALSE without an error: what there is of its last run goes now; look again. */
+static gboolean try_to_start(GDBusConnection *bus, const DomainXml *domain, GError **error)
+{
+    g_auto(Found) found = { 0 };
+    g_autoptr(GError) local = NULL;
+    g_autoptr(GVariant) objects = get_objects(bus, error);
+
+    if (!objects)
+        return FALSE;
+    if (!find_domain(objects, domain->uuid, &found))
+        return start_new(bus, domain, error);
+    if (gives_back(&found))
+        return FALSE;
+    if (start_registered(bus, objects, &found, domain, &local))
+        return TRUE;
+    if (!is_gone(local))
+        g_propagate_error(error, g_steal_pointer(&local));
+    return FALSE;
 }
 
 gboolean domain_registration_start(const DomainXml *domain, GError **error)
 {
-    g_auto(Found) found = { 0 };
+    gint64 until_us = g_get_monotonic_time() + GIVEN_BACK_LIMIT_US;
     g_autoptr(GDBusConnection) bus = bus_connect(error);
-    g_autoptr(GVariant) objects = bus ? get_objects(bus, error) : NULL;
+    GError *local = NULL;
 
-    if (!objects)
+    if (!bus)
         return FALSE;
-    return find_domain(objects, domain->uuid, &found)
-               ? start_registered(bus, objects, &found, domain, error)
-               : start_new(bus, domain, error);
-}
-
-/* Gone meanwhile, by bailiffd's doing: that is what was wanted. */
-static gboolean is_gone(const GError *error)
-{
-    return g_error_matches(error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_OBJECT) ||
-           g_error_matches(error, G_DBUS_ERROR, G_DBUS_ERROR_UNKNOWN_METHOD) ||
-           g_error_matches(error, BAILIFF_ERROR, BAILIFF_ERROR_NOT_FOUND);
+    while (!try_to_start(bus, domain, &local)) {
+        if (local) {
+            g_propagate_error(error, local);
+            return FALSE;
+        }
+        if (g_get_monotonic_time() >= until_us) {
+            ctl_set_error(error, CTL_EXIT_HELD,
+                          _("It waits for storage: start the domain when that answers again. "
+                            "'bailiffctl status' shows whether it has ended."),
+                          _("The leases of the domain's last run have not been given back yet."));
+            return FALSE;
+        }
+        g_usleep(LOOK_PAUSE_US);
+    }
+    return TRUE;
 }
 
 gboolean domain_registration_end(const char *uuid, GError **error)
@@ -226,7 +295,7 @@ gboolean domain_registration_end(const char *uuid, GError **error)
     if (!objects)
         return FALSE;
     if (!find_domain(objects, uuid, &found) || found.pid != 0 ||
-        g_strcmp0(found.state, "active") != 0 || (found.recovery && found.recovery[0] != '\0'))
+        g_strcmp0(found.state, "active") != 0 || is_recovering(&found))
         return TRUE;
     g_autoptr(GVariant) reply =
         call(bus, found.path, BUS_INTERFACE("Registration"), "Release",

@@ -45,11 +45,23 @@ static void release_done(GObject *source, GAsyncResult *result, gpointer user_da
         method_call_fail(call, error);
 }
 
+/* Others may use it from then on: none of those who hold it may do so any more. */
+static gboolean check_out_of_use(BailiffResource *resource, GError **error)
+{
+    g_autoptr(GPtrArray) holders = bailiff_resource_list_registrations(resource);
+
+    for (guint i = 0; i < holders->len; i++)
+        if (!bailiff_registration_check_may_release(holders->pdata[i], error))
+            return FALSE;
+    return TRUE;
+}
+
 static void release_act(MethodCall *call)
 {
     BailiffResourceObject *self = BAILIFF_RESOURCE_OBJECT(call->target);
     const char *new_name = call->args;
     g_autoptr(GPtrArray) holders = bailiff_resource_list_registrations(self->resource);
+    GError *error = NULL;
 
     /* Nobody can say for all of them that they do not use it any more. */
     if (holders->len > 1)
@@ -58,6 +70,8 @@ static void release_act(MethodCall *call)
                                      "Release it for each registration that holds it.",
                                      "The lease on %s is shared by %u registrations on this host.",
                                      bailiff_resource_get_name(self->resource), holders->len));
+    else if (!check_out_of_use(self->resource, &error))
+        method_call_fail(call, error);
     else if (new_name != NULL)
         bailiff_resource_rename_async(self->resource, new_name, release_done, call);
     else
@@ -95,7 +109,13 @@ static void convert_act(MethodCall *call)
 {
     BailiffResourceObject *self = BAILIFF_RESOURCE_OBJECT(call->target);
     const ResourceMode *mode = call->args;
+    GError *error = NULL;
 
+    if (*mode == RESOURCE_SHARED && !bailiff_resource_is_shared(self->resource) &&
+        !check_out_of_use(self->resource, &error)) {
+        method_call_fail(call, error);
+        return;
+    }
     bailiff_resource_convert_async(self->resource, *mode, convert_done, call);
 }
 

@@ -4,6 +4,7 @@
  */
 #include "engine/registration-state.h"
 
+#include "actions/domain-target.h"
 #include "common/bailiff-error.h"
 #include "engine/acquisition.h"
 #include "engine/engine-private.h"
@@ -258,27 +259,40 @@ static void on_all_released(GObject *source, GAsyncResult *result, gpointer user
         g_task_return_error(task, error);
 }
 
+/* A process says by it that it does not use them any more. A domain does not do so itself, and does
+ * not know of it; and what a recovery has in hand it is about to let go on with. */
+gboolean bailiff_registration_check_may_release(BailiffRegistration *self, GError **error)
+{
+    if (self->recovery != NULL) {
+        bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Wait until it has gone on, or has ended.",
+                          "%s (%s) has its leases to go on with, or to be started again.",
+                          self->name, bailiff_target_get_description(self->target));
+        return FALSE;
+    }
+    if (BAILIFF_IS_DOMAIN_TARGET(self->target) &&
+        bailiff_domain_target_may_run(BAILIFF_DOMAIN_TARGET(self->target))) {
+        bailiff_set_error(error, BAILIFF_ERROR_BUSY,
+                          "Shut it down; its leases are given back when its process has ended.",
+                          "The %s (%s) runs, or may.", bailiff_target_get_description(self->target),
+                          self->name);
+        return FALSE;
+    }
+    return TRUE;
+}
+
 void bailiff_registration_release_async(BailiffRegistration *self, GPtrArray *resources,
                                         GAsyncReadyCallback callback, gpointer user_data)
 {
     g_autoptr(GPtrArray) all = bailiff_registration_list_resources(self);
-
     g_autoptr(GPtrArray) last = g_ptr_array_new();
     GTask *task = g_task_new(self, NULL, callback, user_data);
     GPtrArray *list = resources != NULL && resources->len > 0 ? resources : all;
+    GError *error = NULL;
 
     if (self->runner != NULL)
         failure_runner_announce(self->runner);
-    /* It does not do so itself, and does not know of it. */
-    if (bailiff_target_get_kind(self->target) == FAILURE_TARGET_DOMAIN &&
-        bailiff_target_get_process(self->target) != NULL &&
-        !bailiff_target_has_ended(self->target)) {
-        g_task_return_error(task, bailiff_error_make(BAILIFF_ERROR_BUSY,
-                                                     "Shut it down; its leases are given back when "
-                                                     "its process has ended.",
-                                                     "The %s (%s) runs.",
-                                                     bailiff_target_get_description(self->target),
-                                                     self->name));
+    if (!bailiff_registration_check_may_release(self, &error)) {
+        g_task_return_error(task, error);
         g_object_unref(task);
         return;
     }

@@ -1,0 +1,120 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A domain and its leases at bad moments: nobody starts one on leases that are being given back, and nobody gives back
+those of one that runs or is about to."""
+
+import os
+import shutil
+import subprocess
+
+import pytest
+
+from ctl import PROGRAM, environment
+from lease_calls import (MIB, SPACE, acquire, fails_with, format_lockspace, format_resource, join, lease, policy,
+                         wait_by_asking, wait_removed)
+from libvirt_test_driver import NAME, OFF, PAUSED, RUNNING, UUID, LibvirtTestDriver, write_configuration
+from main_loop import LIMIT
+from private_service import options
+
+DOMAIN = """<domain type='qemu'><name>{name}</name><uuid>{uuid}</uuid><devices>
+<lease><lockspace>space</lockspace><key>thing</key><target path='{path}' offset='{offset}'/></lease>
+</devices></domain>
+"""
+
+
+@pytest.fixture
+def service(make_service, tmp_path):
+    return make_service(write_configuration(str(tmp_path)))
+
+
+@pytest.fixture
+def libvirt(service, tmp_path):
+    if not shutil.which("libvirt-dbus", path=f"{os.environ['PATH']}:/usr/sbin"):
+        pytest.skip("libvirt-dbus is not installed (Debian package libvirt-dbus)")
+    made = LibvirtTestDriver(service, str(tmp_path))
+    made.start_broker()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def domain(libvirt):
+    """It runs."""
+    libvirt.start_qemu()
+    return libvirt
+
+
+@pytest.fixture
+def space(service, hanging_storage):
+    path = hanging_storage.path
+    format_lockspace(service, path)
+    format_resource(service, path)
+    join(service, path)
+    yield path
+    hanging_storage.resume()
+    hanging_storage.fail(False, False)
+
+
+def register_with_lease(service, space, *steps, **given):
+    path = service.call("Manager", "Manager", "RegisterDomain", "(sa{sv})", UUID,
+                        options(failure_policy=policy(*steps), **given))
+    acquire(service, path, lease(space))
+    return path
+
+
+def prepare(service, space):
+    """What libvirt's hook does before a start."""
+    return subprocess.run([PROGRAM, "libvirt-hook", "--", NAME, "prepare", "begin", "-"], env=environment(service),
+                          text=True, input=DOMAIN.format(name=NAME, uuid=UUID, path=space, offset=MIB),
+                          capture_output=True, timeout=LIMIT)
+
+
+def resources(service, path):
+    return service.property(path, "Registration", "Resources")
+
+
+def test_no_start_on_leases_that_are_being_given_back(service, domain, space, hanging_storage):
+    path = register_with_lease(service, space, ("kill", 0))
+    hanging_storage.hang(limit=90)
+    domain.end_qemu()
+    service.wait_for_property(path, "Registration", "State", "cleared")
+    assert resources(service, path)
+    said = prepare(service, space)
+    assert said.returncode != 0, "it may start, and its leases are being given back"
+    assert said.stderr
+
+
+def test_what_runs_keeps_its_leases(service, domain, space):
+    path = register_with_lease(service, space, ("kill", 0))
+    resource, = resources(service, path)
+    with fails_with("Busy"):
+        service.call(path, "Registration", "Release", "(aoa{sv})", [resource], {})
+    with fails_with("Busy"):
+        service.call(resource, "Resource", "Release", "(a{sv})", {})
+    with fails_with("Busy"):
+        service.call(resource, "Resource", "Release", "(a{sv})", options(rename=("s", "other")))
+    with fails_with("Busy"):
+        service.call(resource, "Resource", "Convert", "(sa{sv})", "shared", {})
+    assert resources(service, path) == [resource]
+    assert service.property(resource, "Resource", "Mode") == "exclusive"
+
+
+def test_what_may_be_starting_keeps_its_leases(service, libvirt, space):
+    path = register_with_lease(service, space, ("kill", 0))
+    # A pid file is there before its process has become QEMU.
+    libvirt.pid_file.write_text(f"{os.getpid()}\n")
+    with fails_with("Busy"):
+        service.call(path, "Registration", "Release", "(aoa{sv})", [], {})
+    libvirt.pid_file.unlink()
+    service.call(path, "Registration", "Release", "(aoa{sv})", [], {})
+    assert resources(service, path) == []
+
+
+def test_the_hook_keeps_what_is_held_and_takes_no_shared_lease_for_it(service, libvirt, space):
+    path = register_with_lease(service, space, ("kill", 0))
+    said = prepare(service, space)
+    assert said.returncode == 0, said.stderr
+    resource, = resources(service, path)
+    service.call(resource, "Resource", "Convert", "(sa{sv})", "shared", {})
+    said = prepare(service, space)
+    assert said.returncode != 0 and "holds resource thing" in said.stderr
+    service.call(path, "Registration", "Release", "(aoa{sv})", [], {})
