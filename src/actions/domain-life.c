@@ -38,9 +38,17 @@ static void life_call_free(gpointer data)
 static void fail(GTask *task, GError *error)
 {
     LifeCall *call = g_task_get_task_data(task);
+    BailiffDomainTarget *self = g_task_get_source_object(task);
 
     if (call->was_paused)
-        domain_target_set_quiet(g_task_get_source_object(task), TRUE);
+        domain_target_set_quiet(self, TRUE);
+    /* Who gave it up because the lease is lost waits for its end, which was told of its last life.
+     */
+    if (call->method == LIBVIRT_CREATE &&
+        (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED) ||
+         libvirt_calls_has(libvirt_get_calls(domain_target_get_libvirt(self)),
+                           bailiff_domain_target_get_uuid(self), LIBVIRT_STARTING)))
+        domain_target_tell_end_again(self);
     g_task_return_error(task, error);
 }
 

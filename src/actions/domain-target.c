@@ -150,6 +150,14 @@ void domain_target_look(BailiffDomainTarget *self)
     tell_ended(self);
 }
 
+static void look_soon(BailiffDomainTarget *self);
+
+void domain_target_tell_end_again(BailiffDomainTarget *self)
+{
+    self->ended_told = FALSE;
+    look_soon(self);
+}
+
 static void on_look_again(gpointer user_data)
 {
     domain_target_look(user_data);

@@ -126,6 +126,12 @@ void registration_walk(BailiffRegistration *self, const FailurePolicy *policy,
 {
     if (self->ended || self->engine == NULL)
         return;
+    /* It was to be started again. Its end was told long ago, and nothing would tell it anew. */
+    if (self->recovery != NULL && self->state != BAILIFF_REGISTRATION_FAILING &&
+        bailiff_target_has_ended(self->target)) {
+        registration_target_ended(self);
+        return;
+    }
     if (self->state == BAILIFF_REGISTRATION_FAILING) {
         hasten_walk(self, policy, fail_us);
         return;

@@ -12,7 +12,7 @@
 #include "common/boottime.h"
 #include "engine/acquisition.h"
 #include "engine/engine-private.h"
-#include "engine/lockspace.h"
+#include "engine/lockspace-private.h"
 #include "engine/registration-state.h"
 #include "engine/resource-private.h"
 
@@ -224,6 +224,8 @@ void recovery_note_paused(BailiffRegistration *registration)
     note_resources(self);
 }
 
+static void try_later(Recovery *self, const char *why);
+
 /* A domain that was registered and has not been started yet: nobody said that it should be. */
 static gboolean never_ran(BailiffTarget *target)
 {
@@ -233,6 +235,7 @@ static gboolean never_ran(BailiffTarget *target)
 gboolean recovery_note_ended(BailiffRegistration *registration, gboolean was_failing)
 {
     gboolean lost = was_failing || registration->recovery != NULL;
+    gboolean was_starting;
     Recovery *self;
 
     if (!lost || registration->killing || never_ran(registration->target) ||
@@ -244,10 +247,13 @@ gboolean recovery_note_ended(BailiffRegistration *registration, gboolean was_fai
         return FALSE;
     }
     self = ensure(registration);
+    was_starting = self->phase == RECOVERY_STARTING;
     stop(self);
     self->paused = FALSE;
     self->resumed = FALSE;
     note_resources(self);
+    if (was_starting)
+        try_later(self, "It ended while it was being started.");
     return TRUE;
 }
 
@@ -391,7 +397,8 @@ static gboolean check_versions(Recovery *self, GPtrArray *resources, GError **er
         const GivenUp *one = self->given_up->pdata[i];
         guint64 won = bailiff_resource_get_won_version(resources->pdata[i]);
 
-        if (!one->shared || won == one->version + 1)
+        /* The very one it had: another registration of this host has held it all the time. */
+        if (!one->shared || won == one->version || won == one->version + 1)
             continue;
         bailiff_set_error(error, BAILIFF_ERROR_HELD,
                           "It must not go on with what it has in memory.",
@@ -451,6 +458,17 @@ static void acquired(GObject *source, GAsyncResult *result, gpointer user_data)
     }
 }
 
+/* It was persistent, in a lockspace that is still held: it waits there as an orphan. */
+static gboolean is_orphan_here(Recovery *self, const GivenUp *one)
+{
+    BailiffLockspace *lockspace =
+        bailiff_engine_find_lockspace(self->registration->engine, one->lockspace);
+    BailiffResource *here =
+        lockspace != NULL ? bailiff_lockspace_find_resource(lockspace, one->resource) : NULL;
+
+    return one->persistent && here != NULL && bailiff_resource_is_orphan(here);
+}
+
 static void attempt(Recovery *self)
 {
     BailiffRegistration *registration = self->registration;
@@ -467,6 +485,7 @@ static void attempt(Recovery *self)
             .offset = one->offset,
             .required_version = self->paused && !one->shared ? one->version : 0,
             .persistent = one->persistent,
+            .adopt = is_orphan_here(self, one),
             .shared = one->shared,
         };
     }

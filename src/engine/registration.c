@@ -192,7 +192,9 @@ static void on_process_changed(BailiffTarget *target, BailiffRegistration *self)
     g_object_notify_by_pspec(G_OBJECT(self), props[PROP_PID]);
     last_kill_target_changed(self->last_kill, target);
     registration_rewrite_record(self);
-    if (self->state == BAILIFF_REGISTRATION_CLEARED)
+    /* Of one that was paused this is another life, whose beginning came with the end of the last.
+     */
+    if (self->state == BAILIFF_REGISTRATION_CLEARED || self->state == BAILIFF_REGISTRATION_PAUSED)
         registration_target_runs(self);
 }
 
@@ -332,6 +334,12 @@ gboolean bailiff_registration_unregister(BailiffRegistration *self, gboolean for
     if (self->resources->len > 0 || self->acquiring > 0) {
         bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Release its leases first.",
                           "%s (%s) holds, or is acquiring, leases.", self->name,
+                          bailiff_target_get_description(self->target));
+        return FALSE;
+    }
+    if (self->recovery != NULL && self->state == BAILIFF_REGISTRATION_FAILING) {
+        bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Wait until it is paused again, or has ended.",
+                          "%s (%s) runs without its leases and is being stopped.", self->name,
                           bailiff_target_get_description(self->target));
         return FALSE;
     }

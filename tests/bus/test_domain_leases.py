@@ -4,14 +4,15 @@ those of one that runs or is about to."""
 
 import os
 import shutil
+import signal
 import subprocess
 
 import pytest
 
 from ctl import PROGRAM, environment
 from lease_calls import (MIB, SPACE, acquire, fails_with, format_lockspace, format_resource, join, lease, policy,
-                         wait_by_asking, wait_removed)
-from libvirt_test_driver import NAME, OFF, PAUSED, RUNNING, UUID, LibvirtTestDriver, write_configuration
+                         wait_ended)
+from libvirt_test_driver import NAME, UUID, LibvirtTestDriver, write_configuration
 from main_loop import LIMIT
 from private_service import options
 
@@ -118,3 +119,44 @@ def test_the_hook_keeps_what_is_held_and_takes_no_shared_lease_for_it(service, l
     said = prepare(service, space)
     assert said.returncode != 0 and "holds resource thing" in said.stderr
     service.call(path, "Registration", "Release", "(aoa{sv})", [], {})
+
+
+def lose(service, hanging_storage):
+    hanging_storage.fail()
+    service.wait_for_property(SPACE, "Lockspace", "State", "failing")
+
+
+def start_again(service, libvirt, hanging_storage, path):
+    """It was killed while libvirt was silent, and is to be started again now that storage is back."""
+    os.kill(libvirt.broker.pid, signal.SIGSTOP)
+    lose(service, hanging_storage)
+    wait_ended(service, libvirt.qemu)
+    service.wait_for_property(SPACE, "Lockspace", "State", "lost")
+    hanging_storage.fail(False, False)
+    service.wait_for_property(path, "Registration", "State", "active")
+
+
+def test_lost_again_before_it_was_started(service, domain, space, hanging_storage):
+    """An older Destroy is still out, so Create was not asked for: nothing of it runs."""
+    path = register_with_lease(service, space, ("restart", 1), ("kill", 0), on_recovery=("s", "restart"))
+    start_again(service, domain, hanging_storage, path)
+    assert resources(service, path)
+    with fails_with("Busy"):
+        service.call(path, "Registration", "Release", "(aoa{sv})", [], {})
+    lose(service, hanging_storage)
+    service.wait_for_property(path, "Registration", "State", "cleared")
+    service.wait_for_property(SPACE, "Lockspace", "State", "lost")
+    os.kill(domain.broker.pid, signal.SIGCONT)
+    service.call(path, "Registration", "Unregister", "(a{sv})", options(force=("b", True)))
+
+
+def test_lost_again_while_it_was_started(service, domain, space, hanging_storage):
+    """Create is out: until that is answered it may run."""
+    path = register_with_lease(service, space, ("kill", 0), on_recovery=("s", "restart"))
+    start_again(service, domain, hanging_storage, path)
+    lose(service, hanging_storage)
+    assert service.property(path, "Registration", "State") == "failing"
+    os.kill(domain.broker.pid, signal.SIGCONT)
+    service.wait_for_property(path, "Registration", "State", "cleared")
+    service.wait_for_property(SPACE, "Lockspace", "State", "lost")
+    service.call(path, "Registration", "Unregister", "(a{sv})", options(force=("b", True)))
