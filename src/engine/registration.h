@@ -78,9 +78,9 @@ GPtrArray *bailiff_registration_acquire_finish(BailiffRegistration *self, GAsync
  * its target does so itself, or does not run. */
 gboolean bailiff_registration_check_may_release(BailiffRegistration *self, GError **error);
 
-/* `resources`: of this registration; NULL or empty: all. Busy as above. Done when it is on disk. While storage
- * does not answer it goes on trying in the background and the call fails with IoTimeout; the
- * resources stay in state releasing until it worked or the lockspace is lost. */
+/* `resources`: of this registration; NULL or empty: all. Busy as above. Done when it is on disk.
+ * While storage does not answer it goes on trying in the background and the call fails with
+ * IoTimeout; the resources stay in state releasing until it worked or the lockspace is lost. */
 void bailiff_registration_release_async(BailiffRegistration *self, GPtrArray *resources,
                                         GAsyncReadyCallback callback, gpointer user_data);
 gboolean bailiff_registration_release_finish(BailiffRegistration *self, GAsyncResult *result,

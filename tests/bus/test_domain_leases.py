@@ -11,8 +11,8 @@ import pytest
 
 from ctl import PROGRAM, environment
 from lease_calls import (MIB, SPACE, acquire, fails_with, format_lockspace, format_resource, join, lease, policy,
-                         wait_ended)
-from libvirt_test_driver import NAME, UUID, LibvirtTestDriver, write_configuration
+                         register, wait_by_asking, wait_ended)
+from libvirt_test_driver import NAME, RUNNING, UUID, LibvirtTestDriver, write_configuration
 from main_loop import LIMIT
 from private_service import options
 
@@ -160,3 +160,32 @@ def test_lost_again_while_it_was_started(service, domain, space, hanging_storage
     service.wait_for_property(path, "Registration", "State", "cleared")
     service.wait_for_property(SPACE, "Lockspace", "State", "lost")
     service.call(path, "Registration", "Unregister", "(a{sv})", options(force=("b", True)))
+
+
+def drill(service, path, worker, **given):
+    """Paused and resumed by a drill: its lockspace is held all the time."""
+    service.call(path, "Registration", "Drill", "(a{sv})", {})
+    service.wait_for_signal("Cleared", path, 0, lambda arguments: arguments == ("paused",))
+    service.wait_for_property(path, "Registration", "State", "active")
+    wait_by_asking(service, lambda: service.property(path, "Registration", "Recovery") == "", "the end of the recovery")
+
+
+def test_what_is_shared_here_is_no_reason_to_power_off(service, domain, space, worker):
+    path = service.call("Manager", "Manager", "RegisterDomain", "(sa{sv})", UUID,
+                        options(failure_policy=policy(("pause", 20), ("kill", 0)), on_recovery=("s", "resume")))
+    other = register(service, worker, "other")
+    for each in path, other:
+        acquire(service, each, lease(space, mode=("s", "shared")))
+    drill(service, path, worker)
+    assert domain.state == RUNNING and domain.qemu.poll() is None
+    assert len(resources(service, path)) == 1
+
+
+def test_an_orphan_is_no_reason_to_power_off(service, domain, space, worker):
+    path = service.call("Manager", "Manager", "RegisterDomain", "(sa{sv})", UUID,
+                        options(failure_policy=policy(("pause", 20), ("kill", 0)), on_recovery=("s", "resume")))
+    acquire(service, path, lease(space, persistent=("b", True)))
+    drill(service, path, worker)
+    assert domain.state == RUNNING and domain.qemu.poll() is None
+    resource, = resources(service, path)
+    assert not service.property(resource, "Resource", "Orphan")
