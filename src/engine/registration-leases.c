@@ -191,6 +191,15 @@ GCancellable *bailiff_registration_get_cancellable(BailiffRegistration *self)
 
 void bailiff_registration_add_resource(BailiffRegistration *self, BailiffResource *resource)
 {
+    g_autoptr(GError) error = NULL;
+
+    /* Again: while it was being acquired its policy may have been `ignore`, and is not any more. */
+    if (!cover(self, bailiff_resource_get_lockspace(resource), &error)) {
+        g_autofree char *line = bailiff_error_in_one_line(error->message);
+
+        g_warning("The last kill cannot be prepared for %s: %s",
+                  bailiff_target_get_description(self->target), line);
+    }
     g_ptr_array_add(self->resources, g_object_ref(resource));
     registration_emit_resources_changed(self);
 }

@@ -160,6 +160,34 @@ static void test_policies(Fixture *fixture, gconstpointer data)
     g_assert_true(lives(ignoring_pid));
 }
 
+/* While its lease is being acquired, so that there is none yet to prepare it for. */
+static void test_policy_changed_meanwhile(Fixture *fixture, gconstpointer data)
+{
+    BailiffLockspace *lockspace;
+    BailiffRegistration *changed;
+    g_autoptr(GPtrArray) got = NULL;
+    pid_t pid;
+
+    if (skip_without_pidfds())
+        return;
+    lockspace = start(fixture);
+    pid = start_child(fixture);
+    changed = register_child(fixture, pid, "changed");
+    set_policy(changed, &ignore);
+    /* Somebody else has a line made. */
+    hold(fixture, register_child(fixture, start_child(fixture), "other"), "two");
+    const BailiffLeaseWish wish = {
+        .lockspace = SPACE, .resource = "one", .path = fixture->path, .offset = ALIGN
+    };
+    bailiff_registration_acquire_async(changed, &wish, 1, NULL, on_result, fixture);
+    set_policy(changed, &kill_policy);
+    g_autoptr(GAsyncResult) result = wait_for_result(fixture);
+    got = bailiff_registration_acquire_finish(changed, result, NULL);
+    g_assert_nonnull(got);
+    let_time_pass(fixture, lockspace, 2);
+    WAIT_FOR(!lives(pid));
+}
+
 /* Others have taken what is held: the budget was over long ago. */
 static void test_taken(Fixture *fixture, gconstpointer data)
 {
@@ -220,6 +248,8 @@ int main(int argc, char **argv)
     g_test_add("/last-kill/holders", Fixture, NULL, set_up, test_holders, tear_down);
     g_test_add("/last-kill/released", Fixture, NULL, set_up, test_released, tear_down);
     g_test_add("/last-kill/policies", Fixture, NULL, set_up, test_policies, tear_down);
+    g_test_add("/last-kill/policy-changed-meanwhile", Fixture, NULL, set_up,
+               test_policy_changed_meanwhile, tear_down);
     g_test_add("/last-kill/taken", Fixture, NULL, set_up, test_taken, tear_down);
     g_test_add("/last-kill/refused", Fixture, NULL, set_up, test_refused, tear_down);
     return g_test_run();
