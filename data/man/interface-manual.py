@@ -57,7 +57,7 @@ ERRORS
 SEE ALSO
 ========
 
-**bailiff-failure-policy**\\ (7), **bailiffctl**\\ (1), **bailiffd**\\ (8), **busctl**\\ (1), **polkit**\\ (8)
+**bailiff-failure-policy**\\ (7), **bailiff-sanlock**\\ (7), **bailiffctl**\\ (1), **bailiffd**\\ (8), **busctl**\\ (1), **polkit**\\ (8)
 """
 
 # In the order of src/common/bailiff-error.h.
