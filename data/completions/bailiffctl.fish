@@ -9,9 +9,9 @@ function __bailiffctl_complete
     if test "$lines[1]" = :command
         set -l dashes (contains -i -- -- $words)
         set -l command_words $words[(math $dashes + 1)..-1] "$current"
-        complete -C (string join ' ' -- (string escape -- $command_words[1..-2]) "$current")
+        complete -C (string join -- ' ' (string escape -- $command_words[1..-2]) "$current")
     else
-        string join \n -- $lines
+        string join -- \n $lines
     end
 end
 

@@ -324,5 +324,104 @@ class TestLists(Tree):
                 (self.root / "tests" / name).unlink()
 
 
+# A bailiffctl with two verbs, one of them with an option.
+CTL = f"""#!/bin/sh
+# {SPDX}
+case "$*" in
+--help) printf 'Usage:\\n  bailiffctl VERB\\n\\nVerbs:\\n  go    Go\\n  stay  Stay\\n\\n'
+    printf 'Options:\\n  --json  a\\n  --no-color  b\\n  --help  c\\n  --version  d\\n\\n' ;;
+"go --help") printf 'Usage:\\n  bailiffctl [OPTION] go NAME… | --all\\n\\nOptions:\\n  --all  a\\n  -h, --help  b\\n' ;;
+"stay --help") printf 'Usage:\\n  bailiffctl [OPTION] stay\\n\\nOptions:\\n  -h, --help  b\\n' ;;
+"complete -- ") printf 'go\\tGo\\nstay\\n' ;;
+"complete -- go --") printf -- '--all\\tAll\\n--help\\n--json\\n--no-color\\n' ;;
+"complete -- stay --") printf -- '--help\\n--json\\n--no-color\\n' ;;
+esac
+"""
+CTL_MANUAL = """
+VERBS
+=====
+
+**go** NAME...
+
+**go** **--all**
+    Goes, unlike **--stay**.
+
+**stay**
+    Stays.
+
+OPTIONS
+=======
+
+**--json**, **--no-color**
+    Two.
+
+**-h**, **--help**
+    One.
+
+**--version**
+    One.
+"""
+
+
+class Cli(Tree):
+    def setUp(self):
+        super().setUp()
+        completions = HERE.parents[1] / "data/completions"
+        for name in "bailiffctl.bash", "_bailiffctl", "bailiffctl.fish":
+            self.plant(f"data/completions/{name}", (completions / name).read_bytes())
+        self.plant("data/man/bailiffctl.1.rst", CTL_MANUAL)
+        self.plant_program(CTL)
+
+    def plant_program(self, text):
+        self.plant("bin/bailiffctl", text)
+        (self.root / "bin/bailiffctl").chmod(0o755)
+
+    def program(self):
+        return str(self.root / "bin/bailiffctl")
+
+    def test_in_order(self):
+        self.passes("cli", self.program())
+
+    def test_manual(self):
+        for old, new, said in (("**stay**\n", "**leave**\n", "bailiffctl(1): leave is not one of the program's"),
+                               ("**stay**\n    Stays.\n", "", "bailiffctl(1): stay is missing"),
+                               ("**go** **--all**\n", "    **--fast**\n", "bailiffctl(1): go: --fast is not one"),
+                               ("**go** **--all**\n", "", "bailiffctl(1): go: --all is missing"),
+                               ("NAME...", "NAME", "bailiffctl(1): go: NAME… is missing"),
+                               ("**--version**\n", "", "bailiffctl(1): --version is missing")):
+            with self.subTest(said):
+                self.plant("data/man/bailiffctl.1.rst", CTL_MANUAL.replace(old, new, 1))
+                self.refuses("cli", said, self.program())
+
+    def test_what_is_completed(self):
+        for old, new, said in (("--all\\\\tAll", "--most", "go: --all is missing"),
+                               ("go\\\\tGo\\\\nstay", "stay", "go is missing")):
+            with self.subTest(said):
+                self.assertIn(old.replace("\\\\", "\\"), CTL)
+                self.plant_program(CTL.replace(old.replace("\\\\", "\\"), new))
+                self.refuses("cli", f"bailiffctl complete: {said}", self.program())
+
+    def test_a_shell_that_knows_more(self):
+        for name in "bailiffctl.bash", "_bailiffctl", "bailiffctl.fish":
+            with self.subTest(name):
+                path = self.root / "data/completions" / name
+                text = path.read_text()
+                path.write_text(text + "\necho --all\n")
+                self.refuses("cli", f"{name}: names --all", self.program())
+                path.write_text(text)
+
+    @unittest.skipUnless(shutil.which("bash"), "bash is not installed")
+    def test_a_shell_that_does_not_ask(self):
+        path = self.root / "data/completions/bailiffctl.bash"
+        path.write_text(path.read_text().replace("complete --", "completion --"))
+        self.refuses("cli", "completion of bash: go: --all is missing", self.program())
+
+    @unittest.skipUnless(shutil.which("bash"), "bash is not installed")
+    def test_a_shell_that_cannot_read_it(self):
+        path = self.root / "data/completions/bailiffctl.bash"
+        path.write_text(path.read_text() + "\nif\n")
+        self.refuses("cli", "bash cannot parse it", self.program())
+
+
 if __name__ == "__main__":
     unittest.main()
