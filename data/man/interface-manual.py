@@ -60,7 +60,7 @@ SEE ALSO
 **bailiff-failure-policy**\\ (7), **bailiff-sanlock**\\ (7), **bailiffctl**\\ (1), **bailiffd**\\ (8), **busctl**\\ (1), **polkit**\\ (8)
 """
 
-# In the order of src/common/bailiff-error.h.
+# In the order of src/common/bailiff-error.c; tests/checks/check-error-names.py compares.
 ERRORS = [
     ("InvalidArgument", "What was given is wrong in itself: a name, a number, an unknown option."),
     ("NotFound", "There is nothing of that name, or nothing at that place."),

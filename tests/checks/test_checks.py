@@ -423,5 +423,32 @@ class Cli(Tree):
         self.refuses("cli", "bash cannot parse it", self.program())
 
 
+class ErrorNames(Tree):
+    def setUp(self):
+        super().setUp()
+        project = HERE.parents[1]
+        for name in "src/common/bailiff-error.c", "data/man/interface-manual.py", "data/man/bailiff-sanlock.7.rst":
+            self.plant(name, (project / name).read_bytes())
+
+    def replace(self, name, old, new):
+        path = self.root / name
+        text = path.read_text()
+        self.assertIn(old, text)
+        path.write_text(text.replace(old, new))
+
+    def test_in_order(self):
+        self.passes("error-names")
+
+    def test_a_new_error(self):
+        self.replace("src/common/bailiff-error.c", 'BUS_PREFIX "Held"', 'BUS_PREFIX "Taken"')
+        self.refuses("error-names", "org.bailiff.Bailiff1(5): Taken is not described")
+        self.refuses("error-names", "-243 has Held, which is no error of bailiff's")
+
+    @unittest.skipUnless(pathlib.Path("/usr/include/sanlock_rv.h").exists(), "libsanlock-dev is not installed")
+    def test_a_number_of_sanlock(self):
+        self.replace("data/man/bailiff-sanlock.7.rst", "-262    HOSTID_BUSY", "-263    HOSTID_BUSY")
+        self.refuses("error-names", "bailiff-sanlock(7): -262 HOSTID_BUSY is missing")
+
+
 if __name__ == "__main__":
     unittest.main()
