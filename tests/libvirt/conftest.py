@@ -6,10 +6,10 @@ import os
 
 import pytest
 
-from domain_leases import SPACE, join_space, registrations
+from domain_leases import SPACE, forget_domains, join_space
 from lease_calls import leave
 from lease_storage import NoSuchStorage, storage_directory
-from private_service import PrivateService, options
+from private_service import PrivateService
 from real_libvirt import RealLibvirt, make_guest_disk, need_private_machine
 
 
@@ -77,8 +77,6 @@ def space(daemon, hanging_storage):
 
 def forget_all(daemon):
     """The guests are gone; what waits to be started again, and a lockspace, may be left."""
-    for path, properties in registrations(daemon).items():
-        if properties["Kind"] == "domain":
-            daemon.call(path, "Registration", "Unregister", "(a{sv})", options(force=("b", True)))
+    forget_domains(daemon)
     if any(path.endswith(f"/{SPACE}") for path in daemon.objects()):
         leave(daemon, force=("b", True))

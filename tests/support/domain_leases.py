@@ -59,6 +59,13 @@ def start_all(*guests):
         guest.wait_for_beats()
 
 
+def forget_domains(service):
+    """They are gone, and what waits to be started again is not."""
+    for path, properties in registrations(service).items():
+        if properties["Kind"] == "domain":
+            service.call(path, "Registration", "Unregister", "(a{sv})", options(force=("b", True)))
+
+
 class Harmless:
     """The beats that guests had when they were said to be harmless: none may follow. `guests`: {path: guest}"""
 
