@@ -21,6 +21,7 @@
 #include "actions/launcher-process.h"
 #include "actions/launcher.h"
 #include "common/bailiff-error.h"
+#include "daemon/config-reload.h"
 #include "daemon/service-manager.h"
 #include "daemon/service-status.h"
 #include "dbus/bus-service.h"
@@ -40,6 +41,7 @@ typedef struct Daemon {
     BailiffBusService *service;
     ServiceManager *manager;
     ServiceStatus *status;
+    ConfigReload *reload;
     gboolean stopping;
     int exit_status;
 } Daemon;
@@ -140,9 +142,9 @@ static char *choose_directory(const char *given, const char *variable, const cha
 /* The launcher of programs first: it is to have nothing that the engine has. */
 static gboolean make_engine(Daemon *daemon, const Options *options, GError **error)
 {
-    g_autoptr(ConfigFile) file =
-        config_file_load(options->config != NULL ? options->config : DEFAULT_CONFIG_FILE,
-                         options->config == NULL, error);
+    const char *config_path = options->config != NULL ? options->config : DEFAULT_CONFIG_FILE;
+    gboolean optional = options->config == NULL;
+    g_autoptr(ConfigFile) file = config_file_load(config_path, optional, error);
     g_autofree char *runtime_dir =
         choose_directory(options->runtime_dir, "RUNTIME_DIRECTORY", DEFAULT_RUNTIME_DIR);
     g_autofree char *state_dir =
@@ -175,7 +177,21 @@ static gboolean make_engine(Daemon *daemon, const Options *options, GError **err
         .launcher = daemon->launcher,
     };
     daemon->engine = bailiff_engine_new(&config, error);
-    return daemon->engine != NULL;
+    if (daemon->engine == NULL)
+        return FALSE;
+    daemon->reload =
+        config_reload_new(daemon->engine, daemon->manager, config_path, optional, file);
+    return TRUE;
+}
+
+static gboolean asked_to_reload(gpointer user_data)
+{
+    Daemon *daemon = user_data;
+
+    /* One that came before there was anything to reload, or that nothing would come of any more. */
+    if (daemon->reload != NULL && !daemon->stopping)
+        config_reload_start(daemon->reload);
+    return G_SOURCE_CONTINUE;
 }
 
 /* The end. */
@@ -269,10 +285,10 @@ static void on_the_bus(GObject *source, GAsyncResult *result, gpointer user_data
 
 static void watch_signals(Daemon *daemon)
 {
-    /* Clients and log readers come and go; so does the terminal that it was started from. None of
-     * them may take the leases with them. */
+    /* Clients and log readers come and go, and none may take the leases with them. Nor may the
+     * terminal that it was started from: SIGHUP does no harm. */
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGHUP, SIG_IGN);
+    g_unix_signal_add(SIGHUP, asked_to_reload, daemon);
     g_unix_signal_add(SIGTERM, asked_to_stop, daemon);
     g_unix_signal_add(SIGINT, asked_to_stop, daemon);
 }
@@ -293,6 +309,7 @@ static void raise_descriptor_limit(void)
 static void daemon_clear(Daemon *daemon)
 {
     g_clear_object(&daemon->service);
+    g_clear_pointer(&daemon->reload, config_reload_free);
     g_clear_pointer(&daemon->status, service_status_free);
     g_clear_object(&daemon->engine);
     launcher_free(daemon->launcher);

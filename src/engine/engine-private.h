@@ -27,10 +27,8 @@ BailiffRegistration *bailiff_engine_add_registration(BailiffEngine *self, Bailif
                                                      const char *name, uid_t owner_uid,
                                                      const FailurePolicy *policy);
 
-/* The policy of a registration that has none of its own, when this lockspace fails (NULL: while it
- * holds no lease). Borrowed, and valid as long as the engine. */
-const FailurePolicy *bailiff_engine_default_policy(BailiffEngine *self, const char *lockspace,
-                                                   FailureTarget target);
+/* For registrations that are new. Borrowed. */
+FailureDefaults *bailiff_engine_get_failure_defaults(BailiffEngine *self);
 
 KillGuard *bailiff_engine_get_kill_guard(BailiffEngine *self);
 

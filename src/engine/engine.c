@@ -203,10 +203,30 @@ const char *bailiff_engine_get_watchdog_state(BailiffEngine *self)
     return "disarmed";
 }
 
-const FailurePolicy *bailiff_engine_default_policy(BailiffEngine *self, const char *lockspace,
-                                                   FailureTarget target)
+FailureDefaults *bailiff_engine_get_failure_defaults(BailiffEngine *self)
 {
-    return failure_defaults_get(self->failure_defaults, lockspace, target);
+    return self->failure_defaults;
+}
+
+gboolean bailiff_engine_set_failure_defaults(BailiffEngine *self, FailureDefaults *defaults,
+                                             GError **error)
+{
+    g_autoptr(GPtrArray) registrations = bailiff_engine_list_registrations(self);
+    guint n_taken = 0;
+
+    while (n_taken < registrations->len &&
+           bailiff_registration_take_defaults(registrations->pdata[n_taken], defaults, error))
+        n_taken++;
+    if (n_taken < registrations->len) {
+        /* What the old ones needed of the guard is free again. */
+        while (n_taken > 0)
+            (void)bailiff_registration_take_defaults(registrations->pdata[--n_taken],
+                                                     self->failure_defaults, NULL);
+        return FALSE;
+    }
+    failure_defaults_unref(self->failure_defaults);
+    self->failure_defaults = failure_defaults_ref(defaults);
+    return TRUE;
 }
 
 const char *bailiff_engine_get_runtime_dir(BailiffEngine *self)

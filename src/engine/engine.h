@@ -48,6 +48,12 @@ typedef struct BailiffEngineConfig {
  * cannot be used. */
 BailiffEngine *bailiff_engine_new(const BailiffEngineConfig *config, GError **error);
 
+/* The policies of registrations that have none of their own are others from now on; a reference is
+ * taken. All or nothing: FALSE with an error when the last kill cannot be prepared for them. Policies
+ * that are being walked stay what they are. */
+gboolean bailiff_engine_set_failure_defaults(BailiffEngine *self, FailureDefaults *defaults,
+                                             GError **error);
+
 /* The bus on which systemd, logind and libvirt-dbus are reached; NULL while there is none. */
 void bailiff_engine_set_bus(BailiffEngine *self, GDBusConnection *bus);
 

@@ -5,12 +5,19 @@
 #pragma once
 
 #include "actions/target.h"
+#include "engine/failure-defaults.h"
 #include "engine/registration.h"
 
 /* Takes over `target`. `policy` NULL: the default of the lockspace that fails. */
 BailiffRegistration *bailiff_registration_new(BailiffEngine *engine, guint64 id, const char *name,
                                               BailiffTarget *target, uid_t owner_uid,
                                               const FailurePolicy *policy);
+
+/* New defaults count for it from now on; FALSE with an error when the last kill cannot be prepared
+ * for them: nothing has changed then. One whose failure policy is being walked keeps the old ones.
+ */
+gboolean bailiff_registration_take_defaults(BailiffRegistration *self, FailureDefaults *defaults,
+                                            GError **error);
 
 /* What is walked when this lockspace fails: its own policy, or the default. Borrowed. */
 const FailurePolicy *bailiff_registration_get_policy_for(BailiffRegistration *self,

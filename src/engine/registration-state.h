@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include "engine/failure-defaults.h"
 #include "engine/failure-runner.h"
 #include "engine/last-kill.h"
 #include "engine/registration-private.h"
@@ -23,7 +24,8 @@ struct _BailiffRegistration {
     BailiffTarget *target;
     uid_t owner_uid; /* who has set its policy: as a rule who has registered it */
     FailurePolicy policy;
-    gboolean has_own_policy; /* else `policy` is the default that counted last */
+    FailureDefaults *defaults; /* what counts where it has no policy of its own */
+    gboolean has_own_policy;   /* else `policy` is the default that counted last */
     BailiffRegistrationState state;
     int step;
 

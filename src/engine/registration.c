@@ -89,6 +89,7 @@ static void bailiff_registration_finalize(GObject *object)
     g_object_unref(self->cancellable);
     g_clear_handle_id(&self->record_timer, g_source_remove);
     g_hash_table_unref(self->recorded);
+    failure_defaults_unref(self->defaults);
     g_free(self->failed_lockspace);
     g_free(self->name);
     G_OBJECT_CLASS(bailiff_registration_parent_class)->finalize(object);
@@ -221,9 +222,10 @@ BailiffRegistration *bailiff_registration_new(BailiffEngine *engine, guint64 id,
     self->target = target;
     self->owner_uid = owner_uid;
     self->has_own_policy = policy != NULL;
+    self->defaults = failure_defaults_ref(bailiff_engine_get_failure_defaults(engine));
     self->policy = policy != NULL ? *policy
-                                  : *bailiff_engine_default_policy(engine, NULL,
-                                                                   bailiff_target_get_kind(target));
+                                  : *failure_defaults_get(self->defaults, NULL,
+                                                          bailiff_target_get_kind(target));
     self->last_kill = last_kill_new(bailiff_engine_get_kill_guard(engine));
     g_signal_connect(target, "process-changed", G_CALLBACK(on_process_changed), self);
     g_signal_connect(target, "ended", G_CALLBACK(on_ended), self);
@@ -266,8 +268,7 @@ const FailurePolicy *bailiff_registration_get_policy_for(BailiffRegistration *se
 {
     if (self->has_own_policy || self->engine == NULL)
         return &self->policy;
-    return bailiff_engine_default_policy(self->engine, lockspace,
-                                         bailiff_target_get_kind(self->target));
+    return failure_defaults_get(self->defaults, lockspace, bailiff_target_get_kind(self->target));
 }
 
 void registration_choose_policy(BailiffRegistration *self, const char *lockspace)
@@ -295,6 +296,28 @@ static gboolean change_policy(BailiffRegistration *self, const FailurePolicy *po
     }
     registration_review_last_kill(self);
     set_policy(self, policy);
+    return TRUE;
+}
+
+gboolean bailiff_registration_take_defaults(BailiffRegistration *self, FailureDefaults *defaults,
+                                            GError **error)
+{
+    g_autoptr(FailureDefaults) old = failure_defaults_ref(self->defaults);
+
+    if (self->state == BAILIFF_REGISTRATION_FAILING)
+        return TRUE;
+    failure_defaults_unref(self->defaults);
+    self->defaults = failure_defaults_ref(defaults);
+    if (self->has_own_policy || self->engine == NULL)
+        return TRUE;
+    if (!registration_prepare_last_kill(self, error)) {
+        failure_defaults_unref(self->defaults);
+        self->defaults = g_steal_pointer(&old);
+        registration_review_last_kill(self);
+        return FALSE;
+    }
+    registration_review_last_kill(self);
+    registration_choose_policy(self, NULL);
     return TRUE;
 }
 

@@ -9,6 +9,7 @@ import pytest
 
 from lease_calls import (acquire, format_lockspace, format_resource, join, lease, policy, register,
                          wait_ended)
+from main_loop import poll_until
 from private_service import PrivateService, options
 
 
@@ -100,6 +101,72 @@ def test_what_one_lockspace_ignores_another_does_not(start, make_storage, make_w
     assert wait_ended(service, worker) == -signal.SIGKILL
     left.result()
     also_left.result()
+
+
+def reload(service, outcome):
+    """SIGHUP, until the log says how it ended."""
+    before = service.log().count(outcome)
+    os.kill(service.daemon.pid, signal.SIGHUP)
+    poll_until(lambda: service.log().count(outcome) > before, f"'{outcome}' in the log")
+
+
+TAKEN = "counts from now on"
+REFUSED = "is refused, and the one before it counts"
+
+
+def test_reload(start, make_storage, make_worker, tmp_path):
+    service = start("[failure-policy]\nprocess=signal USR1 30s, kill\n")
+    path = register(service, make_worker())
+    worker = make_worker()
+    own = register(service, worker, "own", failure_policy=policy(("signal", 5, "HUP"), ("kill", 0)))
+    hold(service, make_storage, path, "space")
+    main = tmp_path / "bailiffd.conf"
+
+    main.write_text("[failure-policy]\nprocess=kill\n")
+    reload(service, TAKEN)
+    service.wait_for_property(path, "Registration", "FailurePolicy", [("kill", 0, {})])
+    assert policy_of(service, own) == [("signal", 5, "HUP"), ("kill", 0)]
+    assert policy_of(service, register(service, make_worker(), "later")) == [("kill", 0)]
+
+    # All of it or nothing: the first line alone would be good.
+    main.write_text("[failure-policy]\nprocess=signal INT 30s, kill\nunit=none\n")
+    reload(service, REFUSED)
+    assert "[failure-policy], unit: " in service.log()
+    assert policy_of(service, path) == [("kill", 0)]
+    assert policy_of(service, register(service, make_worker(), "last")) == [("kill", 0)]
+    main.unlink()
+    reload(service, REFUSED)
+    assert policy_of(service, path) == [("kill", 0)]
+
+    main.write_text("[failure-policy]\nprocess=signal INT 30s, kill\n[libvirt]\ndriver=test\n")
+    reload(service, TAKEN)
+    assert "[libvirt] counts from the next start on" in service.log()
+    assert policy_of(service, path) == [("signal", 30, "INT"), ("kill", 0)]
+
+
+def test_reloaded_policy_is_walked(start, make_storage, make_worker, tmp_path):
+    service = start("[failure-policy]\nprocess=ignore\n")
+    worker = make_worker("import signal; signal.signal(signal.SIGINT, signal.SIG_DFL)")
+    path = register(service, worker)
+    hold(service, make_storage, path, "space")
+    (tmp_path / "bailiffd.conf").write_text("[failure-policy]\nprocess=signal INT 30s, kill\n")
+    reload(service, TAKEN)
+    leave_by_force(service, "space").result()
+    assert wait_ended(service, worker) == -signal.SIGINT
+
+
+def test_policy_that_is_being_walked_stays(start, make_storage, make_worker, tmp_path):
+    service = start("[failure-policy]\nprocess=signal USR1 3s, kill\n")
+    worker = make_worker("import signal; signal.signal(signal.SIGUSR1, signal.SIG_IGN)")
+    path = register(service, worker)
+    hold(service, make_storage, path, "space")
+    left = leave_by_force(service, "space")
+    service.wait_for_signal("StepStarted", path)
+    (tmp_path / "bailiffd.conf").write_text("[failure-policy]\nprocess=ignore\n")
+    reload(service, TAKEN)
+    assert policy_of(service, path) == [("signal", 3, "USR1"), ("kill", 0)]
+    assert wait_ended(service, worker) == -signal.SIGKILL
+    left.result()
 
 
 BAD = {

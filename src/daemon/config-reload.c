@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/config-reload.h"
+
+#include <gio/gio.h>
+
+#include "common/bailiff-error.h"
+
+struct ConfigReload {
+    BailiffEngine *engine;
+    ServiceManager *manager;
+    char *path;
+    gboolean optional;
+    char *libvirt_driver;
+    char *libvirt_run_dir;
+    GCancellable *cancellable;
+    gboolean running;
+    gboolean again;
+};
+
+ConfigReload *config_reload_new(BailiffEngine *engine, ServiceManager *manager, const char *path,
+                                gboolean optional, const ConfigFile *now)
+{
+    ConfigReload *self = g_new0(ConfigReload, 1);
+
+    self->engine = engine;
+    self->manager = manager;
+    self->path = g_strdup(path);
+    self->optional = optional;
+    self->libvirt_driver = g_strdup(now->libvirt_driver);
+    self->libvirt_run_dir = g_strdup(now->libvirt_run_dir);
+    self->cancellable = g_cancellable_new();
+    return self;
+}
+
+void config_reload_free(ConfigReload *self)
+{
+    if (self == NULL)
+        return;
+    g_cancellable_cancel(self->cancellable);
+    g_object_unref(self->cancellable);
+    g_free(self->path);
+    g_free(self->libvirt_driver);
+    g_free(self->libvirt_run_dir);
+    g_free(self);
+}
+
+/* What the thread has of its own: it may outlive the ConfigReload. */
+typedef struct Reading {
+    char *path;
+    gboolean optional;
+} Reading;
+
+static void reading_free(gpointer data)
+{
+    Reading *reading = data;
+
+    g_free(reading->path);
+    g_free(reading);
+}
+
+static gpointer read_files(gpointer data)
+{
+    g_autoptr(GTask) task = data;
+    const Reading *reading = g_task_get_task_data(task);
+    GError *error = NULL;
+    ConfigFile *file = config_file_load(reading->path, reading->optional, &error);
+
+    if (file != NULL)
+        g_task_return_pointer(task, file, (GDestroyNotify)config_file_free);
+    else
+        g_task_return_error(task, error);
+    return NULL;
+}
+
+static void take(ConfigReload *self, ConfigFile *file, GError **error)
+{
+    if (file == NULL ||
+        !bailiff_engine_set_failure_defaults(self->engine, file->failure_defaults, error))
+        return;
+    g_message("The configuration was read again, and counts from now on.");
+    if (g_strcmp0(self->libvirt_driver, file->libvirt_driver) != 0 ||
+        g_strcmp0(self->libvirt_run_dir, file->libvirt_run_dir) != 0)
+        g_message("What the configuration says in [libvirt] counts from the next start on.");
+}
+
+static void on_read(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    ConfigReload *self = user_data;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(ConfigFile) file = g_task_propagate_pointer(G_TASK(result), &error);
+
+    if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+        return;
+    take(self, file, &error);
+    if (error != NULL) {
+        g_autofree char *line = bailiff_error_in_one_line(error->message);
+        g_warning("The configuration is refused, and the one before it counts: %s", line);
+    }
+    self->running = FALSE;
+    if (self->again) {
+        self->again = FALSE;
+        config_reload_start(self);
+        return;
+    }
+    service_manager_ready(self->manager);
+}
+
+void config_reload_start(ConfigReload *self)
+{
+    g_autoptr(GTask) task = NULL;
+    g_autoptr(GThread) thread = NULL;
+    Reading *reading;
+
+    service_manager_reloading(self->manager);
+    if (self->running) {
+        self->again = TRUE;
+        return;
+    }
+    self->running = TRUE;
+    reading = g_new0(Reading, 1);
+    reading->path = g_strdup(self->path);
+    reading->optional = self->optional;
+    task = g_task_new(NULL, self->cancellable, on_read, self);
+    g_task_set_task_data(task, reading, reading_free);
+    thread = g_thread_try_new("config-reload", read_files, g_object_ref(task), NULL);
+    if (thread == NULL) {
+        g_object_unref(task); /* the thread's */
+        g_task_return_new_error(task, G_IO_ERROR, G_IO_ERROR_FAILED,
+                                "No thread can be started to read it.");
+    }
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Reads the configuration again while the daemon runs. A configuration that is refused changes
+ * nothing: what counted goes on to count, all of it.
+ */
+#pragma once
+
+#include "daemon/service-manager.h"
+#include "engine/config-file.h"
+#include "engine/engine.h"
+
+typedef struct ConfigReload ConfigReload;
+
+/* As for config_file_load(). `now` is what counts at present, and borrowed for the call; engine and
+ * manager are borrowed, and live longer. */
+ConfigReload *config_reload_new(BailiffEngine *engine, ServiceManager *manager, const char *path,
+                                gboolean optional, const ConfigFile *now);
+/* One that is being read is forgotten. */
+void config_reload_free(ConfigReload *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(ConfigReload, config_reload_free)
+
+/* Returns at once: files are read by a thread of its own, since they, or the programs that they
+ * name, may lie on storage that hangs. The outcome is logged. While one is being read a further one
+ * waits for its turn. */
+void config_reload_start(ConfigReload *self);
