@@ -32,7 +32,12 @@ OTHERS = {
     "share/man/man5/bailiffd.conf.5",
     "share/man/man7/bailiff-failure-policy.7",
     "share/man/man7/bailiff-libvirt.7",
+    "share/man/man5/org.bailiff.Bailiff1.5",
+    "share/man/man7/bailiff-sanlock.7",
     "share/man/man8/bailiffd.8",
+    "share/bash-completion/completions/bailiffctl",
+    "share/fish/vendor_completions.d/bailiffctl.fish",
+    "share/zsh/vendor-completions/_bailiffctl",
 }
 
 # The stock system bus: nobody may call anyone or own a name but as the files of services say.
@@ -97,6 +102,8 @@ def test_unit(tree):
     """systemd looks for the other units and for the programs below the same directory."""
     units = tree / "usr/lib/systemd/system"
     shutil.copytree("/lib/systemd/system", units, symlinks=True)
+    (tree / "bin").mkdir()
+    shutil.copy("/bin/kill", tree / "bin")  # of ExecReload
     try:
         def verify(name):
             return run("systemd-analyze", "verify", "--man=no", f"--root={tree}", name, check=False)
@@ -111,6 +118,7 @@ def test_unit(tree):
             assert bad.returncode or bad.stderr, wrong
     finally:
         shutil.rmtree(tree / "usr/lib")
+        shutil.rmtree(tree / "bin")
 
 
 def test_group(tree):
