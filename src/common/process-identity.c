@@ -149,18 +149,21 @@ static gboolean parse_stat(const char *text, ProcessIdentity *ret)
 }
 
 /* "Uid:" real, effective, saved, file system. */
-static gboolean parse_effective_uid(const char *status, uid_t *ret)
+static gboolean parse_users(const char *status, ProcessIdentity *ret)
 {
     const char *value = find_line(status, "Uid");
-    guint64 number;
+    guint64 users[4];
 
     if (value == NULL)
         return FALSE;
-    value += strcspn(value, " \t\n");
-    value += strspn(value, " \t");
-    if (!parse_number(value, &number) || number > G_MAXUINT32)
-        return FALSE;
-    *ret = (uid_t)number;
+    for (gsize i = 0; i < G_N_ELEMENTS(users); i++) {
+        if (!parse_number(value, &users[i]) || users[i] > G_MAXUINT32)
+            return FALSE;
+        value += strcspn(value, " \t\n");
+        value += strspn(value, " \t");
+    }
+    ret->uid = (uid_t)users[1];
+    ret->one_user = users[0] == users[1] && users[2] == users[1] && users[3] == users[1];
     return TRUE;
 }
 
@@ -173,7 +176,7 @@ static gboolean read_facts(pid_t pid, ProcessIdentity *ret)
 
     return g_file_get_contents(stat_path, &stat, NULL, NULL) &&
            g_file_get_contents(status_path, &status, NULL, NULL) && parse_stat(stat, ret) &&
-           parse_effective_uid(status, &ret->uid);
+           parse_users(status, ret);
 }
 
 gboolean process_identity_from_pidfd(ProcessIdentity *ret, int pidfd, GError **error)

@@ -13,6 +13,7 @@ typedef struct ProcessIdentity {
     pid_t pid;          /* as this daemon's pid namespace numbers it */
     guint64 start_time; /* clock ticks after boot: field 22 of /proc/PID/stat */
     uid_t uid;          /* effective user at the time of the look */
+    gboolean one_user;  /* its real, saved and file system users were the same */
     char comm[16 + 1];  /* the kernel's short name for it */
 } ProcessIdentity;
 

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Callers and their users, asked from the bus once for each connection.
+ * Callers and their users, asked from the bus once for each connection; then what they may do,
+ * asked from polkit each time.
  */
 #include "dbus/authorization.h"
 
 #include <unistd.h>
 
 #include "common/bailiff-error.h"
+#include "dbus/method-actions.h"
+#include "dbus/polkit.h"
 
 /* The bus driver answers in a fraction of a millisecond; whoever waits this long has no bus. */
 #define BUS_DRIVER_TIMEOUT_MS 10000
@@ -23,18 +26,20 @@ struct _BailiffAuthorization {
 
 G_DEFINE_TYPE(BailiffAuthorization, bailiff_authorization, G_TYPE_OBJECT)
 
-typedef struct Question {
+/* --- who it is ------------------------------------------------------------------------------- */
+
+typedef struct Look {
     char *sender;
-    char *method;
     guint epoch;
     uid_t uid; /* the answer */
-} Question;
+} Look;
 
-static void question_free(Question *question)
+static void look_free(gpointer data)
 {
-    g_free(question->sender);
-    g_free(question->method);
-    g_free(question);
+    Look *look = data;
+
+    g_free(look->sender);
+    g_free(look);
 }
 
 static void bailiff_authorization_finalize(GObject *object)
@@ -61,23 +66,17 @@ BailiffAuthorization *bailiff_authorization_new(void)
 
 static void answer(GTask *task, uid_t uid)
 {
-    Question *question = g_task_get_task_data(task);
+    Look *look = g_task_get_task_data(task);
 
-    question->uid = uid;
-    if (uid == 0 || uid == geteuid()) {
-        g_task_return_boolean(task, TRUE);
-        return;
-    }
-    g_task_return_error(task, bailiff_error_make(BAILIFF_ERROR_NOT_AUTHORIZED, "Call it as root.",
-                                                 "User %u may not call %s().", (guint)uid,
-                                                 question->method));
+    look->uid = uid;
+    g_task_return_boolean(task, TRUE);
 }
 
 static void user_known(GObject *source, GAsyncResult *result, gpointer user_data)
 {
     g_autoptr(GTask) task = user_data;
     BailiffAuthorization *self = g_task_get_source_object(task);
-    const Question *question = g_task_get_task_data(task);
+    const Look *look = g_task_get_task_data(task);
     g_autoptr(GError) error = NULL;
     g_autoptr(GVariant) reply =
         g_dbus_connection_call_finish(G_DBUS_CONNECTION(source), result, &error);
@@ -94,45 +93,126 @@ static void user_known(GObject *source, GAsyncResult *result, gpointer user_data
 
     guint32 uid;
     g_variant_get(reply, "(u)", &uid);
-    if (question->epoch == self->epoch) {
+    if (look->epoch == self->epoch) {
         if (g_hash_table_size(self->users) >= KNOWN_USERS_MAX)
             g_hash_table_remove_all(self->users);
-        g_hash_table_insert(self->users, g_strdup(question->sender), GUINT_TO_POINTER(uid));
+        g_hash_table_insert(self->users, g_strdup(look->sender), GUINT_TO_POINTER(uid));
     }
     answer(task, uid);
 }
 
-void bailiff_authorization_check_async(BailiffAuthorization *self,
-                                       GDBusMethodInvocation *invocation,
-                                       GAsyncReadyCallback callback, gpointer user_data)
+void bailiff_authorization_identify_async(BailiffAuthorization *self,
+                                          GDBusMethodInvocation *invocation,
+                                          GAsyncReadyCallback callback, gpointer user_data)
 {
     g_autoptr(GTask) task = g_task_new(self, NULL, callback, user_data);
-    g_task_set_source_tag(task, bailiff_authorization_check_async);
-
-    Question *question = g_new0(Question, 1);
-    question->sender = g_strdup(g_dbus_method_invocation_get_sender(invocation));
-    question->method = g_strdup(g_dbus_method_invocation_get_method_name(invocation));
-    question->epoch = self->epoch;
-    question->uid = (uid_t)-1;
-    g_task_set_task_data(task, question, (GDestroyNotify)question_free);
-
+    Look *look = g_new0(Look, 1);
     gpointer known;
-    if (g_hash_table_lookup_extended(self->users, question->sender, NULL, &known)) {
+
+    g_task_set_source_tag(task, bailiff_authorization_identify_async);
+    look->sender = g_strdup(g_dbus_method_invocation_get_sender(invocation));
+    look->epoch = self->epoch;
+    look->uid = (uid_t)-1;
+    g_task_set_task_data(task, look, look_free);
+    if (g_hash_table_lookup_extended(self->users, look->sender, NULL, &known)) {
         answer(task, GPOINTER_TO_UINT(known));
         return;
     }
     g_dbus_connection_call(g_dbus_method_invocation_get_connection(invocation),
                            "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
-                           "GetConnectionUnixUser", g_variant_new("(s)", question->sender),
+                           "GetConnectionUnixUser", g_variant_new("(s)", look->sender),
                            G_VARIANT_TYPE("(u)"), G_DBUS_CALL_FLAGS_NONE, BUS_DRIVER_TIMEOUT_MS,
                            NULL, user_known, g_object_ref(task));
 }
 
-gboolean bailiff_authorization_check_finish(BailiffAuthorization *self, GAsyncResult *result,
-                                            uid_t *ret_uid, GError **error)
+gboolean bailiff_authorization_identify_finish(BailiffAuthorization *self, GAsyncResult *result,
+                                               uid_t *ret_uid, GError **error)
 {
     g_return_val_if_fail(g_task_is_valid(result, self), FALSE);
-    *ret_uid = ((const Question *)g_task_get_task_data(G_TASK(result)))->uid;
+    *ret_uid = ((const Look *)g_task_get_task_data(G_TASK(result)))->uid;
+    return g_task_propagate_boolean(G_TASK(result), error);
+}
+
+/* --- what it may do -------------------------------------------------------------------------- */
+
+typedef struct Check {
+    GDBusMethodInvocation *invocation;
+    GVariant *details;
+    guint actions; /* not asked about yet */
+} Check;
+
+static void check_free(gpointer data)
+{
+    Check *check = data;
+
+    g_object_unref(check->invocation);
+    g_variant_unref(check->details);
+    g_free(check);
+}
+
+gboolean bailiff_authorization_trusts(BailiffAuthorization *self, uid_t uid)
+{
+    return uid == 0 || uid == geteuid();
+}
+
+static void ask_next(GTask *task);
+
+static void polkit_answered(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autoptr(GTask) task = user_data;
+    GError *error = NULL;
+
+    if (polkit_ask_finish(result, &error))
+        ask_next(task);
+    else
+        g_task_return_error(task, error);
+}
+
+static void ask_next(GTask *task)
+{
+    Check *check = g_task_get_task_data(task);
+    GDBusMethodInvocation *invocation = check->invocation;
+    GDBusMessage *message = g_dbus_method_invocation_get_message(invocation);
+
+    if (check->actions == 0) {
+        g_task_return_boolean(task, TRUE);
+        return;
+    }
+    gint action = g_bit_nth_lsf(check->actions, -1);
+    check->actions &= ~POLKIT_BIT((guint)action);
+
+    const PolkitQuestion question = {
+        .connection = g_dbus_method_invocation_get_connection(invocation),
+        .caller = g_dbus_method_invocation_get_sender(invocation),
+        .action_id = polkit_action_id((PolkitAction)action),
+        .details = check->details,
+        .interactive = (g_dbus_message_get_flags(message) &
+                        G_DBUS_MESSAGE_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION) != 0,
+    };
+    polkit_ask_async(&question, g_task_get_cancellable(task), polkit_answered, g_object_ref(task));
+}
+
+void bailiff_authorization_check_async(BailiffAuthorization *self,
+                                       GDBusMethodInvocation *invocation, guint actions,
+                                       GVariant *details, GCancellable *cancellable,
+                                       GAsyncReadyCallback callback, gpointer user_data)
+{
+    g_autoptr(GTask) task = g_task_new(self, cancellable, callback, user_data);
+    Check *check = g_new0(Check, 1);
+
+    g_task_set_source_tag(task, bailiff_authorization_check_async);
+    g_task_set_check_cancellable(task, FALSE); /* the question is, and what it says is known */
+    check->invocation = g_object_ref(invocation);
+    check->details = g_variant_ref(details);
+    check->actions = actions;
+    g_task_set_task_data(task, check, check_free);
+    ask_next(task);
+}
+
+gboolean bailiff_authorization_check_finish(BailiffAuthorization *self, GAsyncResult *result,
+                                            GError **error)
+{
+    g_return_val_if_fail(g_task_is_valid(result, self), FALSE);
     return g_task_propagate_boolean(G_TASK(result), error);
 }
 

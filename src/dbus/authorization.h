@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The one gate in front of every method: may this caller do this?
+ * The one gate in front of every method: who is the caller, and may it do this?
  *
- * Today's rule: root and the daemon's own user may do everything, nobody else anything. The user is
- * what the bus says of the connection, never what a message says. The question is asynchronous, so
- * that an authority which asks a person (polkit) can stand in this place without a change to any
- * method: handlers already expect that time passes, and look everything up again after it.
+ * The user is what the bus says of the connection, never what a message says. Root, and the user
+ * whom this daemon runs as, may do everything without a question: a host must get its leases, and
+ * give them back, when polkit is not there (early and late in the life of a host, in a rescue
+ * shell, or because it crashed), and either could stop the daemon anyway. About everybody else
+ * polkit is asked, once for each action that the call needs, and only a clear yes counts.
+ *
+ * All is asynchronous and has its own limits; handlers look everything up again after it.
  */
 #pragma once
 
@@ -16,14 +19,24 @@ G_DECLARE_FINAL_TYPE(BailiffAuthorization, bailiff_authorization, BAILIFF, AUTHO
 
 BailiffAuthorization *bailiff_authorization_new(void);
 
-/* May the caller of `invocation` call this method? NotAuthorized when not, and also when the bus
- * does not say who it is. */
+/* Whose call is it? NotAuthorized when the bus does not say. */
+void bailiff_authorization_identify_async(BailiffAuthorization *self,
+                                          GDBusMethodInvocation *invocation,
+                                          GAsyncReadyCallback callback, gpointer user_data);
+gboolean bailiff_authorization_identify_finish(BailiffAuthorization *self, GAsyncResult *result,
+                                               uid_t *ret_uid, GError **error);
+
+/* Those who are not asked about. */
+gboolean bailiff_authorization_trusts(BailiffAuthorization *self, uid_t uid);
+
+/* May the caller of `invocation` do all of `actions` (bits of PolkitAction)? One question after the
+ * other, the first no ends it: NotAuthorized. `details`: of call_details_new(). */
 void bailiff_authorization_check_async(BailiffAuthorization *self,
-                                       GDBusMethodInvocation *invocation,
+                                       GDBusMethodInvocation *invocation, guint actions,
+                                       GVariant *details, GCancellable *cancellable,
                                        GAsyncReadyCallback callback, gpointer user_data);
-/* `ret_uid`: the caller's user, also when it may not. */
 gboolean bailiff_authorization_check_finish(BailiffAuthorization *self, GAsyncResult *result,
-                                            uid_t *ret_uid, GError **error);
+                                            GError **error);
 
 /* What was learnt of callers is of another bus now. */
 void bailiff_authorization_forget(BailiffAuthorization *self);

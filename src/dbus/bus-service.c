@@ -22,6 +22,7 @@ struct _BailiffBusService {
     GDBusObjectManagerServer *objects;
     BailiffAuthorization *authorization;
     CallerWatch *caller_watch;
+    CallerQuota *caller_quota;
     GHashTable *changed; /* set of GDBusInterfaceSkeleton, references */
     GSource *announce;   /* the idle source that flushes, while something has changed */
 };
@@ -41,6 +42,11 @@ BailiffAuthorization *bailiff_bus_service_get_authorization(BailiffBusService *s
 CallerWatch *bailiff_bus_service_get_caller_watch(BailiffBusService *self)
 {
     return self->caller_watch;
+}
+
+CallerQuota *bailiff_bus_service_get_caller_quota(BailiffBusService *self)
+{
+    return self->caller_quota;
 }
 
 /* Objects. */
@@ -240,6 +246,7 @@ static void bailiff_bus_service_finalize(GObject *object)
     BailiffBusService *self = BAILIFF_BUS_SERVICE(object);
     g_clear_object(&self->authorization);
     g_clear_pointer(&self->caller_watch, caller_watch_free);
+    g_clear_pointer(&self->caller_quota, caller_quota_free);
     G_OBJECT_CLASS(bailiff_bus_service_parent_class)->finalize(object);
 }
 
@@ -255,6 +262,7 @@ static void bailiff_bus_service_init(BailiffBusService *self)
     self->objects = g_dbus_object_manager_server_new(OBJECT_PATH_ROOT);
     self->authorization = bailiff_authorization_new();
     self->caller_watch = caller_watch_new();
+    self->caller_quota = caller_quota_new();
     self->changed = new_set();
     self->presence = bailiff_bus_presence_new(BAILIFF_BUS_NAME);
     g_signal_connect(self->presence, "connected", G_CALLBACK(bus_connected), self);

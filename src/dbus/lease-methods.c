@@ -135,9 +135,21 @@ static void acquire_act(MethodCall *call)
     BailiffRegistrationObject *self = BAILIFF_REGISTRATION_OBJECT(call->target);
     const AcquireArgs *args = call->args;
 
+    if (!method_call_reserve_leases(call, args->n_wishes))
+        return;
     bailiff_registration_acquire_async(bailiff_registration_object_get_registration(self),
                                        args->wishes, args->n_wishes, call->caller_gone,
                                        acquire_done, call);
+}
+
+/* What is left behind for others to clear away, and what others have left behind, is more than
+ * one's own. */
+static guint risk_of_wishes(const AcquireArgs *args)
+{
+    for (gsize i = 0; i < args->n_wishes; i++)
+        if (args->wishes[i].persistent || args->wishes[i].adopt)
+            return POLKIT_BIT(POLKIT_ACTION_MANAGE_REGISTRATIONS);
+    return 0;
 }
 
 gboolean acquire_method(BailiffBusService *service, BailiffRegistrationObject *target,
@@ -148,8 +160,8 @@ gboolean acquire_method(BailiffBusService *service, BailiffRegistrationObject *t
 
     if (args == NULL)
         return method_call_refuse(invocation, error);
-    return method_call_start(service, target, invocation, acquire_act, args,
-                             (GDestroyNotify)acquire_args_free);
+    return method_call_start_with(service, target, invocation, acquire_act, args,
+                                  (GDestroyNotify)acquire_args_free, risk_of_wishes(args), NULL);
 }
 
 /* Release. */

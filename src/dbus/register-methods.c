@@ -10,8 +10,10 @@
 #include <unistd.h>
 
 #include "common/bailiff-error.h"
+#include "common/process-identity.h"
 #include "dbus/method-call.h"
 #include "dbus/object-path.h"
+#include "dbus/policy-risk.h"
 #include "dbus/program-check.h"
 #include "dbus/variant-options.h"
 #include "dbus/variant-policy.h"
@@ -96,6 +98,15 @@ static const FailurePolicy *policy_of(const RegisterArgs *args)
     return args->has_policy ? &args->policy : NULL;
 }
 
+static gboolean start_with_risk(BailiffBusService *service, gpointer target,
+                                GDBusMethodInvocation *invocation, MethodCallAct act,
+                                RegisterArgs *args, MethodCallIsOwn is_own)
+{
+    return method_call_start_with(service, target, invocation, act, args,
+                                  (GDestroyNotify)register_args_free, policy_risk(policy_of(args)),
+                                  is_own);
+}
+
 static void reply_registration(MethodCall *call, BailiffRegistration *registration, GError *error)
 {
     if (registration == NULL) {
@@ -106,8 +117,54 @@ static void reply_registration(MethodCall *call, BailiffRegistration *registrati
     method_call_reply(call, g_variant_new("(o)", path));
 }
 
+/* The process is the caller's if no user but the caller's is in it: one that has switched users, or
+ * can switch, is more than its user may order about. From the first look on it is held by a pidfd,
+ * since a number can be another process's by the time of the next. */
+static gboolean is_own_process(MethodCall *call)
+{
+    RegisterArgs *args = call->args;
+    ProcessIdentity process = { .pidfd = -1 };
+    gboolean found;
+
+    if (args->pidfd >= 0)
+        found = process_identity_from_pidfd(&process, args->pidfd, NULL);
+    else
+        found = process_identity_from_pid(&process, (pid_t)args->pid, args->start_time, NULL);
+    if (!found)
+        return FALSE;
+    args->pidfd = process.pidfd;
+    return process.one_user && process.uid == call->uid;
+}
+
+/* Process 0 is the caller, who is found, and looked at, later. */
+static gboolean is_own_or_caller(MethodCall *call)
+{
+    const RegisterArgs *args = call->args;
+
+    return (args->pidfd < 0 && args->pid == 0) || is_own_process(call);
+}
+
+/* Who holds a connection need not be who opened it, and the bus tells of that one. */
+static gboolean may_register_process(MethodCall *call)
+{
+    const RegisterArgs *args = call->args;
+
+    if ((call->granted & POLKIT_BIT(POLKIT_ACTION_MANAGE_REGISTRATIONS)) != 0 ||
+        is_own_process(call))
+        return method_call_may_register(call);
+    method_call_fail(call,
+                     bailiff_error_make(BAILIFF_ERROR_NOT_AUTHORIZED,
+                                        "Register a process of your own, by its number or pidfd.",
+                                        "Process %u has ended, or is not of user %u alone.",
+                                        args->pid, (guint)call->uid));
+    return FALSE;
+}
+
 static void register_now(MethodCall *call)
 {
+    if (!may_register_process(call))
+        return;
+
     RegisterArgs *args = call->args;
     BailiffEngine *engine = bailiff_bus_service_get_engine(call->service);
     const FailurePolicy *policy = policy_of(args);
@@ -200,8 +257,8 @@ gboolean register_process_method(BailiffBusService *service, gpointer target,
             invocation, bailiff_error_make(BAILIFF_ERROR_BUSY, "Try again later.",
                                            "The pidfd cannot be kept: %s.", cause->message));
     }
-    return method_call_start(service, target, invocation, register_process_act,
-                             g_steal_pointer(&args), (GDestroyNotify)register_args_free);
+    return start_with_risk(service, target, invocation, register_process_act,
+                           g_steal_pointer(&args), is_own_or_caller);
 }
 
 gboolean register_pid_method(BailiffBusService *service, gpointer target,
@@ -221,8 +278,8 @@ gboolean register_pid_method(BailiffBusService *service, gpointer target,
                                                      "%u is not the number of a process.", pid));
     }
     args->pid = pid;
-    return method_call_start(service, target, invocation, register_process_act,
-                             g_steal_pointer(&args), (GDestroyNotify)register_args_free);
+    return start_with_risk(service, target, invocation, register_process_act,
+                           g_steal_pointer(&args), is_own_or_caller);
 }
 
 static void unit_registered(GObject *source, GAsyncResult *result, gpointer user_data)
@@ -245,7 +302,8 @@ static void register_unit_now(MethodCall *call)
 
 static void register_unit_act(MethodCall *call)
 {
-    program_check(call, policy_of(call->args), register_unit_now);
+    if (method_call_may_register(call))
+        program_check(call, policy_of(call->args), register_unit_now);
 }
 
 gboolean register_unit_method(BailiffBusService *service, gpointer target,
@@ -261,8 +319,7 @@ gboolean register_unit_method(BailiffBusService *service, gpointer target,
     args = parse_args(options, FAILURE_TARGET_UNIT, args, extra, G_N_ELEMENTS(extra), &error);
     if (args == NULL)
         return method_call_refuse(invocation, error);
-    return method_call_start(service, target, invocation, register_unit_act, args,
-                             (GDestroyNotify)register_args_free);
+    return start_with_risk(service, target, invocation, register_unit_act, args, NULL);
 }
 
 static void domain_registered(GObject *source, GAsyncResult *result, gpointer user_data)
@@ -285,7 +342,8 @@ static void register_domain_now(MethodCall *call)
 
 static void register_domain_act(MethodCall *call)
 {
-    program_check(call, policy_of(call->args), register_domain_now);
+    if (method_call_may_register(call))
+        program_check(call, policy_of(call->args), register_domain_now);
 }
 
 gboolean register_domain_method(BailiffBusService *service, gpointer target,
@@ -304,6 +362,5 @@ gboolean register_domain_method(BailiffBusService *service, gpointer target,
     args = parse_args(options, FAILURE_TARGET_DOMAIN, args, extra, G_N_ELEMENTS(extra), &error);
     if (args == NULL)
         return method_call_refuse(invocation, error);
-    return method_call_start(service, target, invocation, register_domain_act, args,
-                             (GDestroyNotify)register_args_free);
+    return start_with_risk(service, target, invocation, register_domain_act, args, NULL);
 }

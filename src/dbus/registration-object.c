@@ -10,6 +10,7 @@
 #include "dbus/method-call.h"
 #include "dbus/object-path.h"
 #include "dbus/path-list.h"
+#include "dbus/policy-risk.h"
 #include "dbus/program-check.h"
 #include "dbus/resource-object.h"
 #include "dbus/variant-options.h"
@@ -87,8 +88,9 @@ static gboolean handle_set_failure_policy(BailiffBusRegistration *object,
     if (!variant_options_parse(options, known, G_N_ELEMENTS(known), &error) ||
         !variant_policy_parse(variant, on_recovery, policy, &error))
         return method_call_refuse(invocation, error);
-    return method_call_start(self->service, self, invocation, set_failure_policy_act,
-                             g_steal_pointer(&policy), g_free);
+    guint risk = policy_risk(policy);
+    return method_call_start_with(self->service, self, invocation, set_failure_policy_act,
+                                  g_steal_pointer(&policy), g_free, risk, NULL);
 }
 
 static gboolean handle_drill(BailiffBusRegistration *object, GDBusMethodInvocation *invocation,

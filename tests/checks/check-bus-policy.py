@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """check-bus-policy.py ROOT: data/org.bailiff.Bailiff1.conf denies what it does not name, and names each method of the
-interfaces once. What everybody may call is only what reads."""
+interfaces once. Everybody may call them: what a caller may do is a question that the daemon asks polkit."""
 
 import pathlib
 import sys
@@ -56,11 +56,12 @@ def find_findings(root):
             findings.append(f"not denied to everybody: {rule}")
     if everybody[0].tag != "deny":
         findings.append("the rules for everybody do not begin with what is denied")
-    for rule in sorted(allowed(everybody, findings) - READING):
-        findings.append(f"everybody may call {'.'.join(rule)}")
-    methods, named = set(methods_of(root / "introspection")), allowed(administrator, findings)
-    findings.extend(f"root may not call {'.'.join(each)}: name it in data/{NAME}.conf" for each in sorted(methods - named))
-    findings.extend(f"data/{NAME}.conf names {'.'.join(each)}, which there is not" for each in sorted(named - methods))
+    methods, named = set(methods_of(root / "introspection")), allowed(everybody, findings)
+    findings.extend(f"nobody may call {'.'.join(each)}: name it in data/{NAME}.conf"
+                    for each in sorted((methods | READING) - named))
+    findings.extend(f"data/{NAME}.conf names {'.'.join(each)}, which there is not"
+                    for each in sorted(named - methods - READING))
+    findings.extend(f"root may call {'.'.join(each)}, and others may not" for each in sorted(allowed(administrator, findings)))
     return findings
 
 

@@ -350,7 +350,7 @@ VERBS
     Stays.
 
 OPTIONS
-=======
+
 
 **--json**, **--no-color**
     Two.
@@ -448,6 +448,56 @@ class ErrorNames(Tree):
     def test_a_number_of_sanlock(self):
         self.replace("data/man/bailiff-sanlock.7.rst", "-262    HOSTID_BUSY", "-263    HOSTID_BUSY")
         self.refuses("error-names", "bailiff-sanlock(7): -262 HOSTID_BUSY is missing")
+=======
+class Actions(Tree):
+    POLICY = """<policyconfig><action id="org.bailiff.look"><description>D</description><message>M</message></action>
+<action id="org.bailiff.break"><description>D</description><message>M</message></action></policyconfig>"""
+    XML = """<node><interface name="a.A"><method name="Look">
+<annotation name="org.bailiff.PolkitAction" value="org.bailiff.look"/>
+<annotation name="org.bailiff.PolkitAction.Option.force" value="org.bailiff.break"/>
+</method><method name="Ping"><annotation name="org.bailiff.PolkitAction" value="none: harms nobody"/></method>
+<property name="P" type="s" access="read"/></interface></node>"""
+
+    def setUp(self):
+        super().setUp()
+        self.plant("policy/org.bailiff.policy.in", self.POLICY)
+        self.plant("introspection/a.xml", self.XML)
+
+    def with_xml(self, old, new):
+        self.assertIn(old, self.XML)
+        self.plant("introspection/a.xml", self.XML.replace(old, new))
+
+    def test_in_order(self):
+        self.passes("actions")
+
+    def test_no_action(self):
+        self.with_xml(' value="org.bailiff.look"', "")
+        self.refuses("actions", "a.xml: Look has no annotation")
+
+    def test_writable_property(self):
+        self.with_xml('access="read"', 'access="readwrite"')
+        self.refuses("actions", "a.xml: P has no annotation")
+
+    def test_unknown_action(self):
+        self.with_xml("org.bailiff.break", "org.bailiff.brake")
+        self.refuses("actions", "Look names the action org.bailiff.brake")
+
+    def test_unused_action(self):
+        self.with_xml("org.bailiff.break", "org.bailiff.look")
+        self.refuses("actions", "no method asks for org.bailiff.break")
+
+    def test_action_used_by_code(self):
+        self.with_xml("org.bailiff.break", "org.bailiff.look")
+        self.plant("src/dbus/risk.c", "int risk = POLKIT_ACTION_BREAK;\n")
+        self.passes("actions")
+
+    def test_no_reason(self):
+        self.with_xml("none: harms nobody", "none")
+        self.refuses("actions", "does not say why")
+
+    def test_no_message(self):
+        self.plant("policy/org.bailiff.policy.in", self.POLICY.replace("<message>M</message>", "", 1))
+        self.refuses("actions", "org.bailiff.look has no message")
 
 
 if __name__ == "__main__":
