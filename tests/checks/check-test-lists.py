@@ -14,6 +14,7 @@ LISTS = [
     ("bus", "test_*.py", "meson.build"),
     ("install", "test_*.py", "meson.build"),
     ("interop", "test_*.py", "meson.build"),
+    ("polkit", "test_*.py", "meson.build"),
     ("libvirt", "test_*.py", "meson.build"),
 ]
 
