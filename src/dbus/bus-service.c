@@ -7,6 +7,7 @@
 #include "common/bailiff-error.h"
 #include "dbus/authorization.h"
 #include "dbus/bus-presence.h"
+#include "dbus/call-filter.h"
 #include "dbus/caller-watch.h"
 #include "dbus/incident-object.h"
 #include "dbus/lockspace-object.h"
@@ -212,6 +213,7 @@ static void show_engine(BailiffBusService *self)
 static void bus_connected(BailiffBusPresence *presence, GDBusConnection *connection,
                           BailiffBusService *self)
 {
+    call_filter_install(connection);
     caller_watch_set_connection(self->caller_watch, connection);
     bailiff_engine_set_bus(self->engine, connection);
     g_dbus_object_manager_server_set_connection(self->objects, connection);

@@ -13,7 +13,7 @@ from private_service import BUS_NAME, full_interface, full_path
 
 # Arguments come in GVariant's text form. The source of this file may be out of the other user's reach.
 CODE = r"""
-import json, os, sys
+import json, os
 from gi.repository import Gio, GLib
 bus = Gio.DBusConnection.new_for_address_sync(
     os.environ["DBUS_SYSTEM_BUS_ADDRESS"],
@@ -31,12 +31,20 @@ def ended(connection, result, number):
         Gio.DBusError.strip_remote_error(error)
         tell(number, error=name, message=error.message)
 
+rest = b""
+
 def hear(source, _condition):
-    line = sys.stdin.readline()
-    if not line:
+    global rest
+    heard = os.read(0, 1 << 20)
+    if not heard:
         loop.quit()
         return False
-    call = json.loads(line)
+    *lines, rest = (rest + heard).split(b"\n")
+    for line in lines:
+        begin(json.loads(line))
+    return True
+
+def begin(call):
     fds = None
     if call["pidfd"] is not None:
         fds = Gio.UnixFDList.new_from_array([os.pidfd_open(call["pidfd"] or os.getpid())])
@@ -46,9 +54,8 @@ def hear(source, _condition):
     bus.call_with_unix_fd_list(call["name"], call["path"], call["interface"], call["method"],
                                GLib.Variant.parse(None, call["arguments"], None, None) if call["arguments"] else None,
                                None, flags, 100000, fds, None, ended, call["number"])
-    return True
 
-GLib.io_add_watch(sys.stdin.fileno(), GLib.PRIORITY_DEFAULT, GLib.IOCondition.IN | GLib.IOCondition.HUP, hear)
+GLib.io_add_watch(0, GLib.PRIORITY_DEFAULT, GLib.IOCondition.IN | GLib.IOCondition.HUP, hear)
 loop = GLib.MainLoop()
 print(bus.get_unique_name(), flush=True)
 loop.run()
