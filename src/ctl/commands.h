@@ -7,6 +7,7 @@
 #include "ctl/command-line.h"
 
 int command_acquire(CommandLine *line);
+int command_check(CommandLine *line);
 int command_convert(CommandLine *line);
 int command_create_resource(CommandLine *line);
 int command_delete_resource(CommandLine *line);

@@ -17,6 +17,9 @@
 static const Command commands[] = {
     { "status", "", N_("Show lockspaces, hosts, leases and registrations"), "bailiffctl status",
       NULL, command_status },
+    { "check", "PATH[:OFFSET]", N_("Tell whether storage is fit for leases"),
+      "bailiffctl check /dev/vg0/leases --duration 60",
+      N_("Nothing is written. The exit status is 1 when the storage is not fit."), command_check },
     { "format-lockspace", "PATH[:OFFSET] NAME", N_("Write an empty lockspace"),
       "bailiffctl format-lockspace /dev/vg0/leases vg0",
       N_("Offsets are bytes, or KiB, MiB and GiB with K, M and G."), command_format_lockspace },

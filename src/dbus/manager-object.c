@@ -6,6 +6,7 @@
 
 #include "bailiff-bus-generated.h"
 #include "common/bailiff-error.h"
+#include "dbus/check-methods.h"
 #include "dbus/lockspace-object.h"
 #include "dbus/method-call.h"
 #include "dbus/object-path.h"
@@ -191,6 +192,13 @@ static gboolean handle_inspect_index(BailiffBusManager *object, GDBusMethodInvoc
     return inspect(object, invocation, path, offset, options, BAILIFF_AREA_INDEX);
 }
 
+static gboolean handle_check_storage(BailiffBusManager *object, GDBusMethodInvocation *invocation,
+                                     const char *path, guint64 offset, GVariant *options)
+{
+    BailiffManagerObject *self = BAILIFF_MANAGER_OBJECT(object);
+    return check_storage_method(self->service, self, invocation, path, offset, options);
+}
+
 /* Joining. */
 
 typedef struct JoinArgs {
@@ -293,6 +301,7 @@ static void manager_iface_init(BailiffBusManagerIface *iface)
     iface->handle_inspect_lockspace = handle_inspect_lockspace;
     iface->handle_inspect_resource = handle_inspect_resource;
     iface->handle_inspect_index = handle_inspect_index;
+    iface->handle_check_storage = handle_check_storage;
     iface->handle_join_lockspace = handle_join_lockspace;
     iface->handle_register_process = handle_register_process;
     iface->handle_register_pid = handle_register_pid;

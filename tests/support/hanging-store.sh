@@ -7,6 +7,7 @@
 #   hanging-store.sh check               why it cannot run here, on stdout; exit status 77 then
 #   hanging-store.sh start DIR SIZE [PID]    makes and serves DIR/disk; prints the path to use
 #                                            with PID: stops when that process has ended
+#                                            HANGING_STORE_READ_DELAY: what each read takes, such as 200ms
 #   hanging-store.sh hang DIR            from the return on nothing is answered
 #   hanging-store.sh resume DIR          what hung is answered, and all that follows
 #   hanging-store.sh fail-reads DIR on|off
@@ -60,7 +61,8 @@ start() {
     : >"$dir/mnt/disk"
     rm -f "$dir/sock" "$dir/nbdkit.pid" "$dir/nbdfuse.pid" "$dir/fail-reads" "$dir/fail-writes"
     # Nobody may inherit stdout: the caller reads it to its end.
-    nbdkit -U "$dir/sock" -P "$dir/nbdkit.pid" --filter=error file file="$dir/disk" error=EIO \
+    nbdkit -U "$dir/sock" -P "$dir/nbdkit.pid" --filter=error --filter=delay file file="$dir/disk" error=EIO \
+        rdelay="${HANGING_STORE_READ_DELAY:-0}" \
         error-pread-rate=100% error-pread-file="$dir/fail-reads" \
         error-pwrite-rate=100% error-pwrite-file="$dir/fail-writes" >"$dir/nbdkit.log" 2>&1 </dev/null
     nbdfuse -P "$dir/nbdfuse.pid" "$dir/mnt/disk" "nbd+unix://?socket=$dir/sock" \

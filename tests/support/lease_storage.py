@@ -71,13 +71,14 @@ class HangingStorage:
     """A file served by nbdkit and nbdfuse (tests/support/hanging-store.sh): `path` is what hosts use,
     `backing` its true content behind the store's back."""
 
-    def __init__(self, directory, mib=16):
+    def __init__(self, directory, mib=16, read_delay="0"):
         reason = self.run("check", check=False)
         if reason.returncode:
             raise NoSuchStorage(reason.stdout.strip())
         self.directory = directory
         self.backing = os.path.join(directory, "disk")
-        self.path = self.run("start", directory, str(mib * MIB)).stdout.strip()
+        self.path = self.run("start", directory, str(mib * MIB),
+                             environment={"HANGING_STORE_READ_DELAY": read_delay}).stdout.strip()
 
     @staticmethod
     def run(*arguments, check=True, environment=None):
