@@ -25,6 +25,7 @@ int command_leave(CommandLine *line);
 int command_libvirt_hook(CommandLine *line);
 int command_list_resources(CommandLine *line);
 int command_lookup_resource(CommandLine *line);
+int command_metrics(CommandLine *line);
 int command_monitor(CommandLine *line);
 int command_read_value(CommandLine *line);
 int command_rebuild_index(CommandLine *line);

@@ -111,6 +111,8 @@ static const Command commands[] = {
          "event "
          "is on the storage; the other hosts find it with their next renewals."),
       command_send_event },
+    { "metrics", "", N_("Print metrics for a monitoring system (OpenMetrics text)"),
+      "bailiffctl metrics", NULL, command_metrics },
     { "monitor", "", N_("Show the state and then every event, until interrupted"),
       "bailiffctl monitor --json",
       N_("The second column is how long ago the lockspace's last good renewal began."),

@@ -9,6 +9,7 @@
 #include "dbus/check-methods.h"
 #include "dbus/lockspace-object.h"
 #include "dbus/method-call.h"
+#include "dbus/metrics-methods.h"
 #include "dbus/object-path.h"
 #include "dbus/register-methods.h"
 #include "dbus/variant-options.h"
@@ -199,6 +200,13 @@ static gboolean handle_check_storage(BailiffBusManager *object, GDBusMethodInvoc
     return check_storage_method(self->service, self, invocation, path, offset, options);
 }
 
+static gboolean handle_get_metrics(BailiffBusManager *object, GDBusMethodInvocation *invocation,
+                                   GVariant *options)
+{
+    BailiffManagerObject *self = BAILIFF_MANAGER_OBJECT(object);
+    return get_metrics_method(self->service, self, invocation, options);
+}
+
 /* Joining. */
 
 typedef struct JoinArgs {
@@ -302,6 +310,7 @@ static void manager_iface_init(BailiffBusManagerIface *iface)
     iface->handle_inspect_resource = handle_inspect_resource;
     iface->handle_inspect_index = handle_inspect_index;
     iface->handle_check_storage = handle_check_storage;
+    iface->handle_get_metrics = handle_get_metrics;
     iface->handle_join_lockspace = handle_join_lockspace;
     iface->handle_register_process = handle_register_process;
     iface->handle_register_pid = handle_register_pid;

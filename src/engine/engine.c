@@ -17,6 +17,7 @@
 #include "engine/host-name.h"
 #include "engine/last-kill.h"
 #include "engine/incident-recorder.h"
+#include "engine/metrics.h"
 #include "engine/lockspace-private.h"
 #include "engine/name-error.h"
 #include "engine/persistent-record.h"
@@ -47,6 +48,7 @@ struct _BailiffEngine {
     GHashTable *registrations; /* guint64* -> BailiffRegistration */
     BailiffIncidentLog *incidents;
     BailiffIncidentRecorder *recorder;
+    BailiffMetrics *metrics;
     GArray *claims; /* of Claim: ranges that are being formatted */
     guint64 next_claim;
     ActionServices services;
@@ -76,6 +78,7 @@ static void bailiff_engine_finalize(GObject *object)
     BailiffEngine *self = BAILIFF_ENGINE(object);
 
     rejoin_free(self->rejoin);
+    g_clear_object(&self->metrics);
     g_clear_object(&self->recorder);
     g_clear_object(&self->incidents);
     g_hash_table_unref(self->lockspaces);
@@ -185,12 +188,18 @@ BailiffEngine *bailiff_engine_new(const BailiffEngineConfig *config, GError **er
     self->first_id = self->next_id = held_records_highest_id(self->runtime_dir) + 1;
     self->incidents = bailiff_incident_log_new(config->state_dir);
     self->recorder = bailiff_incident_recorder_new(self, self->incidents);
+    self->metrics = bailiff_metrics_new(self);
     return g_steal_pointer(&self);
 }
 
 BailiffIncidentLog *bailiff_engine_get_incidents(BailiffEngine *self)
 {
     return self->incidents;
+}
+
+char *bailiff_engine_print_metrics(BailiffEngine *self)
+{
+    return bailiff_metrics_print(self->metrics);
 }
 
 const char *bailiff_engine_get_host_name(BailiffEngine *self)

@@ -64,6 +64,9 @@ const char *bailiff_engine_get_watchdog_state(BailiffEngine *self);
 /* What leases were lost here, by this daemon and those before it. Borrowed. */
 BailiffIncidentLog *bailiff_engine_get_incidents(BailiffEngine *self);
 
+/* How everything is doing, as OpenMetrics text; free it. */
+char *bailiff_engine_print_metrics(BailiffEngine *self);
+
 /* Borrowed; NULL when there is none. */
 BailiffLockspace *bailiff_engine_find_lockspace(BailiffEngine *self, const char *name);
 BailiffRegistration *bailiff_engine_find_registration(BailiffEngine *self, guint64 id);

@@ -315,6 +315,8 @@ static void note_renewal(BailiffLockspace *self, const GError *error)
     renewal_history_add(&self->history, self->attempt_started_us, self->machine.renew.read_us,
                         self->machine.renew.write_us,
                         error != NULL ? g_strdup(error->message) : NULL);
+    bailiff_lockspace_emit_renewal_ended(
+        self, error == NULL, time_add(self->machine.renew.read_us, self->machine.renew.write_us));
 }
 
 /* A renewal with time stamp `self->lease.last_renewal_us` is on disk. */

@@ -102,6 +102,8 @@ void bailiff_lockspace_describe(BailiffLockspace *self, LeaseErrorContext *ret);
 void bailiff_lockspace_emit_renewal_late(BailiffLockspace *self, guint64 seconds_left,
                                          const char *reason);
 void bailiff_lockspace_emit_lease_lost(BailiffLockspace *self, const char *reason);
+void bailiff_lockspace_emit_renewal_ended(BailiffLockspace *self, gboolean worked,
+                                          guint64 took_us);
 void bailiff_lockspace_emit_host_event(BailiffLockspace *self, const HostEventIn *event);
 
 BailiffLockspace *bailiff_lockspace_new(BailiffEngine *engine, const char *name, const char *path,

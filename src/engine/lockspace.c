@@ -40,6 +40,7 @@ enum {
     SIGNAL_RENEWAL_LATE,
     SIGNAL_LEASE_LOST,
     SIGNAL_HOST_EVENT,
+    SIGNAL_RENEWAL_ENDED,
     N_SIGNALS,
 };
 
@@ -142,6 +143,9 @@ static void install_signals(GType type)
                      G_TYPE_UINT64, G_TYPE_STRING);
     signals[SIGNAL_LEASE_LOST] = g_signal_new("lease-lost", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL,
                                               NULL, G_TYPE_NONE, 1, G_TYPE_STRING);
+    signals[SIGNAL_RENEWAL_ENDED] =
+        g_signal_new("renewal-ended", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 2,
+                     G_TYPE_BOOLEAN, G_TYPE_UINT64);
     signals[SIGNAL_HOST_EVENT] =
         g_signal_new("host-event", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 4,
                      G_TYPE_UINT64, G_TYPE_UINT64, G_TYPE_UINT64, G_TYPE_UINT64);
@@ -246,6 +250,11 @@ void bailiff_lockspace_emit_renewal_late(BailiffLockspace *self, guint64 seconds
 void bailiff_lockspace_emit_lease_lost(BailiffLockspace *self, const char *reason)
 {
     g_signal_emit(self, signals[SIGNAL_LEASE_LOST], 0, reason);
+}
+
+void bailiff_lockspace_emit_renewal_ended(BailiffLockspace *self, gboolean worked, guint64 took_us)
+{
+    g_signal_emit(self, signals[SIGNAL_RENEWAL_ENDED], 0, worked, took_us);
 }
 
 void bailiff_lockspace_emit_host_event(BailiffLockspace *self, const HostEventIn *event)

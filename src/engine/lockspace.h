@@ -32,6 +32,7 @@ typedef enum BailiffLockspaceState {
  *   registrations-changed ()
  *   renewal-late (uint64 seconds_left, string reason)
  *   lease-lost (string reason)
+ *   renewal-ended (boolean worked, uint64 took_us): storage time of its read and write
  *   host-event (uint64 host_id, uint64 generation, uint64 event, uint64 data): of the sender
  */
 #define BAILIFF_TYPE_LOCKSPACE (bailiff_lockspace_get_type())
