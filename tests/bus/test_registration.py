@@ -273,7 +273,7 @@ class Caller:
     def begin_acquire(self, registration, *leases):
         self.connection.call(BUS_NAME, registration, f"{BUS_NAME}.Registration", "Acquire",
                              GLib.Variant("(a(sssta{sv})a{sv})", (list(leases), {})), None,
-                             Gio.DBusCallFlags.NONE, -1, None, None)
+                             Gio.DBusCallFlags.NONE, -1, None, lambda *_outcome: None)
         # A round trip: the bus has passed on what was sent before.
         self.connection.call_sync("org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetId",
                                   None, None, Gio.DBusCallFlags.NONE, -1, None)
