@@ -22,6 +22,7 @@
 #include "actions/launcher.h"
 #include "common/bailiff-error.h"
 #include "daemon/config-reload.h"
+#include "daemon/metrics-socket.h"
 #include "daemon/service-manager.h"
 #include "daemon/service-status.h"
 #include "dbus/bus-service.h"
@@ -39,6 +40,7 @@ typedef struct Daemon {
     Launcher *launcher;
     BailiffEngine *engine;
     BailiffBusService *service;
+    MetricsSocket *metrics; /* NULL: it could not be made */
     ServiceManager *manager;
     ServiceStatus *status;
     ConfigReload *reload;
@@ -139,6 +141,17 @@ static char *choose_directory(const char *given, const char *variable, const cha
     return geteuid() == 0 ? g_strdup(usual) : NULL;
 }
 
+/* Leases are kept without it, too. */
+static void listen_for_metrics(Daemon *daemon, const char *runtime_dir)
+{
+    g_autofree char *path = g_build_filename(runtime_dir, "metrics.sock", NULL);
+    g_autoptr(GError) error = NULL;
+
+    daemon->metrics = metrics_socket_new(daemon->engine, path, &error);
+    if (daemon->metrics == NULL)
+        log_error(error->message);
+}
+
 /* The launcher of programs first: it is to have nothing that the engine has. */
 static gboolean make_engine(Daemon *daemon, const Options *options, GError **error)
 {
@@ -179,6 +192,7 @@ static gboolean make_engine(Daemon *daemon, const Options *options, GError **err
     daemon->engine = bailiff_engine_new(&config, error);
     if (daemon->engine == NULL)
         return FALSE;
+    listen_for_metrics(daemon, runtime_dir);
     daemon->reload =
         config_reload_new(daemon->engine, daemon->manager, config_path, optional, file);
     return TRUE;
@@ -311,6 +325,7 @@ static void daemon_clear(Daemon *daemon)
     g_clear_object(&daemon->service);
     g_clear_pointer(&daemon->reload, config_reload_free);
     g_clear_pointer(&daemon->status, service_status_free);
+    metrics_socket_free(daemon->metrics);
     g_clear_object(&daemon->engine);
     launcher_free(daemon->launcher);
     service_manager_free(daemon->manager);
