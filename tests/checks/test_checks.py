@@ -448,7 +448,7 @@ class ErrorNames(Tree):
     def test_a_number_of_sanlock(self):
         self.replace("data/man/bailiff-sanlock.7.rst", "-262    HOSTID_BUSY", "-263    HOSTID_BUSY")
         self.refuses("error-names", "bailiff-sanlock(7): -262 HOSTID_BUSY is missing")
-=======
+
 class Actions(Tree):
     POLICY = """<policyconfig><action id="org.bailiff.look"><description>D</description><message>M</message></action>
 <action id="org.bailiff.break"><description>D</description><message>M</message></action></policyconfig>"""
