@@ -8,6 +8,7 @@
  */
 #include "actions/launcher-link.h"
 
+#include <poll.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <glib-unix.h>
@@ -49,6 +50,9 @@ typedef struct Packet {
     gsize size;
     guint8 bytes[];
 } Packet;
+
+/* How long the end of the daemon waits for that of the launcher, which takes a millisecond. */
+#define END_WAIT_MS 500
 
 struct LauncherLink {
     char *executable;
@@ -385,11 +389,26 @@ LauncherLink *launcher_link_new(const char *executable, const LauncherLinkEvents
     return start(self, error) ? g_steal_pointer(&self) : NULL;
 }
 
+/* The daemon is about to end, and nobody looks after the process any more: a zombie would stay until
+ * process 1 takes notice. One that hangs is left to it. */
+static void wait_for_end(LauncherProcess *process)
+{
+    struct pollfd fd = { .fd = process->pidfd, .events = POLLIN };
+
+    if (poll(&fd, 1, END_WAIT_MS) == 1)
+        (void)on_process_ended(process->pidfd, G_IO_IN, process);
+}
+
 void launcher_link_free(LauncherLink *self)
 {
+    LauncherProcess *process;
+
     if (self == NULL)
         return;
+    process = self->process;
     disconnect(self);
+    if (process != NULL)
+        wait_for_end(process);
     boottime_timer_free(self->start_timer);
     g_free(self->executable);
     g_free(self);

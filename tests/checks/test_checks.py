@@ -350,7 +350,7 @@ VERBS
     Stays.
 
 OPTIONS
-
+=======
 
 **--json**, **--no-color**
     Two.
