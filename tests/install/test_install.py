@@ -39,6 +39,7 @@ OTHERS = {
     "share/polkit-1/actions/org.bailiff.policy",
     "share/man/man8/bailiffd.8",
     "share/bash-completion/completions/bailiffctl",
+    "share/doc/bailiff/bailiff.rules.yml",
     "share/fish/vendor_completions.d/bailiffctl.fish",
     "share/zsh/vendor-completions/_bailiffctl",
 }
