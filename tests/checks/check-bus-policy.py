@@ -51,9 +51,12 @@ def find_findings(root):
         return ["there is no policy for everybody, or none for root"]
     findings.extend(f"a policy for {dict(who)} that this check knows nothing of" for who in policies)
     denied = [rule.attrib for rule in everybody.iter("deny")]
-    for rule in ({"own": NAME}, {"send_destination": NAME}):
+    # Calls only: a broadcast signal of somebody else's has bailiffd as its destination, too.
+    for rule in ({"own": NAME}, {"send_destination": NAME, "send_type": "method_call"}):
         if rule not in denied:
             findings.append(f"not denied to everybody: {rule}")
+    if {"send_destination": NAME} in denied:
+        findings.append("signals of systemd and libvirt are denied to the daemon")
     if everybody[0].tag != "deny":
         findings.append("the rules for everybody do not begin with what is denied")
     methods, named = set(methods_of(root / "introspection")), allowed(everybody, findings)
