@@ -50,6 +50,7 @@ def test_silent_host_loses_its_place_and_a_live_one_keeps_it(make_service, make_
 
     # The lease of a dead one.
     assert dead.result() == "dead"
+    host_b.wait_for_signal("HostStateChanged", SPACE, 0, lambda a: a == (1, "fail", "dead"))
     states = [s.arguments[1:] for s in host_b.signals if s.member == "HostStateChanged" and s.arguments[0] == 1]
     assert states == [("unknown", "live"), ("live", "fail"), ("fail", "dead")]
     resource, = taken.result()
