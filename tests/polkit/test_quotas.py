@@ -138,10 +138,9 @@ def test_hundreds_of_unanswered_questions(daemon, space, hanging_polkit):
             numbers = [(user, user.begin("Manager", "Manager", "InspectLockspace", f"('/nowhere', uint64 0, {NONE})",
                                          interactive=True))
                        for user in users for _ in range(quota("CALLS"))]
-            # Each was asked, and nobody's answer is waited for.
+            # Nobody's answer is waited for. (How many are asked is for the bus to bound as well; the quota itself is
+            # what test_calls() is about.)
             wait_by_asking(daemon, hanging_polkit, "the questions")
-            outcome = users[0].call("Manager", "Manager", "InspectLockspace", f"('/nowhere', uint64 0, {NONE})")
-            assert outcome.error == BUSY, outcome
             daemon.call(SPACE, "Lockspace", "GetRenewalHistory", "(u)", 1)
         assert len(numbers) == len(USERS) * quota("CALLS")
 
