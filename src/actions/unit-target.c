@@ -140,6 +140,18 @@ gboolean unit_target_take(BailiffUnitTarget *self, const SystemdUnit *unit, GErr
     return TRUE;
 }
 
+/* It had ended, and somebody has started it again: for whoever waits to do so with its leases in
+ * hand that is no life of theirs. */
+static void note_new_life(BailiffUnitTarget *self, const SystemdUnit *unit)
+{
+    if (unit == NULL || systemd_unit_is_at_rest(unit))
+        return;
+    self->ended = FALSE;
+    unit_target_take(self, unit, NULL);
+    bailiff_target_emit_process_changed(BAILIFF_TARGET(self));
+    unit_target_look(self);
+}
+
 static void on_read(GObject *source, GAsyncResult *result, gpointer user_data)
 {
     g_autoptr(BailiffUnitTarget) self = take_weak_ref(user_data);
@@ -148,9 +160,14 @@ static void on_read(GObject *source, GAsyncResult *result, gpointer user_data)
     gboolean at_rest;
     GroupState state;
 
-    if (self == NULL || self->ended)
+    if (self == NULL)
         return;
     self->reading = FALSE;
+    if (self->ended) {
+        self->read_again = FALSE;
+        note_new_life(self, unit);
+        return;
+    }
     if (unit != NULL)
         unit_target_take(self, unit, NULL);
     if (self->read_again) {
@@ -213,10 +230,7 @@ static void on_retry(gpointer user_data)
 /* systemd tells a change, of whatever kind: its main process may be another one. */
 static void on_unit_changed(gpointer user_data)
 {
-    BailiffUnitTarget *self = user_data;
-
-    if (!self->ended)
-        ask_systemd(self);
+    ask_systemd(user_data);
 }
 
 /* What a target does. */

@@ -268,7 +268,9 @@ void registration_target_ended(BailiffRegistration *self)
 
 void registration_target_runs(BailiffRegistration *self)
 {
-    if (self->recovery != NULL && bailiff_target_get_process(self->target) != NULL &&
-        !bailiff_target_has_ended(self->target))
+    /* A domain without a process is one that libvirt is about to start, and asks us for. */
+    if (self->recovery != NULL && !bailiff_target_has_ended(self->target) &&
+        (bailiff_target_get_kind(self->target) != FAILURE_TARGET_DOMAIN ||
+         bailiff_target_get_process(self->target) != NULL))
         recovery_runs_by_others(self);
 }

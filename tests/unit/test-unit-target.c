@@ -517,6 +517,30 @@ static void end_unit(World *world)
     wait_for_end_of_unit(world);
 }
 
+/* systemctl start, while a recovery waits for its leases. */
+static void test_started_by_others(World *world, gconstpointer data)
+{
+    guint n_before;
+    pid_t pid;
+
+    if (!make_target(world))
+        return;
+    end_unit(world);
+    g_assert_true(bailiff_target_has_ended(world->target));
+    n_before = world->n_process_changed;
+    pid = run_in_group(world);
+    double_set_state(world->systemd, "active");
+    while (bailiff_target_has_ended(world->target))
+        g_main_context_iteration(NULL, TRUE);
+    g_assert_cmpuint(world->n_process_changed, >, n_before);
+
+    world->n_ended = 0;
+    world->systemd->state_after_stop = "inactive";
+    g_assert_true(bailiff_target_kill(world->target, NULL));
+    reap(pid);
+    wait_for_end_of_unit(world);
+}
+
 static void test_start(World *world, gconstpointer data)
 {
     g_autoptr(GCancellable) cancellable = g_cancellable_new();
@@ -648,6 +672,7 @@ int main(int argc, char **argv)
     ADD("kill-frozen", "", test_kill);
     ADD("kill-without-systemd", NULL, test_kill_without_systemd);
     ADD("restarted-meanwhile", NULL, test_restarted_meanwhile);
+    ADD("started-by-others", NULL, test_started_by_others);
     ADD("start", NULL, test_start);
     ADD("record", NULL, test_record);
     return g_test_run();
