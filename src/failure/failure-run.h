@@ -46,6 +46,12 @@ typedef struct FailureRunOutput {
 /* Begins the walk. Nothing is requested before the first failure_run_advance(). */
 void failure_run_init(FailureRun *self, const FailurePolicy *policy, uint64_t fail_us);
 
+/* After failure_run_init(), of a walk that another process began: step `step` was due at `since_us`
+ * and may have been asked for already. It is asked for again, since it is not known whether it
+ * worked; but for a program (exec), which is not run twice: it has the rest of its grace. A step
+ * that the policy does not have: the walk begins anew. */
+void failure_run_resume(FailureRun *self, size_t step, uint64_t since_us);
+
 /* Does what is due at `now_us`: call it until it requests nothing more. */
 FailureRunOutput failure_run_advance(FailureRun *self, uint64_t now_us);
 

@@ -27,6 +27,21 @@ void host_lease_init(HostLease *self, const HostLeaseWish *wish)
     copy_name(self->host_name, wish->host_name);
 }
 
+bool host_lease_restore(HostLease *self, const HostLeaseWish *wish, const LeaderRecord *last,
+                        uint64_t last_renewal_us)
+{
+    host_lease_init(self, wish);
+    if (host_lease_record_check(last, self->lockspace_name, &self->layout) != RECORD_OK ||
+        !layout_offset_ok(&self->layout, self->lockspace_offset) ||
+        last->owner_id != self->host_id || last->owner_generation == 0 || last->timestamp == 0 ||
+        !fixed_name_equal(last->name, self->host_name))
+        return false;
+    self->last = *last;
+    self->write_uncertain = true;
+    self->last_renewal_us = last_renewal_us;
+    return true;
+}
+
 LeaseFault host_lease_io_fault(const MachineInput *input, bool wrote)
 {
     switch (input->io) {

@@ -51,3 +51,10 @@ typedef struct HostLease {
 } HostLease;
 
 void host_lease_init(HostLease *self, const HostLeaseWish *wish);
+
+/* A lease that an earlier daemon of this host held, as it wrote it down: `last` is the record that
+ * it knew to be on disk, `last_renewal_us` its time. What a renewal that was under way has left
+ * there is not known: the first renewal takes the record for ours if host id, generation and name
+ * are (write_uncertain). False when `last` cannot be a lease that `wish` describes. */
+bool host_lease_restore(HostLease *self, const HostLeaseWish *wish, const LeaderRecord *last,
+                        uint64_t last_renewal_us);
