@@ -442,6 +442,37 @@ BailiffTarget *bailiff_domain_target_new(BailiffLibvirt *libvirt, const char *uu
     return BAILIFF_TARGET(self);
 }
 
+/* The process that the record names is taken for its own only if nothing newer is found: the pid
+ * file leads to the present one. */
+BailiffTarget *bailiff_domain_target_restore(BailiffLibvirt *libvirt, GKeyFile *file,
+                                             const char *group, gboolean quiet, GError **error)
+{
+    g_autofree char *uuid = g_key_file_get_string(file, group, "Domain", NULL);
+    g_autofree char *name = g_key_file_get_string(file, group, "DomainName", NULL);
+    gint64 pid = g_key_file_get_int64(file, group, "Pid", NULL);
+    guint64 start_time = g_key_file_get_uint64(file, group, "StartTime", NULL);
+    g_auto(ProcessIdentity) process = { .pidfd = -1 };
+    BailiffDomainTarget *self;
+
+    if (uuid == NULL || name == NULL) {
+        bailiff_set_error(error, BAILIFF_ERROR_CORRUPT, "Look what uses the leases.",
+                          "The record names no domain.");
+        return NULL;
+    }
+    self = BAILIFF_DOMAIN_TARGET(bailiff_domain_target_new(libvirt, uuid, name, error));
+    if (self == NULL)
+        return NULL;
+    /* A pid file that is gone does not mean that its QEMU is. */
+    if (self->process.pidfd < 0 && pid > 0 && pid <= G_MAXINT32 && start_time != 0 &&
+        process_identity_from_pid(&process, (pid_t)pid, start_time, NULL))
+        take_process(self, &process);
+    if (self->process.pidfd < 0 && pid > 0 && bailiff_domain_target_record_has_ended(file, group))
+        self->ended_told = TRUE;
+    if (quiet && !self->ended_told)
+        domain_target_set_quiet(self, TRUE);
+    return BAILIFF_TARGET(self);
+}
+
 const char *bailiff_domain_target_get_uuid(BailiffDomainTarget *self)
 {
     return self->uuid;

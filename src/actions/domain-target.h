@@ -39,5 +39,10 @@ void bailiff_domain_target_start_async(BailiffDomainTarget *self, GCancellable *
 gboolean bailiff_domain_target_start_finish(BailiffDomainTarget *self, GAsyncResult *result,
                                             GError **error);
 
+/* The one that a held record (fill_record) tells of, of this boot. `quiet`: an action had paused
+ * it, which was proved; it is resumed when it is found not to be. Corrupt. */
+BailiffTarget *bailiff_domain_target_restore(BailiffLibvirt *libvirt, GKeyFile *file,
+                                             const char *group, gboolean quiet, GError **error);
+
 /* TRUE when what a held record says of a domain (fill_record) is of one whose process has ended. */
 gboolean bailiff_domain_target_record_has_ended(GKeyFile *file, const char *group);

@@ -239,6 +239,7 @@ static void fill_record(BailiffTarget *target, GKeyFile *file, const char *group
 
     g_key_file_set_integer(file, group, "Pid", self->process.pid);
     g_key_file_set_uint64(file, group, "StartTime", self->process.start_time);
+    g_key_file_set_boolean(file, group, "Descendants", self->descendants);
 }
 
 static void bailiff_process_target_class_init(BailiffProcessTargetClass *klass)
@@ -281,6 +282,28 @@ BailiffTarget *bailiff_process_target_new(ProcessIdentity *process, gboolean des
 gboolean bailiff_process_target_has_descendants(BailiffProcessTarget *self)
 {
     return self->descendants;
+}
+
+BailiffTarget *bailiff_process_target_restore(GKeyFile *file, const char *group, GError **error)
+{
+    gint64 pid = g_key_file_get_int64(file, group, "Pid", NULL);
+    guint64 start_time = g_key_file_get_uint64(file, group, "StartTime", NULL);
+    g_auto(ProcessIdentity) process = { .pidfd = -1 };
+
+    if (bailiff_process_target_record_has_ended(file, group)) {
+        bailiff_set_error(error, BAILIFF_ERROR_NOT_FOUND, "Nothing is to be done.",
+                          "Process %" G_GINT64_FORMAT " has ended.", pid);
+        return NULL;
+    }
+    if (pid <= 0 || pid > G_MAXINT32 || start_time == 0) {
+        bailiff_set_error(error, BAILIFF_ERROR_CORRUPT, "Look what uses the leases.",
+                          "The record names no process.");
+        return NULL;
+    }
+    if (!process_identity_from_pid(&process, (pid_t)pid, start_time, error))
+        return NULL;
+    return bailiff_process_target_new(&process,
+                                      g_key_file_get_boolean(file, group, "Descendants", NULL));
 }
 
 gboolean bailiff_process_target_record_has_ended(GKeyFile *file, const char *group)

@@ -19,6 +19,10 @@ BailiffTarget *bailiff_process_target_new(ProcessIdentity *process, gboolean des
 
 gboolean bailiff_process_target_has_descendants(BailiffProcessTarget *self);
 
+/* The one that a held record (fill_record) tells of, of this boot. NotFound when it has ended,
+ * Corrupt when the record makes no sense. */
+BailiffTarget *bailiff_process_target_restore(GKeyFile *file, const char *group, GError **error);
+
 /* TRUE when the process that a held record tells of (keys Pid and StartTime) has ended for certain;
  * FALSE also when it tells of none. */
 gboolean bailiff_process_target_record_has_ended(GKeyFile *file, const char *group);

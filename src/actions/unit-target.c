@@ -19,6 +19,8 @@
  */
 #include "actions/unit-target-private.h"
 
+#include "actions/unit-name.h"
+
 #include "base/checked-time.h"
 #include "common/bailiff-error.h"
 #include "common/boottime.h"
@@ -314,7 +316,11 @@ static void unit_target_fill_record(BailiffTarget *target, GKeyFile *file, const
 
     g_key_file_set_string(file, group, "Kind", failure_target_name(FAILURE_TARGET_UNIT));
     g_key_file_set_string(file, group, "Unit", self->unit);
+    g_key_file_set_string(file, group, "ObjectPath", self->object_path);
     g_key_file_set_string(file, group, "ControlGroup", self->group_path);
+    g_key_file_remove_key(file, group, "Pid", NULL);
+    if (self->process.pidfd >= 0)
+        g_key_file_set_integer(file, group, "Pid", self->process.pid);
     if (boot_id != NULL)
         g_key_file_set_string(file, group, "BootId", boot_id);
 }
@@ -350,23 +356,53 @@ gboolean bailiff_unit_target_is_frozen(BailiffUnitTarget *self)
     return self->group != NULL && control_group_read(self->group).frozen;
 }
 
-BailiffUnitTarget *unit_target_new(BailiffSystemd *systemd, const SystemdUnit *unit,
-                                   const char *object_path, ControlGroup *group)
+static BailiffUnitTarget *make(BailiffSystemd *systemd, const char *unit, const char *object_path,
+                               const char *group_path, ControlGroup *group, guint32 main_pid)
 {
     BailiffUnitTarget *self = g_object_new(BAILIFF_TYPE_UNIT_TARGET, NULL);
 
-    bailiff_target_set_description(BAILIFF_TARGET(self), g_strdup_printf("unit %s", unit->id));
+    bailiff_target_set_description(BAILIFF_TARGET(self), g_strdup_printf("unit %s", unit));
     self->systemd = g_object_ref(systemd);
-    self->unit = g_strdup(unit->id);
+    self->unit = g_strdup(unit);
     self->object_path = g_strdup(object_path);
-    self->group_path = g_strdup(control_group_get_path(group));
+    self->group_path = g_strdup(group_path);
     set_group(self, group);
-    take_process(self, unit->main_pid);
+    take_process(self, main_pid);
     self->watch = systemd_watch_new(systemd, on_unit_changed, self);
     systemd_watch_set_path(self->watch, object_path);
     /* What changed since `unit` was read went unheard. */
     ask_systemd(self);
     return self;
+}
+
+BailiffUnitTarget *unit_target_new(BailiffSystemd *systemd, const SystemdUnit *unit,
+                                   const char *object_path, ControlGroup *group)
+{
+    return make(systemd, unit->id, object_path, control_group_get_path(group), group,
+                unit->main_pid);
+}
+
+/* Its group may be gone by now: what that means is found out as ever. */
+BailiffTarget *bailiff_unit_target_restore(BailiffSystemd *systemd, GKeyFile *file,
+                                           const char *group, gboolean ended, GError **error)
+{
+    g_autofree char *unit = g_key_file_get_string(file, group, "Unit", NULL);
+    g_autofree char *object_path = g_key_file_get_string(file, group, "ObjectPath", NULL);
+    g_autofree char *group_path = g_key_file_get_string(file, group, "ControlGroup", NULL);
+    gint pid = g_key_file_get_integer(file, group, "Pid", NULL);
+    BailiffUnitTarget *self;
+
+    if (unit == NULL || !unit_name_is_valid(unit) || object_path == NULL ||
+        !g_variant_is_object_path(object_path) || group_path == NULL ||
+        !g_path_is_absolute(group_path)) {
+        bailiff_set_error(error, BAILIFF_ERROR_CORRUPT, "Look what uses the leases.",
+                          "The record names no unit.");
+        return NULL;
+    }
+    self = make(systemd, unit, object_path, group_path, control_group_open(group_path, NULL),
+                (guint32)MAX(pid, 0));
+    self->ended = ended;
+    return BAILIFF_TARGET(self);
 }
 
 static void bailiff_unit_target_dispose(GObject *object)

@@ -41,5 +41,10 @@ void bailiff_unit_target_start_async(BailiffUnitTarget *self, GCancellable *canc
 gboolean bailiff_unit_target_start_finish(BailiffUnitTarget *self, GAsyncResult *result,
                                           GError **error);
 
+/* The one that a held record (fill_record) tells of, of this boot. `ended`: that was proved before,
+ * and it waits to be started again; else whether it has is found out as ever. Corrupt. */
+BailiffTarget *bailiff_unit_target_restore(BailiffSystemd *systemd, GKeyFile *file,
+                                           const char *group, gboolean ended, GError **error);
+
 /* TRUE when what a held record says of a unit (fill_record) is of one that has no process left. */
 gboolean bailiff_unit_target_record_has_ended(GKeyFile *file, const char *group);

@@ -24,6 +24,7 @@
 #include "engine/registration-private.h"
 #include "engine/rejoin.h"
 #include "engine/resource-private.h"
+#include "engine/succession.h"
 #include "lease/lease-timing.h"
 
 #define LIBVIRT_DRIVER_DEFAULT "QEMU"
@@ -54,6 +55,7 @@ struct _BailiffEngine {
     ActionServices services;
     KillGuard *kill_guard;
     Rejoin *rejoin;
+    Succession *succession;
     int lock_fd; /* on the lock file of the runtime directory */
     gboolean locked;
     gboolean shutting_down;
@@ -77,6 +79,7 @@ static void bailiff_engine_finalize(GObject *object)
 {
     BailiffEngine *self = BAILIFF_ENGINE(object);
 
+    g_clear_pointer(&self->succession, succession_free);
     rejoin_free(self->rejoin);
     g_clear_object(&self->metrics);
     g_clear_object(&self->recorder);
@@ -144,7 +147,7 @@ static gboolean open_lock(BailiffEngine *self, GError **error)
 /* A daemon that was killed with I/O out to storage that hangs does not end before the storage
  * answers, and its writes may land until then; it keeps its lock as long. Asked at each join and
  * not at the start, so that its successor is there to say so. */
-static gboolean check_predecessor_gone(BailiffEngine *self, GError **error)
+gboolean bailiff_engine_check_predecessor_gone(BailiffEngine *self, GError **error)
 {
     self->locked = self->locked || flock(self->lock_fd, LOCK_EX | LOCK_NB) == 0;
     if (self->locked)
@@ -189,6 +192,7 @@ BailiffEngine *bailiff_engine_new(const BailiffEngineConfig *config, GError **er
     self->incidents = bailiff_incident_log_new(config->state_dir);
     self->recorder = bailiff_incident_recorder_new(self, self->incidents);
     self->metrics = bailiff_metrics_new(self);
+    self->succession = succession_new(self);
     return g_steal_pointer(&self);
 }
 
@@ -498,6 +502,31 @@ static gboolean check_place(BailiffEngine *self, const char *name, const char *p
     return TRUE;
 }
 
+static gboolean is_own_record(guint64 id, gpointer user_data)
+{
+    return bailiff_engine_find_registration(user_data, id) != NULL;
+}
+
+/* Of a lockspace that could not be taken over there is no object to say so. */
+static gboolean check_none_failing_for(BailiffEngine *self, const char *lockspace, GError **error)
+{
+    g_autoptr(GPtrArray) list = bailiff_engine_list_registrations(self);
+
+    for (guint i = 0; i < list->len; i++) {
+        if (bailiff_registration_get_state(list->pdata[i]) != BAILIFF_REGISTRATION_FAILING ||
+            !bailiff_registration_is_recorded(list->pdata[i], lockspace) ||
+            bailiff_registration_holds_some(list->pdata[i]))
+            continue;
+        bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Wait until it is, then join again.",
+                          "%s (%s) had leases of lockspace %s from an earlier bailiffd, and is not "
+                          "stopped yet.",
+                          bailiff_registration_get_name(list->pdata[i]),
+                          bailiff_registration_describe(list->pdata[i]), lockspace);
+        return FALSE;
+    }
+    return TRUE;
+}
+
 static gboolean check_join(BailiffEngine *self, const char *name, const char *path, guint64 offset,
                            guint64 host_id, guint32 io_timeout, GError **error)
 {
@@ -525,8 +554,11 @@ static gboolean check_join(BailiffEngine *self, const char *name, const char *pa
             "Offset %" G_GUINT64_FORMAT " is not a multiple of 512 bytes, or too large.", offset);
         return FALSE;
     }
-    return check_place(self, name, path, offset, error) && check_predecessor_gone(self, error) &&
-           held_records_check(self->runtime_dir, self->first_id, name, error) &&
+    return check_place(self, name, path, offset, error) &&
+           bailiff_engine_check_predecessor_gone(self, error) &&
+           check_none_failing_for(self, name, error) &&
+           held_records_check(self->runtime_dir, self->first_id, is_own_record, self, name,
+                              error) &&
            persistent_record_check(self->runtime_dir, name, error);
 }
 
@@ -540,6 +572,12 @@ gboolean bailiff_engine_forget_orphans(BailiffEngine *self, const char *lockspac
         return TRUE;
     return bailiff_check_name("lockspace", lockspace, FIXED_NAME_SIZE, error) &&
            persistent_record_write(self->runtime_dir, lockspace, none, error);
+}
+
+void bailiff_engine_insert_lockspace(BailiffEngine *self, BailiffLockspace *lockspace)
+{
+    g_hash_table_insert(self->lockspaces, g_strdup(lockspace->name), lockspace);
+    g_signal_emit(self, signals[SIGNAL_LOCKSPACE_ADDED], 0, lockspace);
 }
 
 BailiffLockspace *bailiff_engine_join(BailiffEngine *self, const char *name, const char *path,
@@ -558,8 +596,7 @@ BailiffLockspace *bailiff_engine_join(BailiffEngine *self, const char *name, con
     }
     lockspace = bailiff_lockspace_new(self, name, path, offset, host_id,
                                       io_timeout != 0 ? io_timeout : IO_TIMEOUT_DEFAULT);
-    g_hash_table_insert(self->lockspaces, g_strdup(name), lockspace);
-    g_signal_emit(self, signals[SIGNAL_LOCKSPACE_ADDED], 0, lockspace);
+    bailiff_engine_insert_lockspace(self, lockspace);
     bailiff_lockspace_start_join(lockspace);
     return lockspace;
 }
@@ -599,6 +636,14 @@ gboolean bailiff_engine_check_accepts_work(BailiffEngine *self, GError **error)
     return FALSE;
 }
 
+void bailiff_engine_insert_registration(BailiffEngine *self, BailiffRegistration *registration)
+{
+    guint64 id = bailiff_registration_get_id(registration);
+
+    g_hash_table_insert(self->registrations, g_memdup2(&id, sizeof id), registration);
+    g_signal_emit(self, signals[SIGNAL_REGISTRATION_ADDED], 0, registration);
+}
+
 BailiffRegistration *bailiff_engine_add_registration(BailiffEngine *self, BailiffTarget *target,
                                                      const char *name, uid_t owner_uid,
                                                      const FailurePolicy *policy)
@@ -607,8 +652,7 @@ BailiffRegistration *bailiff_engine_add_registration(BailiffEngine *self, Bailif
     BailiffRegistration *registration =
         bailiff_registration_new(self, id, name, target, owner_uid, policy);
 
-    g_hash_table_insert(self->registrations, g_memdup2(&id, sizeof id), registration);
-    g_signal_emit(self, signals[SIGNAL_REGISTRATION_ADDED], 0, registration);
+    bailiff_engine_insert_registration(self, registration);
     return registration;
 }
 

@@ -41,7 +41,7 @@ typedef struct BailiffEngineConfig {
      * takes a reference. */
     FailureDefaults *failure_defaults;
     const char *state_dir; /* where incidents are kept across restarts; NULL: nowhere */
-    Launcher *launcher;          /* lives longer than the engine; NULL: `exec` steps fail */
+    Launcher *launcher;    /* lives longer than the engine; NULL: `exec` steps fail */
 } BailiffEngineConfig;
 
 /* InvalidArgument when the host name is none, IoError when the machine id or the runtime directory
@@ -49,8 +49,8 @@ typedef struct BailiffEngineConfig {
 BailiffEngine *bailiff_engine_new(const BailiffEngineConfig *config, GError **error);
 
 /* The policies of registrations that have none of their own are others from now on; a reference is
- * taken. All or nothing: FALSE with an error when the last kill cannot be prepared for them. Policies
- * that are being walked stay what they are. */
+ * taken. All or nothing: FALSE with an error when the last kill cannot be prepared for them.
+ * Policies that are being walked stay what they are. */
 gboolean bailiff_engine_set_failure_defaults(BailiffEngine *self, FailureDefaults *defaults,
                                              GError **error);
 

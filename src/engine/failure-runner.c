@@ -156,9 +156,9 @@ static void on_timer(gpointer user_data)
     advance(user_data);
 }
 
-FailureRunner *failure_runner_new(const ActionServices *services, const ActionRequest *request,
-                                  const FailurePolicy *policy, guint64 fail_us,
-                                  const FailureRunnerEvents *events, gpointer user_data)
+static FailureRunner *make(const ActionServices *services, const ActionRequest *request,
+                           const FailurePolicy *policy, guint64 fail_us,
+                           const FailureRunnerEvents *events, gpointer user_data)
 {
     FailureRunner *self = g_new0(FailureRunner, 1);
 
@@ -168,8 +168,34 @@ FailureRunner *failure_runner_new(const ActionServices *services, const ActionRe
     self->user_data = user_data;
     failure_run_init(&self->run, policy, fail_us);
     self->timer = boottime_timer_new(on_timer, self);
+    return self;
+}
+
+FailureRunner *failure_runner_new(const ActionServices *services, const ActionRequest *request,
+                                  const FailurePolicy *policy, guint64 fail_us,
+                                  const FailureRunnerEvents *events, gpointer user_data)
+{
+    FailureRunner *self = make(services, request, policy, fail_us, events, user_data);
+
     advance(self);
     return self;
+}
+
+FailureRunner *failure_runner_resume(const ActionServices *services, const ActionRequest *request,
+                                     const FailurePolicy *policy, guint64 fail_us, gsize step,
+                                     guint64 since_us, const FailureRunnerEvents *events,
+                                     gpointer user_data)
+{
+    FailureRunner *self = make(services, request, policy, fail_us, events, user_data);
+
+    failure_run_resume(&self->run, step, since_us);
+    advance(self);
+    return self;
+}
+
+guint64 failure_runner_get_step_since(const FailureRunner *self)
+{
+    return self->run.step_since_us;
 }
 
 void failure_runner_cleared(FailureRunner *self)

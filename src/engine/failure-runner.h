@@ -25,8 +25,16 @@ typedef struct FailureRunnerEvents {
 FailureRunner *failure_runner_new(const ActionServices *services, const ActionRequest *request,
                                   const FailurePolicy *policy, guint64 fail_us,
                                   const FailureRunnerEvents *events, gpointer user_data);
-/* Tells of a step that has begun, if that is still to be done: before what came after it is told. */
+/* Tells of a step that has begun, if that is still to be done: before what came after it is told.
+ */
 void failure_runner_announce(FailureRunner *self);
+/* The same of a walk that an earlier bailiffd began: see failure_run_resume(). */
+FailureRunner *failure_runner_resume(const ActionServices *services, const ActionRequest *request,
+                                     const FailurePolicy *policy, guint64 fail_us, gsize step,
+                                     guint64 since_us, const FailureRunnerEvents *events,
+                                     gpointer user_data);
+/* When the step under way was due. */
+guint64 failure_runner_get_step_since(const FailureRunner *self);
 /* The target is provably harmless: nothing more is done, what is under way is cancelled. */
 void failure_runner_cleared(FailureRunner *self);
 void failure_runner_free(FailureRunner *self);

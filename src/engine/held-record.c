@@ -14,7 +14,8 @@
 #include "common/bailiff-error.h"
 #include "engine/runtime-file.h"
 
-#define GROUP "registration"
+#define GROUP HELD_RECORD_GROUP
+#define FORMAT 2
 
 static char *held_directory(const char *runtime_dir)
 {
@@ -28,18 +29,18 @@ static char *record_path(const char *runtime_dir, guint64 id)
     return g_strdup_printf("%s/%" G_GUINT64_FORMAT, directory, id);
 }
 
-gboolean held_record_write(const char *runtime_dir, guint64 id, const char *name,
-                           BailiffTarget *target, const char *const *lockspaces, GError **error)
+static char *entry_name(guint64 id)
 {
-    g_autoptr(GKeyFile) file = g_key_file_new();
-    g_autofree char *directory = held_directory(runtime_dir);
-    g_autofree char *entry = g_strdup_printf("%" G_GUINT64_FORMAT, id);
-    g_autofree char *boot_id = process_boot_id(error);
+    return g_strdup_printf("%" G_GUINT64_FORMAT, id);
+}
 
-    if (boot_id == NULL)
-        return FALSE;
-    g_key_file_set_integer(file, GROUP, "Format", 1);
-    g_key_file_set_string(file, GROUP, "BootId", boot_id);
+GKeyFile *held_record_new(const char *name, BailiffTarget *target, const char *const *lockspaces,
+                          GError **error)
+{
+    GKeyFile *file = runtime_file_new(GROUP, FORMAT, error);
+
+    if (file == NULL)
+        return NULL;
     g_key_file_set_string(file, GROUP, "Name", name);
     g_key_file_set_string(file, GROUP, "Kind",
                           failure_target_name(bailiff_target_get_kind(target)));
@@ -47,10 +48,51 @@ gboolean held_record_write(const char *runtime_dir, guint64 id, const char *name
     bailiff_target_fill_record(target, file, GROUP);
     g_key_file_set_string_list(file, GROUP, "Lockspaces", lockspaces,
                                g_strv_length((char **)lockspaces));
-    return runtime_file_write(directory, entry, file,
+    return file;
+}
+
+gboolean held_record_write(const char *runtime_dir, guint64 id, GKeyFile *record, GError **error)
+{
+    g_autofree char *directory = held_directory(runtime_dir);
+    g_autofree char *entry = entry_name(id);
+
+    return runtime_file_write(directory, entry, record,
                               "Make room, or mend the runtime directory; no lease is given before "
                               "it is written down who holds it.",
                               error);
+}
+
+GKeyFile *held_record_load(const char *runtime_dir, guint64 id, GError **error)
+{
+    g_autofree char *directory = held_directory(runtime_dir);
+    g_autofree char *entry = entry_name(id);
+
+    return runtime_file_load(directory, entry, GROUP, FORMAT, error);
+}
+
+static gint compare_ids(gconstpointer a, gconstpointer b)
+{
+    guint64 x = *(const guint64 *)a, y = *(const guint64 *)b;
+
+    return x < y ? -1 : x > y;
+}
+
+/* What is no number is a temporary file of a write that never ended: no lease was given. */
+GArray *held_records_list(const char *runtime_dir)
+{
+    GArray *ids = g_array_new(FALSE, FALSE, sizeof(guint64));
+    g_autofree char *directory = held_directory(runtime_dir);
+    g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
+    const char *entry;
+
+    while (dir != NULL && (entry = g_dir_read_name(dir)) != NULL) {
+        guint64 id;
+
+        if (g_ascii_string_to_unsigned(entry, 10, 1, G_MAXUINT64 - 1, &id, NULL))
+            g_array_append_val(ids, id);
+    }
+    g_array_sort(ids, compare_ids);
+    return ids;
 }
 
 void held_record_remove(const char *runtime_dir, guint64 id)
@@ -62,20 +104,15 @@ void held_record_remove(const char *runtime_dir, guint64 id)
 }
 
 /* TRUE when the record says of somebody who is no more, so that it can go. */
-static gboolean record_is_void(GKeyFile *file, const char *boot_id)
+static gboolean record_is_void(GKeyFile *file)
 {
-    g_autofree char *its_boot = g_key_file_get_string(file, GROUP, "BootId", NULL);
     g_autofree char *kind = g_key_file_get_string(file, GROUP, "Kind", NULL);
 
-    if (its_boot != NULL && g_strcmp0(its_boot, boot_id) != 0)
-        return TRUE;
-    if (its_boot == NULL || g_key_file_get_integer(file, GROUP, "Format", NULL) != 1)
-        return FALSE;
-    if (kind == NULL || g_str_equal(kind, failure_target_name(FAILURE_TARGET_PROCESS)))
+    if (g_strcmp0(kind, failure_target_name(FAILURE_TARGET_PROCESS)) == 0)
         return bailiff_process_target_record_has_ended(file, GROUP);
-    if (g_str_equal(kind, failure_target_name(FAILURE_TARGET_UNIT)))
+    if (g_strcmp0(kind, failure_target_name(FAILURE_TARGET_UNIT)) == 0)
         return bailiff_unit_target_record_has_ended(file, GROUP);
-    if (g_str_equal(kind, failure_target_name(FAILURE_TARGET_DOMAIN)))
+    if (g_strcmp0(kind, failure_target_name(FAILURE_TARGET_DOMAIN)) == 0)
         return bailiff_domain_target_record_has_ended(file, GROUP);
     return FALSE;
 }
@@ -87,14 +124,21 @@ static gboolean record_names(GKeyFile *file, const char *lockspace)
     return names == NULL || g_strv_contains((const char *const *)names, lockspace);
 }
 
-static gboolean check_record(const char *path, const char *boot_id, const char *lockspace,
+static gboolean check_record(const char *runtime_dir, guint64 id, const char *lockspace,
                              GError **error)
 {
-    g_autoptr(GKeyFile) file = g_key_file_new();
+    g_autoptr(GError) local = NULL;
+    g_autoptr(GKeyFile) file = held_record_load(runtime_dir, id, &local);
     g_autofree char *name = NULL;
     g_autofree char *target = NULL;
 
-    if (!g_key_file_load_from_file(file, path, G_KEY_FILE_NONE, NULL)) {
+    if (g_error_matches(local, BAILIFF_ERROR, BAILIFF_ERROR_NOT_FOUND)) {
+        held_record_remove(runtime_dir, id); /* of an earlier boot */
+        return TRUE;
+    }
+    if (file == NULL) {
+        g_autofree char *path = record_path(runtime_dir, id);
+
         bailiff_set_error(
             error, BAILIFF_ERROR_BUSY,
             "Make sure that no process which an earlier bailiffd gave leases to still "
@@ -102,8 +146,8 @@ static gboolean check_record(const char *path, const char *boot_id, const char *
             "%s cannot be read, so who holds leases is not known.", path);
         return FALSE;
     }
-    if (record_is_void(file, boot_id)) {
-        g_unlink(path);
+    if (record_is_void(file)) {
+        held_record_remove(runtime_dir, id);
         return TRUE;
     }
     if (!record_names(file, lockspace))
@@ -118,24 +162,16 @@ static gboolean check_record(const char *path, const char *boot_id, const char *
     return FALSE;
 }
 
-gboolean held_records_check(const char *runtime_dir, guint64 below_id, const char *lockspace,
-                            GError **error)
+gboolean held_records_check(const char *runtime_dir, guint64 below_id, HeldRecordIsOwn own,
+                            gpointer user_data, const char *lockspace, GError **error)
 {
-    g_autofree char *directory = held_directory(runtime_dir);
-    g_autofree char *boot_id = process_boot_id(error);
-    g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
-    const char *entry;
+    g_autoptr(GArray) ids = held_records_list(runtime_dir);
 
-    if (boot_id == NULL)
-        return FALSE;
-    while (dir != NULL && (entry = g_dir_read_name(dir)) != NULL) {
-        guint64 id;
-        g_autofree char *path = g_build_filename(directory, entry, NULL);
+    for (guint i = 0; i < ids->len; i++) {
+        guint64 id = g_array_index(ids, guint64, i);
 
-        /* What is no number is a temporary file of a write that never ended: no lease was given. */
-        if (!g_ascii_string_to_unsigned(entry, 10, 1, G_MAXUINT64 - 1, &id, NULL) || id >= below_id)
-            continue;
-        if (!check_record(path, boot_id, lockspace, error))
+        if (id < below_id && !(own != NULL && own(id, user_data)) &&
+            !check_record(runtime_dir, id, lockspace, error))
             return FALSE;
     }
     return TRUE;
@@ -143,16 +179,7 @@ gboolean held_records_check(const char *runtime_dir, guint64 below_id, const cha
 
 guint64 held_records_highest_id(const char *runtime_dir)
 {
-    g_autofree char *directory = held_directory(runtime_dir);
-    g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
-    const char *entry;
-    guint64 highest = 0;
+    g_autoptr(GArray) ids = held_records_list(runtime_dir);
 
-    while (dir != NULL && (entry = g_dir_read_name(dir)) != NULL) {
-        guint64 id;
-
-        if (g_ascii_string_to_unsigned(entry, 10, 1, G_MAXUINT64 - 1, &id, NULL))
-            highest = MAX(highest, id);
-    }
-    return highest;
+    return ids->len > 0 ? g_array_index(ids, guint64, ids->len - 1) : 0;
 }

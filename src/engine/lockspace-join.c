@@ -17,6 +17,11 @@
 /* How long an open of the storage may take before the join is called failed. */
 #define OPEN_TIMEOUT_US (30 * USEC_PER_SECOND)
 
+LeaseWorker *lockspace_make_renewal_worker(GError **error)
+{
+    return lease_worker_new("bailiff-renew", RENEWAL_QUEUE_DEPTH, error);
+}
+
 static MachineStep resume_join(void *machine, const MachineInput *input)
 {
     return host_lease_join_resume(machine, input);
@@ -76,6 +81,7 @@ static void on_joined(GObject *source, GAsyncResult *result, gpointer user_data)
     g_autoptr(BailiffLockspace) self = user_data;
     LeaseFault fault;
     gboolean worked = machine_run_finish(result, &fault);
+    g_autoptr(GError) save_error = NULL;
 
     self->operating = FALSE;
     if (self->abandoned)
@@ -93,6 +99,9 @@ static void on_joined(GObject *source, GAsyncResult *result, gpointer user_data)
                                   self->lease.last.owner_generation, self->io_timeout);
     bailiff_lockspace_watch_clocks(self);
     bailiff_lockspace_set_joined(self, self->lease.last.owner_generation, &self->lease.layout);
+    if (!bailiff_lockspace_save(self, &save_error))
+        /* Nobody holds anything yet, and gets nothing that is not written down. */
+        g_warning("%s", save_error->message);
     /* Where the io timeout on disk was long the lease can be past its own deadlines by now. Nobody
      * relies on it yet: the first renewal has a whole term from now on. */
     lockspace_arm(&self->deadline_timer, time_add(boottime_now(), timing_fail(self->io_timeout)),
@@ -125,7 +134,7 @@ static void start_join_machine(BailiffLockspace *self)
         .io_timeout = self->io_timeout,
         .doubt_from_us = self->past_before.doubt_from_us,
     };
-    self->renewal_worker = lease_worker_new("bailiff-renew", RENEWAL_QUEUE_DEPTH, &error);
+    self->renewal_worker = lockspace_make_renewal_worker(&error);
     if (self->renewal_worker == NULL) {
         join_failed(self, error->message);
         return;

@@ -134,6 +134,7 @@ void lockspace_become_lost(BailiffLockspace *self, const char *reason)
     if (self->renewal_worker != NULL)
         lockspace_note_past(self, FALSE);
     last_kill_forget_lockspace(self);
+    bailiff_lockspace_unsave(self);
     g_message("Lockspace %s is lost. %s", self->name, line);
     bailiff_lockspace_set_state(self, BAILIFF_LOCKSPACE_LOST, reason);
     if (self->leave_tasks->len > 0)
@@ -179,8 +180,7 @@ void lockspace_fail_resources(BailiffLockspace *self, guint64 fail_us)
     }
 }
 
-/* From now on this host does not rely on its lease. For good: whatever the storage does next. */
-static void fail_now(BailiffLockspace *self, guint64 fail_us, const char *reason)
+void lockspace_fail(BailiffLockspace *self, guint64 fail_us, const char *reason)
 {
     g_autoptr(BailiffLockspace) hold = g_object_ref(self);
     g_autofree char *kept = g_strdup(reason);
@@ -195,6 +195,7 @@ static void fail_now(BailiffLockspace *self, guint64 fail_us, const char *reason
     lease_sight_set_valid_until(self->sight, 0);
     end_resource_writes(self);
     last_kill_failed(self, fail_us);
+    bailiff_lockspace_save_state(self, SAVED_LOCKSPACE_FAILING, fail_us);
     g_message("Lockspace %s is failing: failure policies start now. %s", self->name, line);
     bailiff_lockspace_set_state(self, BAILIFF_LOCKSPACE_FAILING, kept);
     bailiff_lockspace_emit_lease_lost(self, kept);
@@ -208,7 +209,8 @@ void bailiff_lockspace_fail_taken(BailiffLockspace *self, const char *reason)
 {
     self->is_taken = TRUE;
     lockspace_disarm(&self->renewal_timer);
-    fail_now(self, time_since(boottime_now(), time_from_seconds(WATCHDOG_FIRE_SECONDS)), reason);
+    lockspace_fail(self, time_since(boottime_now(), time_from_seconds(WATCHDOG_FIRE_SECONDS)),
+                   reason);
 }
 
 void bailiff_lockspace_check_cleared(BailiffLockspace *self)
@@ -259,7 +261,7 @@ void lockspace_on_deadline(gpointer user_data)
         g_autofree char *text = g_strdup_printf("No renewal has worked for %u seconds: %s",
                                                 8 * self->io_timeout, reason);
 
-        fail_now(self, fail_at, text);
+        lockspace_fail(self, fail_at, text);
         return;
     }
     arm_deadlines(self);
@@ -323,6 +325,7 @@ static void note_renewal(BailiffLockspace *self, const GError *error)
 static void accept_renewal(BailiffLockspace *self)
 {
     guint64 old_fail_at = bailiff_lockspace_get_fail_at(self);
+    g_autoptr(GError) error = NULL;
     gboolean in_time =
         self->state == BAILIFF_LOCKSPACE_JOINING || self->lease.last_renewal_us < old_fail_at;
 
@@ -330,12 +333,14 @@ static void accept_renewal(BailiffLockspace *self)
     if (self->state == BAILIFF_LOCKSPACE_FAILING || self->state == BAILIFF_LOCKSPACE_LOST)
         return;
     if (!in_time) {
-        fail_now(self, old_fail_at,
-                 "The latest renewal came after the fail deadline of the one before it.\n"
-                 "Find out what stopped this host or its storage for so long; join again.");
+        lockspace_fail(self, old_fail_at,
+                       "The latest renewal came after the fail deadline of the one before it.\n"
+                       "Find out what stopped this host or its storage for so long; join again.");
         return;
     }
     lockspace_note_past(self, TRUE);
+    if (!bailiff_lockspace_save(self, &error))
+        g_warning("%s", error->message);
     lease_sight_set_valid_until(self->sight, bailiff_lockspace_get_fail_at(self));
     arm_deadlines(self);
     last_kill_renewed(self);
@@ -344,6 +349,8 @@ static void accept_renewal(BailiffLockspace *self)
         g_message("Lockspace %s is joined: host id %" G_GUINT64_FORMAT
                   ", generation %" G_GUINT64_FORMAT ".",
                   self->name, self->host_id, self->generation);
+    if (self->inherited)
+        return; /* held when it is proved */
     if (self->state == BAILIFF_LOCKSPACE_LATE)
         g_message("Lockspace %s is renewed again.", self->name);
     if (self->state != BAILIFF_LOCKSPACE_LEAVING)
@@ -356,7 +363,7 @@ static void renewal_failed(BailiffLockspace *self, const LeaseFault *fault, cons
         /* A standstill: by the clocks of others the fail deadline was over some time ago. */
         guint64 overdue_us = time_since(fault->unheard_of_us, timing_fail(self->io_timeout));
 
-        fail_now(self, time_since(boottime_now(), overdue_us), error->message);
+        lockspace_fail(self, time_since(boottime_now(), overdue_us), error->message);
         lockspace_disarm(&self->renewal_timer);
         return;
     }
@@ -382,6 +389,8 @@ static void on_renewed(GObject *source, GAsyncResult *result, gpointer user_data
     if (worked) {
         accept_renewal(self);
         bailiff_lockspace_carried_events(self);
+        if (self->proof_round > 0 || self->inherited)
+            bailiff_lockspace_prove(self);
         bailiff_lockspace_recheck(self);
     } else {
         renewal_failed(self, &fault, error);

@@ -5,6 +5,7 @@
  *   lockspace-lease.c   renewals, deadlines, failing
  *   lockspace-join.c    from the open of the storage to the first renewal
  *   lockspace-leave.c   leaving, and giving the host lease back
+ *   lockspace-saved.c   from one daemon to the next
  *
  * What they call in each other. All of it in the main loop.
  */
@@ -27,9 +28,15 @@ GError *lockspace_describe_fault(BailiffLockspace *self, const LeaseFault *fault
 gboolean lockspace_write_past(BailiffLockspace *self, HostLeasePast past, GError **error);
 void lockspace_note_past(BailiffLockspace *self, gboolean held);
 
+/* lockspace-join.c */
+LeaseWorker *lockspace_make_renewal_worker(GError **error);
+
 /* lockspace-lease.c */
 void lockspace_start_renewal(BailiffLockspace *self);
 void lockspace_on_deadline(gpointer lockspace);
+/* From now on this host does not rely on its lease. For good: whatever the storage does next.
+ * Failure policies count from `fail_us`. */
+void lockspace_fail(BailiffLockspace *self, guint64 fail_us, const char *reason);
 void lockspace_become_lost(BailiffLockspace *self, const char *reason);
 /* Every resource in every phase; owned. */
 GPtrArray *lockspace_list_resources(BailiffLockspace *self);

@@ -38,6 +38,7 @@ static void finish_leaving(BailiffLockspace *self)
     self->leave_tasks = g_ptr_array_new_with_free_func(g_object_unref);
     bailiff_lockspace_abandon(self);
     forget_resources(self);
+    bailiff_lockspace_unsave(self);
     if (self->engine != NULL) {
         g_message("Lockspace %s is left%s.", self->name,
                   self->gave_back         ? ""
@@ -117,6 +118,7 @@ void bailiff_lockspace_start_leave(BailiffLockspace *self)
         return;
     }
     bailiff_lockspace_set_state(self, BAILIFF_LOCKSPACE_LEAVING, "");
+    bailiff_lockspace_save_state(self, SAVED_LOCKSPACE_LEAVING, 0);
     if (self->sight != NULL)
         lease_sight_close(self->sight);
     if (joining && self->cancellable != NULL)

@@ -3,9 +3,9 @@
  * lease/host-lease-past.h in the runtime directory: PAST/NAME-HOST_ID, one small key file for each
  * host lease that is held, or whose last write has an unknown effect.
  *
- * It is brought up to date with every few renewals, so that a bailiffd which follows one that was killed
- * knows until when nobody else can have taken the sector. That is a few dozen microseconds and no
- * disk.
+ * It is brought up to date with every few renewals, so that a bailiffd which follows one that was
+ * killed knows until when nobody else can have taken the sector. That is a few dozen microseconds
+ * and no disk.
  */
 #pragma once
 

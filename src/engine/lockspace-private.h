@@ -13,6 +13,7 @@
 #include "engine/lease-worker.h"
 #include "engine/lockspace.h"
 #include "engine/renewal-history.h"
+#include "engine/saved-lockspace.h"
 #include "engine/turn-queue.h"
 #include "lease/host-lease-join.h"
 #include "lease/host-lease-leave.h"
@@ -43,6 +44,12 @@ struct _BailiffLockspace {
     /* The host lease and its machine belong to the worker while `operating`, to us otherwise. One
      * operation at a time: its machine must not be touched before the last one's is done. */
     HostLease lease;
+    SavedLockspace *saved; /* as it is written down; NULL: not (any more) */
+    /* Of an earlier daemon, and not proved yet: no new leases, and shown as late. */
+    gboolean inherited;
+    gboolean leaves_when_proved; /* the earlier daemon was about to */
+    guint proofs;                /* of resources, under way */
+    guint proof_round;
     HostLeasePast past;        /* of this lease, as written down */
     HostLeasePast past_before; /* what was known before the join */
     union {
@@ -102,8 +109,7 @@ void bailiff_lockspace_describe(BailiffLockspace *self, LeaseErrorContext *ret);
 void bailiff_lockspace_emit_renewal_late(BailiffLockspace *self, guint64 seconds_left,
                                          const char *reason);
 void bailiff_lockspace_emit_lease_lost(BailiffLockspace *self, const char *reason);
-void bailiff_lockspace_emit_renewal_ended(BailiffLockspace *self, gboolean worked,
-                                          guint64 took_us);
+void bailiff_lockspace_emit_renewal_ended(BailiffLockspace *self, gboolean worked, guint64 took_us);
 void bailiff_lockspace_emit_host_event(BailiffLockspace *self, const HostEventIn *event);
 
 BailiffLockspace *bailiff_lockspace_new(BailiffEngine *engine, const char *name, const char *path,
@@ -170,6 +176,27 @@ void bailiff_lockspace_end_events(BailiffLockspace *self);
 /* Another host has what is held here, since this one was not heard of for longer than its fail
  * deadline: everything is overdue. Fails at once, and is not renewed any more. */
 void bailiff_lockspace_fail_taken(BailiffLockspace *self, const char *reason);
+
+/* lockspace-saved.c */
+/* From the join on, and after each good renewal: what the next daemon has to know. IoError. */
+gboolean bailiff_lockspace_save(BailiffLockspace *self, GError **error);
+/* It fails (from `fail_us` on), or leaves. */
+void bailiff_lockspace_save_state(BailiffLockspace *self, SavedLockspaceState state,
+                                  guint64 fail_us);
+/* Nothing is held any more. */
+void bailiff_lockspace_unsave(BailiffLockspace *self);
+/* As an earlier daemon has written it down; its resources follow, then bailiff_lockspace_go_on().
+ * Corrupt when that cannot be a lease of this host. */
+BailiffLockspace *bailiff_lockspace_restore(BailiffEngine *engine, const SavedLockspace *saved,
+                                            GError **error);
+/* Not all of its resources could be restored: it fails as soon as it counts its deadlines. */
+void bailiff_lockspace_distrust(BailiffLockspace *self);
+/* The deadlines count from now on; no storage is touched. */
+void bailiff_lockspace_count_deadlines(BailiffLockspace *self);
+/* The earlier daemon is gone: nothing of it can land any more. */
+void bailiff_lockspace_go_on(BailiffLockspace *self);
+/* A renewal of one that was inherited has worked: its resources are looked at, then it is held. */
+void bailiff_lockspace_prove(BailiffLockspace *self);
 
 /* lockspace-recheck.c */
 /* From the join on: each renewal compares the clocks of the other hosts with ours. */

@@ -119,6 +119,7 @@ static void bailiff_lockspace_finalize(GObject *object)
     turn_queues_free(self->turns);
     g_hash_table_unref(self->persistent);
     g_ptr_array_unref(self->leave_tasks);
+    g_clear_pointer(&self->saved, saved_lockspace_free);
     renewal_history_clear(&self->history);
     G_OBJECT_CLASS(bailiff_lockspace_parent_class)->finalize(object);
 }

@@ -94,7 +94,9 @@ static void on_quiet(gpointer user_data)
 
 static const FailureRunnerEvents runner_events = { on_step_started, on_step_finished, on_quiet };
 
-static void start_runner(BailiffRegistration *self, const FailurePolicy *policy, guint64 fail_us)
+/* `saved`: where an earlier daemon was; NULL: from the beginning. */
+static void start_runner(BailiffRegistration *self, const FailurePolicy *policy, guint64 fail_us,
+                         const SavedWalk *saved)
 {
     const ActionRequest request = {
         .target = self->target,
@@ -106,8 +108,13 @@ static void start_runner(BailiffRegistration *self, const FailurePolicy *policy,
 
     self->walk_fail_us = fail_us;
     self->walked = policy;
-    self->runner = failure_runner_new(bailiff_engine_get_services(self->engine), &request, policy,
-                                      fail_us, &runner_events, self);
+    if (saved != NULL)
+        self->runner =
+            failure_runner_resume(bailiff_engine_get_services(self->engine), &request, policy,
+                                  fail_us, saved->step, saved->since_us, &runner_events, self);
+    else
+        self->runner = failure_runner_new(bailiff_engine_get_services(self->engine), &request,
+                                          policy, fail_us, &runner_events, self);
 }
 
 /* Another lockspace has failed too, longer ago: what may be in use by others already does not wait
@@ -118,7 +125,7 @@ static void hasten_walk(BailiffRegistration *self, const FailurePolicy *policy, 
         return;
     failure_runner_cleared(self->runner);
     g_ptr_array_add(self->ended_runners, g_steal_pointer(&self->runner));
-    start_runner(self, policy, fail_us);
+    start_runner(self, policy, fail_us, NULL);
 }
 
 void registration_walk(BailiffRegistration *self, const FailurePolicy *policy,
@@ -142,7 +149,18 @@ void registration_walk(BailiffRegistration *self, const FailurePolicy *policy,
     registration_set_state(self, BAILIFF_REGISTRATION_FAILING);
     g_cancellable_cancel(self->cancellable);
     bailiff_target_prepare_to_fail(self->target);
-    start_runner(self, policy, fail_us);
+    start_runner(self, policy, fail_us, NULL);
+}
+
+void registration_resume_walk(BailiffRegistration *self, const SavedWalk *saved)
+{
+    g_free(self->failed_lockspace);
+    self->failed_lockspace = g_strdup(saved->lockspace);
+    g_message("%s (%s): the failure policy goes on at step %" G_GSIZE_FORMAT ".", self->name,
+              bailiff_target_get_description(self->target), saved->step + 1);
+    g_cancellable_cancel(self->cancellable);
+    bailiff_target_prepare_to_fail(self->target);
+    start_runner(self, &saved->policy, saved->fail_us, saved);
 }
 
 static gboolean is_ignored(const FailurePolicy *policy)

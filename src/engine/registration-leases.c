@@ -12,55 +12,6 @@
 #include "engine/release-call.h"
 #include "engine/resource-private.h"
 
-/* How long the held record of one that holds nothing any more stays: who takes and gives back
- * leases all the time need not write it each time. A daemon that dies meanwhile is succeeded by one
- * that takes that process for a holder, which errs on the right side. */
-#define RECORD_REST_SECONDS 1
-
-/* --- the held record ------------------------------------------------------------------------- */
-
-void registration_remove_record(BailiffRegistration *self)
-{
-    g_clear_handle_id(&self->record_timer, g_source_remove);
-    if (self->engine == NULL || g_hash_table_size(self->recorded) == 0)
-        return;
-    held_record_remove(bailiff_engine_get_runtime_dir(self->engine), self->id);
-    g_hash_table_remove_all(self->recorded);
-}
-
-static gboolean on_record_rested(gpointer user_data)
-{
-    BailiffRegistration *self = user_data;
-
-    self->record_timer = 0;
-    if (self->resources->len == 0 && self->acquiring == 0 && self->recovery == NULL)
-        registration_remove_record(self);
-    return G_SOURCE_REMOVE;
-}
-
-void registration_let_record_rest(BailiffRegistration *self)
-{
-    if (self->record_timer == 0 && g_hash_table_size(self->recorded) > 0)
-        self->record_timer = g_timeout_add_seconds(RECORD_REST_SECONDS, on_record_rested, self);
-}
-
-static gboolean write_record(BailiffRegistration *self, GError **error)
-{
-    g_autofree char **names = (char **)g_hash_table_get_keys_as_array(self->recorded, NULL);
-
-    return held_record_write(bailiff_engine_get_runtime_dir(self->engine), self->id, self->name,
-                             self->target, (const char *const *)names, error);
-}
-
-void registration_rewrite_record(BailiffRegistration *self)
-{
-    g_autoptr(GError) error = NULL;
-
-    if (self->engine != NULL && g_hash_table_size(self->recorded) > 0 &&
-        !write_record(self, &error))
-        g_warning("%s", error->message);
-}
-
 /* --- the last kill --------------------------------------------------------------------------- */
 
 static gboolean may_be_killed_for(BailiffRegistration *self, BailiffLockspace *lockspace)
@@ -129,7 +80,7 @@ gboolean bailiff_registration_record_held(BailiffRegistration *self, const Baili
     for (gsize i = 0; i < n_wishes; i++)
         if (g_hash_table_add(self->recorded, g_strdup(wishes[i].lockspace)))
             g_ptr_array_add(added, (gpointer)wishes[i].lockspace);
-    if (added->len == 0 || write_record(self, error))
+    if (added->len == 0 || registration_save(self, error))
         return TRUE;
     /* What stood there before still stands on disk, and may be held. */
     for (guint i = 0; i < added->len; i++)

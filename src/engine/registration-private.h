@@ -13,6 +13,21 @@ BailiffRegistration *bailiff_registration_new(BailiffEngine *engine, guint64 id,
                                               BailiffTarget *target, uid_t owner_uid,
                                               const FailurePolicy *policy);
 
+/* As an earlier daemon has written it down (held-record.h): same number, policy, state, and what it
+ * had given up. What it holds comes after it: then bailiff_registration_go_on() is called. NotFound
+ * when its target has ended, Corrupt. */
+BailiffRegistration *bailiff_registration_restore(BailiffEngine *engine, guint64 id,
+                                                  GKeyFile *record, GError **error);
+/* The end of its restoring: a walk goes on where it was, an end that nobody saw is seen now. */
+void bailiff_registration_go_on(BailiffRegistration *self);
+/* It did not use what it held (it was paused, or had ended): what an earlier daemon acquired for it
+ * is to be given back. */
+gboolean bailiff_registration_uses_nothing(BailiffRegistration *self);
+/* Published leases, in whatever lockspace. */
+gboolean bailiff_registration_holds_some(BailiffRegistration *self);
+/* It was given leases of this lockspace, or may have been. */
+gboolean bailiff_registration_is_recorded(BailiffRegistration *self, const char *lockspace);
+
 /* New defaults count for it from now on; FALSE with an error when the last kill cannot be prepared
  * for them: nothing has changed then. One whose failure policy is being walked keeps the old ones.
  */

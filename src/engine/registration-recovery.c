@@ -12,6 +12,7 @@
 #include "common/boottime.h"
 #include "engine/acquisition.h"
 #include "engine/engine-private.h"
+#include "engine/given-up.h"
 #include "engine/lockspace-private.h"
 #include "engine/registration-state.h"
 #include "engine/resource-private.h"
@@ -31,16 +32,6 @@ typedef enum RecoveryPhase {
     RECOVERY_STARTING, /* leases are held; it is started or resumed */
 } RecoveryPhase;
 
-typedef struct GivenUp {
-    char *lockspace;
-    char *resource;
-    char *path;
-    guint64 offset;
-    guint64 version; /* that this host won last */
-    gboolean shared;
-    gboolean persistent;
-} GivenUp;
-
 struct Recovery {
     BailiffRegistration *registration; /* owns us */
     GPtrArray *given_up;
@@ -53,16 +44,6 @@ struct Recovery {
     GCancellable *cancellable; /* of what is under way */
     char *text;
 };
-
-static void given_up_free(gpointer data)
-{
-    GivenUp *one = data;
-
-    g_free(one->lockspace);
-    g_free(one->resource);
-    g_free(one->path);
-    g_free(one);
-}
 
 /* One asynchronous call of a recovery; void once the recovery has another cancellable. */
 typedef struct Attempt {
@@ -113,7 +94,7 @@ static Recovery *ensure(BailiffRegistration *registration)
         return self;
     self = g_new0(Recovery, 1);
     self->registration = registration;
-    self->given_up = g_ptr_array_new_with_free_func(given_up_free);
+    self->given_up = given_up_list_new();
     self->timer = boottime_timer_new(on_timer, self);
     self->text = g_strdup("");
     registration->recovery = self;
@@ -176,42 +157,12 @@ gboolean recovery_wants_lockspace(Recovery *self, const char *lockspace)
 
 /* --- what was given up ----------------------------------------------------------------------- */
 
-static GivenUp *find_given_up(Recovery *self, const char *lockspace, const char *resource)
-{
-    for (guint i = 0; i < self->given_up->len; i++) {
-        GivenUp *one = self->given_up->pdata[i];
-
-        if (g_strcmp0(one->lockspace, lockspace) == 0 && g_strcmp0(one->resource, resource) == 0)
-            return one;
-    }
-    return NULL;
-}
-
-static void note(Recovery *self, BailiffResource *resource)
-{
-    const char *lockspace = bailiff_lockspace_get_name(bailiff_resource_get_lockspace(resource));
-    const char *name = bailiff_resource_get_name(resource);
-    GivenUp *one = find_given_up(self, lockspace, name);
-
-    if (one == NULL) {
-        one = g_new0(GivenUp, 1);
-        one->lockspace = g_strdup(lockspace);
-        one->resource = g_strdup(name);
-        one->path = g_strdup(bailiff_resource_get_path(resource));
-        one->offset = bailiff_resource_get_offset(resource);
-        g_ptr_array_add(self->given_up, one);
-    }
-    one->shared = bailiff_resource_get_version(resource) == 0;
-    one->version = bailiff_resource_get_won_version(resource);
-    one->persistent = bailiff_resource_is_persistent(resource);
-}
-
 static void note_resources(Recovery *self)
 {
     g_autoptr(GPtrArray) resources = bailiff_registration_list_resources(self->registration);
 
     for (guint i = 0; i < resources->len; i++)
-        note(self, resources->pdata[i]);
+        given_up_list_note(self->given_up, resources->pdata[i]);
 }
 
 void recovery_note_paused(BailiffRegistration *registration)
@@ -586,4 +537,41 @@ void bailiff_registration_consider_recovery(BailiffRegistration *self)
 gboolean bailiff_registration_wants_lockspace(BailiffRegistration *self, const char *lockspace)
 {
     return self->recovery != NULL && recovery_wants_lockspace(self->recovery, lockspace);
+}
+
+/* --- from one daemon to the next ------------------------------------------------------------- */
+
+/* What is under way is not written down: a call that was out may yet be carried out, which shows
+ * then as somebody else's doing. */
+void recovery_save(Recovery *self, GKeyFile *record, const char *group)
+{
+    g_key_file_set_string(record, group, "Recovery", self->paused ? "paused" : "ended");
+    given_up_list_save(self->given_up, record);
+}
+
+gboolean recovery_restore(BailiffRegistration *registration, GKeyFile *record, const char *group)
+{
+    g_autofree char *word = g_key_file_get_string(record, group, "Recovery", NULL);
+    Recovery *self;
+
+    if (word == NULL)
+        return TRUE;
+    self = ensure(registration);
+    self->paused = g_str_equal(word, "paused");
+    return (self->paused || g_str_equal(word, "ended")) &&
+           given_up_list_load(self->given_up, record);
+}
+
+gboolean recovery_record_is_paused(GKeyFile *record, const char *group)
+{
+    g_autofree char *word = g_key_file_get_string(record, group, "Recovery", NULL);
+
+    return g_strcmp0(word, "paused") == 0;
+}
+
+gboolean recovery_record_is_ended(GKeyFile *record, const char *group)
+{
+    g_autofree char *word = g_key_file_get_string(record, group, "Recovery", NULL);
+
+    return g_strcmp0(word, "ended") == 0;
 }

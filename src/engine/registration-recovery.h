@@ -42,3 +42,10 @@ void recovery_consider(BailiffRegistration *registration);
 void recovery_interrupt(BailiffRegistration *registration);
 /* Somebody has resumed or started it without having asked. */
 void recovery_runs_by_others(BailiffRegistration *registration);
+
+/* In a held record (held-record.h). Restoring: a registration without one stays so; FALSE when what
+ * is there makes no sense. */
+void recovery_save(Recovery *self, GKeyFile *record, const char *group);
+gboolean recovery_restore(BailiffRegistration *registration, GKeyFile *record, const char *group);
+gboolean recovery_record_is_paused(GKeyFile *record, const char *group);
+gboolean recovery_record_is_ended(GKeyFile *record, const char *group);

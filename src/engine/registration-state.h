@@ -6,6 +6,7 @@
  *   registration-leases.c   what it holds: acquiring, releasing, the held record
  *   registration-failing.c  its failure policy is walked, until it is cleared or paused
  *   registration-recovery.c what was given up, and how it comes back
+ *   registration-saved.c    how it is written down for the next daemon, and read back
  */
 #pragma once
 
@@ -14,6 +15,17 @@
 #include "engine/last-kill.h"
 #include "engine/registration-private.h"
 #include "engine/registration-recovery.h"
+
+/* A walk through a failure policy that was under way when an earlier daemon ended. */
+typedef struct SavedWalk {
+    FailurePolicy policy;
+    char *lockspace;
+    guint64 fail_us;
+    guint64 since_us; /* when `step` was due */
+    gsize step;
+} SavedWalk;
+
+void saved_walk_free(SavedWalk *self);
 
 struct _BailiffRegistration {
     GObject parent_instance;
@@ -43,6 +55,9 @@ struct _BailiffRegistration {
     GCancellable *cancellable;
     GHashTable *recorded; /* set of lockspace names in the held record */
     guint record_timer;
+    guint save_idle;
+    gboolean written;         /* there is a record */
+    SavedWalk *saved_walk;    /* of an earlier daemon, until it goes on */
     GPtrArray *ended_runners; /* freed at the end: a runner can end inside its own callback */
 
     Recovery *recovery; /* NULL: nothing was given up */
@@ -67,11 +82,15 @@ void registration_emit_release_requested(BailiffRegistration *self, BailiffResou
                                          const char *how);
 void registration_notify_recovery(BailiffRegistration *self);
 
-/* registration-leases.c */
-/* What is written of its target has changed. */
-void registration_rewrite_record(BailiffRegistration *self);
+/* registration-saved.c */
+/* Writes it down, now, or when the main loop comes round. */
+gboolean registration_save(BailiffRegistration *self, GError **error);
+void registration_save_soon(BailiffRegistration *self);
 void registration_remove_record(BailiffRegistration *self);
+/* It holds nothing at the moment. */
 void registration_let_record_rest(BailiffRegistration *self);
+
+/* registration-leases.c */
 /* All of its leases are given back, or become orphans. */
 void registration_let_go(BailiffRegistration *self);
 /* Sees to it that it dies where it holds leases and is to. */
@@ -91,3 +110,5 @@ void registration_became_clear(BailiffRegistration *self);
 /* Walks `policy`, whose times count from `fail_us`, or hastens the walk that is under way. */
 void registration_walk(BailiffRegistration *self, const FailurePolicy *policy,
                        const char *lockspace, guint64 fail_us);
+/* Goes on with a walk, whose `saved` stays valid as long as it lasts. */
+void registration_resume_walk(BailiffRegistration *self, const SavedWalk *saved);

@@ -88,6 +88,8 @@ static void bailiff_registration_finalize(GObject *object)
     g_ptr_array_unref(self->resources);
     g_object_unref(self->cancellable);
     g_clear_handle_id(&self->record_timer, g_source_remove);
+    g_clear_handle_id(&self->save_idle, g_source_remove);
+    g_clear_pointer(&self->saved_walk, saved_walk_free);
     g_hash_table_unref(self->recorded);
     failure_defaults_unref(self->defaults);
     g_free(self->failed_lockspace);
@@ -143,6 +145,7 @@ void registration_set_state(BailiffRegistration *self, BailiffRegistrationState 
     if (self->state == state)
         return;
     self->state = state;
+    registration_save_soon(self);
     g_object_notify_by_pspec(G_OBJECT(self), props[PROP_STATE]);
 }
 
@@ -151,6 +154,7 @@ void registration_set_step(BailiffRegistration *self, int step)
     if (self->step == step)
         return;
     self->step = step;
+    registration_save_soon(self);
     g_object_notify_by_pspec(G_OBJECT(self), props[PROP_STEP]);
 }
 
@@ -183,6 +187,7 @@ void registration_emit_resources_changed(BailiffRegistration *self)
 
 void registration_notify_recovery(BailiffRegistration *self)
 {
+    registration_save_soon(self);
     g_object_notify_by_pspec(G_OBJECT(self), props[PROP_RECOVERY]);
 }
 
@@ -192,7 +197,7 @@ static void on_process_changed(BailiffTarget *target, BailiffRegistration *self)
 {
     g_object_notify_by_pspec(G_OBJECT(self), props[PROP_PID]);
     last_kill_target_changed(self->last_kill, target);
-    registration_rewrite_record(self);
+    registration_save_soon(self);
     /* Of one that was paused this is another life, whose beginning came with the end of the last.
      */
     if (self->state == BAILIFF_REGISTRATION_CLEARED || self->state == BAILIFF_REGISTRATION_PAUSED)
@@ -230,6 +235,7 @@ BailiffRegistration *bailiff_registration_new(BailiffEngine *engine, guint64 id,
     g_signal_connect(target, "process-changed", G_CALLBACK(on_process_changed), self);
     g_signal_connect(target, "ended", G_CALLBACK(on_ended), self);
     g_signal_connect(target, "resumed", G_CALLBACK(on_resumed), self);
+    registration_save_soon(self);
     return self;
 }
 
@@ -260,6 +266,7 @@ void registration_check_removable(BailiffRegistration *self)
 static void set_policy(BailiffRegistration *self, const FailurePolicy *policy)
 {
     self->policy = *policy;
+    registration_save_soon(self);
     g_object_notify_by_pspec(G_OBJECT(self), props[PROP_FAILURE_POLICY]);
 }
 

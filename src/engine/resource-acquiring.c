@@ -127,6 +127,10 @@ static void start_acquire_machine(BailiffResource *self)
         acquire_failed(self, g_steal_pointer(&error));
         return;
     }
+    if (!resource_save(self, SAVED_RESOURCE_UNUSED, &error)) {
+        acquire_failed(self, g_steal_pointer(&error));
+        return;
+    }
     /* Once, whatever it is taken for. */
     remains = remains_table_take(lease_sight_get_remains(lockspace->sight), self->name,
                                  self->device, self->offset);
@@ -188,6 +192,7 @@ gboolean bailiff_resource_acquire_finish(BailiffResource *self, GAsyncResult *re
 void bailiff_resource_publish(BailiffResource *self)
 {
     resource_set_phase(self, RESOURCE_PUBLISHED);
+    resource_resave(self, SAVED_RESOURCE_HELD);
     self->visible = TRUE;
     bailiff_lockspace_publish_resource(self->lockspace, self);
     bailiff_registration_add_resource(self->registration, self);

@@ -71,6 +71,7 @@ static void on_settled(GObject *source, GAsyncResult *result, gpointer user_data
     if (resource_moved_on(self))
         return;
     if (worked) {
+        resource_resave(self, SAVED_RESOURCE_HELD);
         answer(self, g_steal_pointer(&self->convert_error));
         turn_resource_shared(self->lockspace->turns, self->name, boottime_now());
         return;
@@ -102,6 +103,7 @@ static void start_sharing(BailiffResource *self)
 {
     self->mode = RESOURCE_SHARED;
     self->version = 0;
+    resource_resave(self, SAVED_RESOURCE_CONVERTING);
     resource_notify_mode(self);
     resource_share_of_held_init(&self->machine.share, &self->lease);
     resource_operate(self, resume_share, NULL, on_settled);
@@ -114,6 +116,7 @@ static void become_exclusive(BailiffResource *self)
     self->mode = RESOURCE_EXCLUSIVE;
     self->won_version = self->lease.leader.version_of_lease;
     self->version = self->won_version;
+    resource_resave(self, SAVED_RESOURCE_HELD);
     resource_notify_mode(self);
     /* Exclusive on disk, but not to be used so: the same last look as after an acquisition. */
     if (bailiff_lockspace_check_usable(self->lockspace, &error) &&
@@ -144,6 +147,7 @@ static void on_converted(GObject *source, GAsyncResult *result, gpointer user_da
         return;
     }
     if (!self->lease.may_be_owner) {
+        resource_resave(self, SAVED_RESOURCE_HELD);
         answer(self, error);
         return;
     }
@@ -202,6 +206,7 @@ void bailiff_resource_convert_async(BailiffResource *self, ResourceMode mode,
         return;
     }
     self->stop_converting = g_cancellable_new();
+    resource_resave(self, SAVED_RESOURCE_CONVERTING);
     resource_convert_init(&self->machine.convert, &self->lease);
     resource_operate(self, resume_convert, self->stop_converting, on_converted);
 }

@@ -64,6 +64,7 @@ void bailiff_resource_join(BailiffResource *self, BailiffRegistration *registrat
 {
     g_assert(self->phase == RESOURCE_PUBLISHED && self->mode == RESOURCE_SHARED);
     g_ptr_array_add(self->sharers, g_object_ref(registration));
+    resource_save_holders(self);
     bailiff_registration_add_resource(registration, self);
     resource_notify_registrations(self);
     bailiff_lockspace_registrations_changed(self->lockspace);
@@ -80,6 +81,7 @@ static void drop_holder(BailiffResource *self, BailiffRegistration *registration
     } else {
         g_ptr_array_remove(self->sharers, registration);
     }
+    resource_save_holders(self);
     resource_notify_registrations(self);
     bailiff_lockspace_registrations_changed(self->lockspace);
     bailiff_registration_resource_gone(registration, self);

@@ -21,6 +21,7 @@ void bailiff_resource_set_persistent(BailiffResource *self, gboolean persistent)
     g_autoptr(GError) error = NULL;
 
     self->persistent = persistent;
+    resource_save_holders(self);
     if (!persistent)
         bailiff_lockspace_forget_persistent(self->lockspace, self->name);
     else if (!bailiff_lockspace_note_persistent(self->lockspace, self->name, &error))
@@ -35,6 +36,7 @@ gboolean bailiff_resource_is_persistent(BailiffResource *self)
 static void set_orphan(BailiffResource *self, gboolean orphan)
 {
     self->orphan = orphan;
+    resource_save_holders(self);
     resource_notify_orphan(self);
     bailiff_lockspace_registrations_changed(self->lockspace);
 }

@@ -18,6 +18,7 @@
 
 #include "blockio/block-device.h"
 #include "engine/resource.h"
+#include "engine/saved-resource.h"
 #include "lease/resource-lease.h"
 
 typedef enum ResourcePhase {
@@ -116,6 +117,20 @@ void bailiff_resource_abandon(BailiffResource *self);
  * has none for two io timeouts, because the kernel does not let go of its thread, the call is
  * answered all the same, and the resource abandoned. */
 void bailiff_resource_stop_acquiring(BailiffResource *self);
+
+/* As an earlier daemon has written it down (saved-resource.h), published at once; `holders`: of
+ * BailiffRegistration, who use it; none: it is an orphan, or nobody does. Nothing is done to it
+ * before bailiff_resource_prove(). */
+BailiffResource *bailiff_resource_restore(BailiffLockspace *lockspace, const SavedResource *saved,
+                                          GPtrArray *holders);
+/* It is inherited, not proved yet, and has not had its turn in this round. */
+gboolean bailiff_resource_wants_proof(BailiffResource *self, guint round);
+/* Looks on disk what is so. Done when it is known: kept, or being given back. FALSE with an error
+ * when that could not be learned, Lost or Held when somebody else has it. The lockspace is held,
+ * and has a worker for resources. */
+void bailiff_resource_prove_async(BailiffResource *self, guint round, GAsyncReadyCallback callback,
+                                  gpointer user_data);
+gboolean bailiff_resource_prove_finish(BailiffResource *self, GAsyncResult *result, GError **error);
 
 /* The lockspace itself is gone: so is this, whatever is still in flight (and stays fenced). Not for
  * one that is in use. */

@@ -7,13 +7,17 @@
  *   resource-conversion.c  from one mode to the other while it is held
  *   resource-holders.c     who holds it on this host
  *   resource-orphan.c      when nobody does, and yet it stays held
+ *   resource-saved.c       how it is written down for the next daemon, and read back
  */
 #pragma once
 
 #include "engine/machine-driver.h"
 #include "engine/resource-private.h"
+#include "engine/saved-resource.h"
 #include "lease/resource-acquire.h"
 #include "lease/resource-convert.h"
+#include "lease/resource-recheck.h"
+#include "lease/resource-reclaim.h"
 #include "lease/resource-release.h"
 #include "lease/resource-share.h"
 
@@ -37,6 +41,8 @@ struct _BailiffResource {
         ResourceShare share;
         ResourceConvert convert;
         ResourceRelease release;
+        ResourceRecheck recheck;
+        ResourceReclaim reclaim;
     } machine;
     gboolean operating;
     gboolean pinned;
@@ -57,6 +63,10 @@ struct _BailiffResource {
     gboolean abandoned;
     guint attempts;
 
+    gboolean inherited; /* an earlier daemon had it, and it is not known yet what is so */
+    guint proof_round;
+    GTask *prove_task;
+    SavedResource *saved; /* as it is written down; NULL: not yet, or not any more */
     gboolean persistent;
     gboolean left_behind; /* on disk, persistent, when the lockspace failed or was left */
     gboolean orphan;      /* then, and ever after if it is not adopted, there is no registration */
@@ -82,6 +92,15 @@ gboolean resource_moved_on(BailiffResource *self);
 void resource_end_conversion(BailiffResource *self);
 /* Gives the leader back that a conversion has left to us, until it is done. */
 void resource_settle(BailiffResource *self);
+
+/* resource-saved.c. Not while its lease is the worker's, but for UNUSED. */
+gboolean resource_save(BailiffResource *self, SavedResourceUse use, GError **error);
+/* The same where nobody can be told of an error: then it is not written down at all, so that the
+ * next daemon does not touch it. */
+void resource_resave(BailiffResource *self, SavedResourceUse use);
+/* Who holds it is somebody else. */
+void resource_save_holders(BailiffResource *self);
+void resource_unsave(BailiffResource *self);
 
 /* All its holders are told that it is gone. */
 void resource_tell_gone(BailiffResource *self);

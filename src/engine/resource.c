@@ -66,6 +66,7 @@ static void bailiff_resource_finalize(GObject *object)
     g_free(self->name);
     g_free(self->path);
     g_free(self->former_holder);
+    g_clear_pointer(&self->saved, saved_resource_free);
     G_OBJECT_CLASS(bailiff_resource_parent_class)->finalize(object);
 }
 
@@ -195,6 +196,7 @@ static void become_gone(BailiffResource *self)
 
     drop_timer(self);
     resource_set_phase(self, RESOURCE_GONE);
+    resource_unsave(self);
     if (!self->left_behind)
         bailiff_lockspace_forget_persistent(self->lockspace, self->name);
     bailiff_lockspace_resource_gone(self->lockspace, self);
@@ -393,6 +395,7 @@ void bailiff_resource_release_async(BailiffResource *self, GAsyncReadyCallback c
         return;                          /* else under way: the next attempt answers */
     }
     resource_set_phase(self, RESOURCE_RELEASING);
+    resource_resave(self, SAVED_RESOURCE_UNUSED);
     bailiff_lockspace_registrations_changed(self->lockspace);
     resource_end_conversion(self);
     if (!self->pinned)

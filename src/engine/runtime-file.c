@@ -5,28 +5,213 @@
 #include "engine/runtime-file.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <glib/gstdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
+#include "base/crc32c.h"
 #include "common/bailiff-error.h"
+#include "common/process-identity.h"
 
-gboolean runtime_file_write(const char *directory, const char *name, GKeyFile *file,
-                            const char *cure, GError **error)
+#define PAGE 4096u
+#define SIZE_MAX_BYTES (1024u * 1024u)
+#define HEAD "# bailiff crc32c "
+#define HEAD_LENGTH (sizeof HEAD - 1 + 8 + 1) /* with the sum and the end of the line */
+/* No name of a lockspace or resource begins with it once it is escaped, nor is any empty or a dot.
+ */
+#define NAME_PREFIX "n-"
+
+/* Never changes. NULL when it cannot be read. */
+static const char *this_boot(GError **error)
 {
-    g_autofree char *path = g_build_filename(directory, name, NULL);
-    g_autofree char *temporary = g_strconcat(path, ".new", NULL);
-    g_autoptr(GError) local = NULL;
+    static char *id = NULL;
+
+    if (id == NULL)
+        id = process_boot_id(error);
+    return id;
+}
+
+GKeyFile *runtime_file_new(const char *group, int format, GError **error)
+{
+    const char *boot_id = this_boot(error);
+    GKeyFile *file;
+
+    if (boot_id == NULL)
+        return NULL;
+    file = g_key_file_new();
+    g_key_file_set_integer(file, group, "Format", format);
+    g_key_file_set_string(file, group, "BootId", boot_id);
+    return file;
+}
+
+static guint32 checksum(const char *text, gsize length)
+{
+    return ~crc32c(0xFFFFFFFFu, text, length);
+}
+
+/* Padded to whole pages, so that a later version with about as much to say has the same size. */
+static GString *compose(GKeyFile *file)
+{
     gsize length;
-    g_autofree char *text = g_key_file_to_data(file, &length, NULL);
+    g_autofree char *data = g_key_file_to_data(file, &length, NULL);
+    GString *text = g_string_sized_new(MAX(PAGE, HEAD_LENGTH + length) + 1);
+    char head[HEAD_LENGTH + 1];
+
+    g_string_append_printf(text, "%*s", (int)HEAD_LENGTH, "");
+    g_string_append_len(text, data, (gssize)length);
+    while (text->len % PAGE != 0)
+        g_string_append_c(text, '\n');
+    g_snprintf(head, sizeof head, HEAD "%08x\n",
+               checksum(text->str + HEAD_LENGTH, text->len - HEAD_LENGTH));
+    memcpy(text->str, head, HEAD_LENGTH);
+    return text;
+}
+
+/* FALSE: it is to be made anew. */
+static gboolean write_in_place(const char *path, const GString *text)
+{
+    struct stat facts;
+    gboolean worked;
+    int fd;
+
+    fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
+    if (fd < 0)
+        return FALSE;
+    worked = fstat(fd, &facts) == 0 && S_ISREG(facts.st_mode) &&
+             (gsize)facts.st_size == text->len && facts.st_uid == geteuid() &&
+             pwrite(fd, text->str, text->len, 0) == (gssize)text->len;
+    close(fd);
+    return worked;
+}
+
+static gboolean write_new(const char *directory, const char *name, const char *path,
+                          const GString *text, GError **error)
+{
+    g_autofree char *new_name = g_strconcat(RUNTIME_FILE_NEW, name, NULL);
+    g_autofree char *temporary = g_build_filename(directory, new_name, NULL);
 
     /* What a daemon that died has left there would not be truncated: its tail would be read as
      * ours. */
     g_unlink(temporary);
     if (g_mkdir_with_parents(directory, 0700) == 0 &&
-        g_file_set_contents_full(temporary, text, (gssize)length, G_FILE_SET_CONTENTS_NONE, 0600,
-                                 &local) &&
+        g_file_set_contents_full(temporary, text->str, (gssize)text->len, G_FILE_SET_CONTENTS_NONE,
+                                 0600, error) &&
         g_rename(temporary, path) == 0)
         return TRUE;
-    bailiff_set_error(error, BAILIFF_ERROR_IO_ERROR, cure, "%s could not be written: %s.", path,
-                      local != NULL ? local->message : g_strerror(errno));
+    if (error != NULL && *error == NULL)
+        g_set_error_literal(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, g_strerror(errno));
     return FALSE;
+}
+
+gboolean runtime_file_write(const char *directory, const char *name, GKeyFile *file,
+                            const char *cure, GError **error)
+{
+    g_autofree char *path = g_build_filename(directory, name, NULL);
+    g_autoptr(GError) local = NULL;
+    GString *text = compose(file);
+    gboolean worked = write_in_place(path, text) || write_new(directory, name, path, text, &local);
+
+    g_string_free(text, TRUE);
+    if (!worked)
+        bailiff_set_error(error, BAILIFF_ERROR_IO_ERROR, cure, "%s could not be written: %s.", path,
+                          local->message);
+    return worked;
+}
+
+static gboolean is_whole(const char *text, gsize length)
+{
+    char head[HEAD_LENGTH + 1];
+
+    if (length < HEAD_LENGTH)
+        return FALSE;
+    g_snprintf(head, sizeof head, HEAD "%08x\n",
+               checksum(text + HEAD_LENGTH, length - HEAD_LENGTH));
+    return memcmp(head, text, HEAD_LENGTH) == 0;
+}
+
+/* NULL with an errno. */
+static char *read_own_file(const char *path, gsize *ret_length)
+{
+    g_autofree char *text = NULL;
+    struct stat facts;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
+    gssize got = -1;
+
+    if (fd < 0)
+        return NULL;
+    if (fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode) || facts.st_uid != geteuid() ||
+        facts.st_size > (goffset)SIZE_MAX_BYTES) {
+        close(fd);
+        errno = EBADMSG;
+        return NULL;
+    }
+    text = g_malloc((gsize)facts.st_size + 1);
+    got = pread(fd, text, (gsize)facts.st_size, 0);
+    close(fd);
+    if (got != facts.st_size) {
+        errno = EBADMSG;
+        return NULL;
+    }
+    text[got] = '\0';
+    *ret_length = (gsize)got;
+    return g_steal_pointer(&text);
+}
+
+GKeyFile *runtime_file_load(const char *directory, const char *name, const char *group, int format,
+                            GError **error)
+{
+    g_autofree char *path = g_build_filename(directory, name, NULL);
+    g_autoptr(GKeyFile) file = g_key_file_new();
+    gsize length = 0;
+    g_autofree char *text = read_own_file(path, &length);
+    g_autofree char *boot_id = NULL;
+    int saved_errno = errno;
+
+    if (text == NULL && saved_errno == ENOENT) {
+        bailiff_set_error(error, BAILIFF_ERROR_NOT_FOUND, "Nothing is to be done.",
+                          "There is no %s.", path);
+        return NULL;
+    }
+    if (text == NULL && saved_errno != EBADMSG && saved_errno != ELOOP) {
+        bailiff_set_error(error, BAILIFF_ERROR_IO_ERROR, "Mend the runtime directory.",
+                          "%s cannot be read: %s.", path, g_strerror(saved_errno));
+        return NULL;
+    }
+    if (text == NULL || !is_whole(text, length) ||
+        !g_key_file_load_from_data(file, text, length, G_KEY_FILE_NONE, NULL)) {
+        bailiff_set_error(error, BAILIFF_ERROR_CORRUPT,
+                          "Make sure that nothing which it may tell of still runs, then remove it.",
+                          "%s is damaged, or was not written by bailiffd.", path);
+        return NULL;
+    }
+    boot_id = g_key_file_get_string(file, group, "BootId", NULL);
+    if (boot_id != NULL && this_boot(NULL) != NULL && !g_str_equal(boot_id, this_boot(NULL))) {
+        bailiff_set_error(error, BAILIFF_ERROR_NOT_FOUND, "Nothing is to be done.",
+                          "%s is of an earlier boot.", path);
+        return NULL;
+    }
+    if (boot_id == NULL || g_key_file_get_integer(file, group, "Format", NULL) != format) {
+        bailiff_set_error(error, BAILIFF_ERROR_UNSUPPORTED,
+                          "Start the bailiffd that wrote it; or make sure that nothing which it "
+                          "tells of still runs, then remove it.",
+                          "%s was written by another version of bailiffd.", path);
+        return NULL;
+    }
+    return g_steal_pointer(&file);
+}
+
+char *runtime_file_name(const char *name)
+{
+    g_autofree char *escaped = g_uri_escape_string(name, NULL, FALSE);
+
+    return g_strconcat(NAME_PREFIX, escaped, NULL);
+}
+
+char *runtime_file_name_of(const char *file_name)
+{
+    if (!g_str_has_prefix(file_name, NAME_PREFIX))
+        return NULL;
+    return g_uri_unescape_string(file_name + strlen(NAME_PREFIX), NULL);
 }

@@ -1,12 +1,34 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A small key file in the runtime directory: memory, gone with the boot, but not with the daemon.
+ *
+ * The first line is a comment with a checksum of the rest. A file is written whole or not at all:
+ * when it is new, or needs another number of pages, by a rename; otherwise in its place by one
+ * write(). That is several times as fast and needs no room that may be missing. A process that is
+ * killed does not leave a page half written; should it ever, or one of several, the checksum tells.
  */
 #pragma once
 
 #include <glib.h>
 
-/* Writes `directory`/`name` (made if need be), whole or not at all. No fsync: it has to outlive the
- * daemon, not the host. IoError, with `cure` as what to do. */
+/* With the keys Format and BootId in `group`: what every file has. NULL with IoError when the boot
+ * is not known. */
+GKeyFile *runtime_file_new(const char *group, int format, GError **error);
+
+/* Writes `directory`/`name` (made if need be). No fsync: it has to outlive the daemon, not the
+ * host. IoError, with `cure` as what to do. `name` must not begin with RUNTIME_FILE_NEW. */
 gboolean runtime_file_write(const char *directory, const char *name, GKeyFile *file,
                             const char *cure, GError **error);
+
+/* What is not finished, and void. */
+#define RUNTIME_FILE_NEW "%new-"
+
+/* Corrupt when it is no such file, has a bad checksum, or belongs to somebody else; Unsupported
+ * when its key Format in `group` is not `format` (it was written by a later bailiffd); IoError;
+ * NotFound, also when it is of an earlier boot, and so about nothing that still is. */
+GKeyFile *runtime_file_load(const char *directory, const char *name, const char *group, int format,
+                            GError **error);
+
+/* A name of a lockspace or resource as a file name, and back; NULL when it is none. */
+char *runtime_file_name(const char *name);
+char *runtime_file_name_of(const char *file_name);

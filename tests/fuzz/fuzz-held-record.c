@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/crc32c.h"
 #include "common/bailiff-error.h"
 #include "common/process-identity.h"
 #include "engine/held-record.h"
@@ -65,6 +66,15 @@ static GString *fill_in(const uint8_t *data, size_t size)
     return text;
 }
 
+/* With the checksum that it needs to be looked at. */
+static void seal(GString *text)
+{
+    g_autofree char *head = g_strdup_printf("# bailiff crc32c %08x\n",
+                                            ~crc32c(0xFFFFFFFFu, text->str, text->len));
+
+    g_string_prepend(text, head);
+}
+
 /* May this record be passed over by one who wants to join lockspace "one"? */
 static gboolean must_refuse(const char *text, gsize length)
 {
@@ -96,12 +106,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (directory == NULL)
         make_directory();
     GString *text = fill_in(data, size);
+    seal(text);
     /* GLib 2.74 leaves the tail of a longer file that is there. */
     g_unlink(file_path);
     g_assert_true(g_file_set_contents_full(file_path, text->str, (gssize)text->len,
                                            G_FILE_SET_CONTENTS_NONE, 0600, NULL));
     gboolean refuse = must_refuse(text->str, text->len);
-    gboolean passed = held_records_check(directory, 100, "one", &error);
+    gboolean passed = held_records_check(directory, 100, NULL, NULL, "one", &error);
 
     g_assert_true(!refuse || !passed);
     g_assert_cmpuint(held_records_highest_id(directory), <=, 7);
@@ -112,7 +123,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         g_assert_cmpint(g_access(file_path, F_OK), ==, 0);
     } else {
         g_assert_no_error(error);
-        g_assert_true(held_records_check(directory, 100, "one", NULL));
+        g_assert_true(held_records_check(directory, 100, NULL, NULL, "one", NULL));
     }
     g_string_free(text, TRUE);
     return 0;

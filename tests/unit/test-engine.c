@@ -221,7 +221,7 @@ static void test_record_survives_failure(Fixture *fixture, gconstpointer data)
     const BailiffLeaseWish first = { .lockspace = "one" }, second = { .lockspace = "two" };
     const BailiffLeaseWish both[] = { first, second };
     g_autoptr(GError) error = NULL;
-    g_autofree char *record = NULL, *obstacle = NULL, *text = NULL;
+    g_autofree char *record = NULL, *text = NULL;
     BailiffRegistration *registration;
 
     if (skip_without_pidfds())
@@ -229,12 +229,12 @@ static void test_record_survives_failure(Fixture *fixture, gconstpointer data)
     registration = register_child(fixture, start_child(fixture), "one");
     record = g_strdup_printf("%s/held/%" G_GUINT64_FORMAT, fixture->directory,
                              bailiff_registration_get_id(registration));
-    obstacle = g_strconcat(record, ".new", NULL);
     g_assert_true(bailiff_registration_record_held(registration, &first, 1, &error));
-    g_assert_cmpint(g_mkdir(obstacle, 0700), ==, 0);
+    g_assert_cmpint(g_unlink(record), ==, 0);
+    g_assert_cmpint(g_mkdir(record, 0700), ==, 0);
     g_assert_false(bailiff_registration_record_held(registration, both, 2, &error));
     g_assert_error(error, BAILIFF_ERROR, BAILIFF_ERROR_IO_ERROR);
-    g_assert_cmpint(g_rmdir(obstacle), ==, 0);
+    g_assert_cmpint(g_rmdir(record), ==, 0);
     g_assert_true(bailiff_registration_record_held(registration, &second, 1, NULL));
     g_assert_true(g_file_get_contents(record, &text, NULL, NULL));
     g_assert_nonnull(strstr(text, "one"));

@@ -68,9 +68,10 @@ static void write_record(Fixture *fixture, guint64 id)
 {
     static const char *const lockspaces[] = { "one", "two", NULL };
     g_autoptr(GError) error = NULL;
+    g_autoptr(GKeyFile) record = held_record_new("writer", fixture->target, lockspaces, &error);
 
-    g_assert_true(
-        held_record_write(fixture->directory, id, "writer", fixture->target, lockspaces, &error));
+    g_assert_no_error(error);
+    g_assert_true(held_record_write(fixture->directory, id, record, &error));
     g_assert_no_error(error);
 }
 
@@ -78,7 +79,8 @@ static void assert_refused(Fixture *fixture, const char *lockspace, const char *
 {
     g_autoptr(GError) error = NULL;
 
-    g_assert_false(held_records_check(fixture->directory, FIRST_OWN_ID, lockspace, &error));
+    g_assert_false(
+        held_records_check(fixture->directory, FIRST_OWN_ID, NULL, NULL, lockspace, &error));
     g_assert_error(error, BAILIFF_ERROR, BAILIFF_ERROR_BUSY);
     g_assert_nonnull(strstr(error->message, words));
 }
@@ -87,7 +89,8 @@ static void assert_allowed(Fixture *fixture, const char *lockspace)
 {
     g_autoptr(GError) error = NULL;
 
-    g_assert_true(held_records_check(fixture->directory, FIRST_OWN_ID, lockspace, &error));
+    g_assert_true(
+        held_records_check(fixture->directory, FIRST_OWN_ID, NULL, NULL, lockspace, &error));
     g_assert_no_error(error);
 }
 
@@ -140,7 +143,7 @@ static void test_interrupted_write(Fixture *fixture, gconstpointer data)
         g_string_append(left, "\n[registration]\nLockspaces=other;\n");
     text = g_string_free(left, FALSE);
     g_assert_cmpint(g_mkdir(held, 0700), ==, 0);
-    overwrite(fixture, "7.new", text);
+    overwrite(fixture, "%new-7", text);
     write_record(fixture, 7);
     assert_refused(fixture, "one", "writer");
     assert_allowed(fixture, "other");
@@ -164,18 +167,24 @@ static void test_other_process_with_the_pid(Fixture *fixture, gconstpointer data
     assert_allowed(fixture, "one");
 }
 
+/* As bailiffd writes it, but for one key. */
+static void write_with(Fixture *fixture, const char *key, const char *value)
+{
+    static const char *const lockspaces[] = { "one", NULL };
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GKeyFile) record = held_record_new("writer", fixture->target, lockspaces, &error);
+
+    g_assert_no_error(error);
+    g_key_file_set_string(record, HELD_RECORD_GROUP, key, value);
+    g_assert_true(held_record_write(fixture->directory, 7, record, &error));
+    g_assert_no_error(error);
+}
+
 static void test_other_boot(Fixture *fixture, gconstpointer data)
 {
-    g_autofree char *text = NULL;
-
-    write_record(fixture, 7);
-    text = g_strdup_printf(
-        "[registration]\nFormat=1\nBootId=%s\nName=x\nPid=%d\nStartTime=%" G_GUINT64_FORMAT
-        "\nLockspaces=one;\n",
-        "00000000-0000-0000-0000-000000000000", (int)fixture->child,
-        bailiff_target_get_process(fixture->target)->start_time);
-    overwrite(fixture, "7", text);
+    write_with(fixture, "BootId", "00000000-0000-0000-0000-000000000000");
     assert_allowed(fixture, "one");
+    g_assert_cmpuint(held_records_highest_id(fixture->directory), ==, 0);
 }
 
 /* What cannot be understood is held, for every lockspace. */
@@ -185,22 +194,57 @@ static void test_unreadable(Fixture *fixture, gconstpointer data)
         "",
         "\xff\xfe",
         "[registration",
-        "[registration]\nFormat=1\n",
+        "[registration]\nFormat=2\n",
     };
-    g_autofree char *boot_id = process_boot_id(NULL);
-    g_autofree char *newer = g_strdup_printf(
-        "[registration]\nFormat=2\nBootId=%s\nPid=99999999\nStartTime=1\n", boot_id);
 
     write_record(fixture, 7);
     for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
-        g_autoptr(GError) error = NULL;
-
         overwrite(fixture, "7", texts[i]);
-        g_assert_false(held_records_check(fixture->directory, FIRST_OWN_ID, "three", &error));
-        g_assert_error(error, BAILIFF_ERROR, BAILIFF_ERROR_BUSY);
+        assert_refused(fixture, "three", "cannot be read");
     }
-    overwrite(fixture, "7", newer);
-    assert_refused(fixture, "three", "still runs");
+    write_with(fixture, "Format", "99");
+    assert_refused(fixture, "three", "cannot be read");
+}
+
+static gboolean is_seven(guint64 id, gpointer data)
+{
+    return id == 7;
+}
+
+/* What was taken over is no earlier daemon's any more. */
+static void test_successor_owns(Fixture *fixture, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+
+    write_record(fixture, 7);
+    g_assert_true(
+        held_records_check(fixture->directory, FIRST_OWN_ID, is_seven, NULL, "one", &error));
+    g_assert_no_error(error);
+    write_record(fixture, 8);
+    g_assert_false(
+        held_records_check(fixture->directory, FIRST_OWN_ID, is_seven, NULL, "one", &error));
+    g_assert_error(error, BAILIFF_ERROR, BAILIFF_ERROR_BUSY);
+}
+
+/* Cut off anywhere, or with any bit another one: held. */
+static void test_damaged(Fixture *fixture, gconstpointer data)
+{
+    g_autofree char *path = g_build_filename(fixture->directory, "held", "7", NULL);
+    g_autofree char *text = NULL;
+    gsize length;
+
+    write_record(fixture, 7);
+    g_assert_true(g_file_get_contents(path, &text, &length, NULL));
+    for (gsize cut = 0; cut < length; cut++) {
+        g_assert_true(g_file_set_contents(path, text, (gssize)cut, NULL));
+        assert_refused(fixture, "three", "cannot be read");
+    }
+    for (gsize bit = 0; bit < 8 * length; bit += 7) {
+        text[bit / 8] ^= (char)(1 << (bit % 8));
+        g_assert_true(g_file_set_contents(path, text, (gssize)length, NULL));
+        assert_refused(fixture, "three", "cannot be read");
+        text[bit / 8] ^= (char)(1 << (bit % 8));
+    }
 }
 
 int main(int argc, char **argv)
@@ -215,6 +259,8 @@ int main(int argc, char **argv)
     ADD(removed);
     ADD(other_process_with_the_pid);
     ADD(other_boot);
+    ADD(successor_owns);
+    ADD(damaged);
     ADD(unreadable);
     return g_test_run();
 }

@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Taking over from an earlier daemon; see the header.
+ */
+#include "engine/succession.h"
+
+#include "common/bailiff-error.h"
+#include "common/boottime-timer.h"
+#include "common/boottime.h"
+#include "engine/engine-private.h"
+#include "engine/held-record.h"
+#include "engine/lockspace-private.h"
+#include "engine/registration-private.h"
+#include "engine/resource-private.h"
+#include "engine/saved-lockspace.h"
+#include "engine/saved-resource.h"
+
+/* How often to look whether the earlier daemon is gone. */
+#define PREDECESSOR_POLL_US (USEC_PER_SECOND / 20)
+
+struct Succession {
+    BailiffEngine *engine;
+    const char *runtime_dir;
+    GHashTable *unreadable; /* set of guint64*: ids of registrations */
+    GPtrArray *lockspaces;  /* restored, and not gone on with yet */
+    GPtrArray *registrations;
+    BoottimeTimer *poll;
+    gboolean told_waiting;
+};
+
+static void tell(const GError *error)
+{
+    g_autofree char *line = bailiff_error_in_one_line(error->message);
+
+    g_warning("%s", line);
+}
+
+/* --- registrations --------------------------------------------------------------------------- */
+
+static void restore_registration(Succession *self, guint64 id)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GKeyFile) record = held_record_load(self->runtime_dir, id, &error);
+    BailiffRegistration *registration =
+        record != NULL ? bailiff_registration_restore(self->engine, id, record, &error) : NULL;
+
+    if (registration != NULL) {
+        bailiff_engine_insert_registration(self->engine, registration);
+        g_ptr_array_add(self->registrations, g_object_ref(registration));
+    } else if (g_error_matches(error, BAILIFF_ERROR, BAILIFF_ERROR_NOT_FOUND)) {
+        held_record_remove(self->runtime_dir, id);
+    } else {
+        tell(error);
+        g_hash_table_add(self->unreadable, g_memdup2(&id, sizeof id));
+    }
+}
+
+static void restore_registrations(Succession *self)
+{
+    g_autoptr(GArray) ids = held_records_list(self->runtime_dir);
+
+    for (guint i = 0; i < ids->len; i++)
+        restore_registration(self, g_array_index(ids, guint64, i));
+}
+
+/* --- resources ------------------------------------------------------------------------------- */
+
+/* Who holds it and could be restored. A holder that has ended is nobody any more; one whose record
+ * cannot be read may be somebody. */
+static GPtrArray *find_holders(Succession *self, const SavedResource *saved, gboolean *ret_unknown)
+{
+    GPtrArray *holders = g_ptr_array_new_with_free_func(g_object_unref);
+
+    *ret_unknown = FALSE;
+    for (guint i = 0; i < saved->holders->len; i++) {
+        guint64 id = g_array_index(saved->holders, guint64, i);
+        BailiffRegistration *holder = bailiff_engine_find_registration(self->engine, id);
+
+        if (holder != NULL && !bailiff_registration_uses_nothing(holder))
+            g_ptr_array_add(holders, g_object_ref(holder));
+        else if (holder == NULL && g_hash_table_contains(self->unreadable, &id))
+            *ret_unknown = TRUE;
+    }
+    return holders;
+}
+
+static void restore_resource(Succession *self, BailiffLockspace *lockspace, SavedResource *saved)
+{
+    gboolean unknown;
+    g_autoptr(GPtrArray) holders = find_holders(self, saved, &unknown);
+
+    if (unknown)
+        g_warning("Who holds resource %s of lockspace %s is not known. It stays held as an orphan, "
+                  "until somebody has made sure that it is out of use and releases it.",
+                  saved->name, lockspace->name);
+    /* Its holder has ended without anybody's seeing it. */
+    if (saved->use != SAVED_RESOURCE_UNUSED && holders->len == 0 && !unknown && !saved->persistent)
+        saved->use = SAVED_RESOURCE_UNUSED;
+    if (unknown)
+        g_ptr_array_set_size(holders, 0);
+    g_object_unref(bailiff_resource_restore(lockspace, saved, holders));
+}
+
+/* FALSE: one of them cannot be read, and who uses it is not known. */
+static gboolean restore_resources(Succession *self, BailiffLockspace *lockspace)
+{
+    g_auto(GStrv) names = saved_resources_list(self->runtime_dir, lockspace->name);
+    gboolean all = TRUE;
+
+    for (guint i = 0; names[i] != NULL; i++) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(SavedResource) saved =
+            saved_resource_load(self->runtime_dir, lockspace->name, names[i], &error);
+
+        if (saved != NULL) {
+            restore_resource(self, lockspace, saved);
+        } else if (g_error_matches(error, BAILIFF_ERROR, BAILIFF_ERROR_NOT_FOUND)) {
+            saved_resource_remove(self->runtime_dir, lockspace->name, names[i]);
+        } else {
+            tell(error);
+            all = FALSE;
+        }
+    }
+    return all;
+}
+
+static void remove_resources(Succession *self, const char *lockspace)
+{
+    g_auto(GStrv) names = saved_resources_list(self->runtime_dir, lockspace);
+
+    for (guint i = 0; names[i] != NULL; i++)
+        saved_resource_remove(self->runtime_dir, lockspace, names[i]);
+}
+
+/* --- lockspaces ------------------------------------------------------------------------------ */
+
+/* All who may hold leases there are made harmless. What is written of it goes when that is written
+ * down with each of them. */
+static void make_harmless(Succession *self, const char *lockspace)
+{
+    guint64 now = boottime_now();
+
+    g_warning("What lockspace %s was is not known. Everybody who may use it is stopped.",
+              lockspace);
+    for (guint i = 0; i < self->registrations->len; i++)
+        if (bailiff_registration_is_recorded(self->registrations->pdata[i], lockspace))
+            bailiff_registration_start_failing(self->registrations->pdata[i], lockspace, now);
+}
+
+static void restore_lockspace(Succession *self, const char *name)
+{
+    g_autoptr(GError) error = NULL;
+    g_autoptr(SavedLockspace) saved = saved_lockspace_load(self->runtime_dir, name, &error);
+    BailiffLockspace *lockspace =
+        saved != NULL ? bailiff_lockspace_restore(self->engine, saved, &error) : NULL;
+
+    if (lockspace != NULL) {
+        bailiff_engine_insert_lockspace(self->engine, lockspace);
+        g_ptr_array_add(self->lockspaces, g_object_ref(lockspace));
+        if (!restore_resources(self, lockspace))
+            bailiff_lockspace_distrust(lockspace);
+        return;
+    }
+    if (!g_error_matches(error, BAILIFF_ERROR, BAILIFF_ERROR_NOT_FOUND)) {
+        tell(error);
+        make_harmless(self, name);
+    }
+    remove_resources(self, name);
+    saved_lockspace_remove(self->runtime_dir, name);
+}
+
+static void restore_lockspaces(Succession *self)
+{
+    g_auto(GStrv) names = saved_lockspaces_list(self->runtime_dir);
+
+    for (guint i = 0; names[i] != NULL; i++)
+        restore_lockspace(self, names[i]);
+}
+
+/* --- going on -------------------------------------------------------------------------------- */
+
+static void on_poll(gpointer user_data)
+{
+    Succession *self = user_data;
+
+    if (bailiff_engine_check_predecessor_gone(self->engine, NULL)) {
+        for (guint i = 0; i < self->lockspaces->len; i++)
+            bailiff_lockspace_go_on(self->lockspaces->pdata[i]);
+        g_ptr_array_set_size(self->lockspaces, 0);
+        return;
+    }
+    if (!self->told_waiting && self->lockspaces->len > 0)
+        g_message("The earlier bailiffd has not ended, since storage hangs. Its leases are not "
+                  "renewed before it has; their deadlines count.");
+    self->told_waiting = TRUE;
+    boottime_timer_set(self->poll, time_add(boottime_now(), PREDECESSOR_POLL_US));
+}
+
+Succession *succession_new(BailiffEngine *engine)
+{
+    Succession *self = g_new0(Succession, 1);
+
+    self->engine = engine;
+    self->runtime_dir = bailiff_engine_get_runtime_dir(engine);
+    self->unreadable = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+    self->lockspaces = g_ptr_array_new_with_free_func(g_object_unref);
+    self->registrations = g_ptr_array_new_with_free_func(g_object_unref);
+    self->poll = boottime_timer_new(on_poll, self);
+    restore_registrations(self);
+    restore_lockspaces(self);
+    if (self->registrations->len > 0 || self->lockspaces->len > 0)
+        g_message("Taken over from an earlier bailiffd: %u lockspaces, %u registrations.",
+                  self->lockspaces->len, self->registrations->len);
+    for (guint i = 0; i < self->registrations->len; i++)
+        bailiff_registration_go_on(self->registrations->pdata[i]);
+    for (guint i = 0; i < self->lockspaces->len; i++)
+        bailiff_lockspace_count_deadlines(self->lockspaces->pdata[i]);
+    g_ptr_array_set_size(self->registrations, 0);
+    on_poll(self);
+    return self;
+}
+
+void succession_free(Succession *self)
+{
+    boottime_timer_free(self->poll);
+    g_hash_table_unref(self->unreadable);
+    g_ptr_array_unref(self->lockspaces);
+    g_ptr_array_unref(self->registrations);
+    g_free(self);
+}
