@@ -30,6 +30,7 @@ int command_monitor(CommandLine *line);
 int command_read_value(CommandLine *line);
 int command_rebuild_index(CommandLine *line);
 int command_register(CommandLine *line);
+int command_reload(CommandLine *line);
 int command_release(CommandLine *line);
 int command_release_orphans(CommandLine *line);
 int command_request(CommandLine *line);

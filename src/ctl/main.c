@@ -111,6 +111,9 @@ static const Command commands[] = {
          "event "
          "is on the storage; the other hosts find it with their next renewals."),
       command_send_event },
+    { "reload", "", N_("Have bailiffd read its configuration again"), "bailiffctl reload",
+      N_("A configuration that is refused changes nothing; what is wrong with it is printed."),
+      command_reload },
     { "metrics", "", N_("Print metrics for a monitoring system (OpenMetrics text)"),
       "bailiffctl metrics", NULL, command_metrics },
     { "monitor", "", N_("Show the state and then every event, until interrupted"),

@@ -15,6 +15,9 @@ struct ConfigReload {
     GCancellable *cancellable;
     gboolean running;
     gboolean again;
+    gboolean stopped;
+    GPtrArray *callers; /* GTask: who waits for what is being read */
+    GPtrArray *next;    /* who came after that was begun */
 };
 
 ConfigReload *config_reload_new(BailiffEngine *engine, ServiceManager *manager, const char *path,
@@ -29,14 +32,50 @@ ConfigReload *config_reload_new(BailiffEngine *engine, ServiceManager *manager, 
     self->libvirt_driver = g_strdup(now->libvirt_driver);
     self->libvirt_run_dir = g_strdup(now->libvirt_run_dir);
     self->cancellable = g_cancellable_new();
+    self->callers = g_ptr_array_new_with_free_func(g_object_unref);
+    self->next = g_ptr_array_new_with_free_func(g_object_unref);
     return self;
+}
+
+/* `error` NULL: it counts. */
+static void answer(GPtrArray *callers, const GError *error)
+{
+    for (guint i = 0; i < callers->len; i++) {
+        if (error != NULL)
+            g_task_return_error(callers->pdata[i], g_error_copy(error));
+        else
+            g_task_return_boolean(callers->pdata[i], TRUE);
+    }
+    g_ptr_array_unref(callers);
+}
+
+static GError *stopped_error(void)
+{
+    return bailiff_error_make(BAILIFF_ERROR_BUSY, "Try again when it has been started again.",
+                              "bailiffd is shutting down.");
+}
+
+void config_reload_stop(ConfigReload *self)
+{
+    g_autoptr(GError) error = stopped_error();
+    GPtrArray *callers = self->callers;
+    GPtrArray *next = self->next;
+
+    self->stopped = TRUE;
+    g_cancellable_cancel(self->cancellable);
+    self->callers = g_ptr_array_new_with_free_func(g_object_unref);
+    self->next = g_ptr_array_new_with_free_func(g_object_unref);
+    answer(callers, error);
+    answer(next, error);
 }
 
 void config_reload_free(ConfigReload *self)
 {
     if (self == NULL)
         return;
-    g_cancellable_cancel(self->cancellable);
+    config_reload_stop(self);
+    g_ptr_array_unref(self->callers);
+    g_ptr_array_unref(self->next);
     g_object_unref(self->cancellable);
     g_free(self->path);
     g_free(self->libvirt_driver);
@@ -88,21 +127,28 @@ static void on_read(GObject *source, GAsyncResult *result, gpointer user_data)
     ConfigReload *self = user_data;
     g_autoptr(GError) error = NULL;
     g_autoptr(ConfigFile) file = g_task_propagate_pointer(G_TASK(result), &error);
+    GPtrArray *callers;
 
+    /* After the end of `self`, too. */
     if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
         return;
     take(self, file, &error);
     if (error != NULL) {
         g_autofree char *line = bailiff_error_in_one_line(error->message);
         g_warning("The configuration is refused, and the one before it counts: %s", line);
+        g_prefix_error(&error, "The configuration is refused, and the one before it counts. ");
     }
     self->running = FALSE;
+    callers = g_steal_pointer(&self->callers);
+    self->callers = g_steal_pointer(&self->next);
+    self->next = g_ptr_array_new_with_free_func(g_object_unref);
     if (self->again) {
         self->again = FALSE;
         config_reload_start(self);
-        return;
+    } else {
+        service_manager_ready(self->manager);
     }
-    service_manager_ready(self->manager);
+    answer(callers, error);
 }
 
 void config_reload_start(ConfigReload *self)
@@ -111,6 +157,8 @@ void config_reload_start(ConfigReload *self)
     g_autoptr(GThread) thread = NULL;
     Reading *reading;
 
+    if (self->stopped)
+        return;
     service_manager_reloading(self->manager);
     if (self->running) {
         self->again = TRUE;
@@ -128,4 +176,23 @@ void config_reload_start(ConfigReload *self)
         g_task_return_new_error(task, G_IO_ERROR, G_IO_ERROR_FAILED,
                                 "No thread can be started to read it.");
     }
+}
+
+void config_reload_async(ConfigReload *self, GAsyncReadyCallback callback, gpointer user_data)
+{
+    g_autoptr(GTask) task = g_task_new(NULL, NULL, callback, user_data);
+
+    g_task_set_source_tag(task, config_reload_async);
+    if (self->stopped) {
+        g_task_return_error(task, stopped_error());
+        return;
+    }
+    g_ptr_array_add(self->running ? self->next : self->callers, g_object_ref(task));
+    config_reload_start(self);
+}
+
+gboolean config_reload_finish(ConfigReload *self, GAsyncResult *result, GError **error)
+{
+    g_return_val_if_fail(g_task_is_valid(result, NULL), FALSE);
+    return g_task_propagate_boolean(G_TASK(result), error);
 }

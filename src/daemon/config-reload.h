@@ -19,7 +19,17 @@ ConfigReload *config_reload_new(BailiffEngine *engine, ServiceManager *manager, 
 void config_reload_free(ConfigReload *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ConfigReload, config_reload_free)
 
-/* Returns at once: files are read by a thread of its own, since they, or the programs that they
- * name, may lie on storage that hangs. The outcome is logged. While one is being read a further one
- * waits for its turn. */
+/* Reads it, and calls back when it counts or is refused, with the errors of config_file_load() and
+ * bailiff_engine_set_failure_defaults(): nothing has changed then. Busy after config_reload_stop().
+ * The source object is NULL. */
+void config_reload_async(ConfigReload *self, GAsyncReadyCallback callback, gpointer user_data);
+gboolean config_reload_finish(ConfigReload *self, GAsyncResult *result, GError **error);
+
+/* The same, for nobody who waits for the outcome. Returns at once: files are read by a thread of
+ * its own, since they, or the programs that they name, may lie on storage that hangs. The outcome
+ * is logged. While one is being read a further one waits for its turn: what it is to read may have
+ * been written after that one was. */
 void config_reload_start(ConfigReload *self);
+
+/* Nothing is read any more from now on. */
+void config_reload_stop(ConfigReload *self);

@@ -44,6 +44,7 @@ typedef struct Daemon {
     ServiceManager *manager;
     ServiceStatus *status;
     ConfigReload *reload;
+    DaemonControl control;
     gboolean stopping;
     int exit_status;
 } Daemon;
@@ -202,10 +203,22 @@ static gboolean asked_to_reload(gpointer user_data)
 {
     Daemon *daemon = user_data;
 
-    /* One that came before there was anything to reload, or that nothing would come of any more. */
-    if (daemon->reload != NULL && !daemon->stopping)
+    /* One that came before there was anything to reload. */
+    if (daemon->reload != NULL)
         config_reload_start(daemon->reload);
     return G_SOURCE_CONTINUE;
+}
+
+static void reload_for_caller(gpointer user_data, GAsyncReadyCallback callback, gpointer data)
+{
+    Daemon *daemon = user_data;
+    config_reload_async(daemon->reload, callback, data);
+}
+
+static gboolean reload_for_caller_finish(gpointer user_data, GAsyncResult *result, GError **error)
+{
+    Daemon *daemon = user_data;
+    return config_reload_finish(daemon->reload, result, error);
 }
 
 /* The end. */
@@ -270,6 +283,7 @@ static gboolean asked_to_stop(gpointer user_data)
         return G_SOURCE_CONTINUE;
     }
     daemon->stopping = TRUE;
+    config_reload_stop(daemon->reload);
     g_message("Shutting down: leases are given back");
     service_manager_stopping(daemon->manager);
     service_status_set_activity(daemon->status, "Shutting down");
@@ -358,6 +372,8 @@ int main(int argc, char **argv)
     if (make_engine(&daemon, &options, &error)) {
         daemon.status = service_status_new(daemon.engine, daemon.manager);
         daemon.service = bailiff_bus_service_new(daemon.engine, BAILIFF_VERSION);
+        daemon.control = (DaemonControl){ &daemon, reload_for_caller, reload_for_caller_finish };
+        bailiff_bus_service_set_daemon_control(daemon.service, &daemon.control);
         bailiff_bus_service_start_async(daemon.service,
                                         options.session ? G_BUS_TYPE_SESSION : G_BUS_TYPE_SYSTEM,
                                         on_the_bus, &daemon);

@@ -19,6 +19,7 @@
 struct _BailiffBusService {
     GObject parent_instance;
     BailiffEngine *engine;
+    const DaemonControl *control; /* NULL: none was set */
     BailiffBusPresence *presence;
     GDBusObjectManagerServer *objects;
     BailiffAuthorization *authorization;
@@ -33,6 +34,16 @@ G_DEFINE_TYPE(BailiffBusService, bailiff_bus_service, G_TYPE_OBJECT)
 BailiffEngine *bailiff_bus_service_get_engine(BailiffBusService *self)
 {
     return self->engine;
+}
+
+void bailiff_bus_service_set_daemon_control(BailiffBusService *self, const DaemonControl *control)
+{
+    self->control = control;
+}
+
+const DaemonControl *bailiff_bus_service_get_daemon_control(BailiffBusService *self)
+{
+    return self->control;
 }
 
 BailiffAuthorization *bailiff_bus_service_get_authorization(BailiffBusService *self)

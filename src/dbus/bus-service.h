@@ -10,6 +10,7 @@
 
 #include <gio/gio.h>
 
+#include "dbus/daemon-control.h"
 #include "engine/engine.h"
 
 #define BAILIFF_BUS_NAME "org.bailiff.Bailiff1"
@@ -18,6 +19,10 @@
 G_DECLARE_FINAL_TYPE(BailiffBusService, bailiff_bus_service, BAILIFF, BUS_SERVICE, GObject)
 
 BailiffBusService *bailiff_bus_service_new(BailiffEngine *engine, const char *version);
+
+/* Before it is started. `control` is borrowed, and lives longer; without one the methods that need
+ * it answer Unsupported. */
+void bailiff_bus_service_set_daemon_control(BailiffBusService *self, const DaemonControl *control);
 
 /* Connects to the bus and takes the name, with everything already in its place. Errors as those of
  * bailiff_bus_presence_start_async(); after success a lost bus is searched for without end. */
@@ -34,6 +39,7 @@ void bailiff_bus_service_stop_finish(BailiffBusService *self, GAsyncResult *resu
 /* What follows is for the objects of this layer. */
 
 BailiffEngine *bailiff_bus_service_get_engine(BailiffBusService *self);
+const DaemonControl *bailiff_bus_service_get_daemon_control(BailiffBusService *self);
 
 /* Borrowed: the interface of this type (a GDBusInterfaceSkeleton) of the object at `path`; NULL
  * when there is none, and when the object there is of another kind. */

@@ -7,6 +7,7 @@
 #include "bailiff-bus-generated.h"
 #include "common/bailiff-error.h"
 #include "dbus/check-methods.h"
+#include "dbus/daemon-methods.h"
 #include "dbus/lockspace-object.h"
 #include "dbus/method-call.h"
 #include "dbus/metrics-methods.h"
@@ -207,6 +208,13 @@ static gboolean handle_get_metrics(BailiffBusManager *object, GDBusMethodInvocat
     return get_metrics_method(self->service, self, invocation, options);
 }
 
+static gboolean handle_reload(BailiffBusManager *object, GDBusMethodInvocation *invocation,
+                              GVariant *options)
+{
+    BailiffManagerObject *self = BAILIFF_MANAGER_OBJECT(object);
+    return reload_method(self->service, self, invocation, options);
+}
+
 /* Joining. */
 
 typedef struct JoinArgs {
@@ -311,6 +319,7 @@ static void manager_iface_init(BailiffBusManagerIface *iface)
     iface->handle_inspect_index = handle_inspect_index;
     iface->handle_check_storage = handle_check_storage;
     iface->handle_get_metrics = handle_get_metrics;
+    iface->handle_reload = handle_reload;
     iface->handle_join_lockspace = handle_join_lockspace;
     iface->handle_register_process = handle_register_process;
     iface->handle_register_pid = handle_register_pid;

@@ -7,10 +7,11 @@ import signal
 
 import pytest
 
-from lease_calls import (acquire, format_lockspace, format_resource, join, lease, policy, register,
+from ctl import ctl
+from lease_calls import (acquire, check_two_lines, format_lockspace, format_resource, join, lease, policy, register,
                          wait_ended)
 from main_loop import poll_until
-from private_service import PrivateService, options
+from private_service import BusError, PrivateService, options
 
 
 @pytest.fixture
@@ -142,6 +143,88 @@ def test_reload(start, make_storage, make_worker, tmp_path):
     reload(service, TAKEN)
     assert "[libvirt] counts from the next start on" in service.log()
     assert policy_of(service, path) == [("signal", 30, "INT"), ("kill", 0)]
+
+
+def ask_to_reload(service):
+    return service.begin("Manager", "Manager", "Reload", "(a{sv})", {})
+
+
+def test_reload_for_a_caller(start, make_worker, tmp_path):
+    service = start("[failure-policy]\nprocess=signal USR1 30s, kill\n")
+    path = register(service, make_worker())
+    main = tmp_path / "bailiffd.conf"
+    main.write_text("[failure-policy]\nprocess=kill\n")
+    ask_to_reload(service).result()
+    assert policy_of(service, path) == [("kill", 0)]
+
+    main.write_text("[failure-policy]\nprocess=signal INT 30s, kill\nunit=none\n")
+    with pytest.raises(BusError) as caught:
+        ask_to_reload(service).result()
+    assert caught.value.name == "org.bailiff.Error.InvalidArgument"
+    assert "the one before it counts" in caught.value.message
+    assert "bailiffd.conf, [failure-policy], unit: " in caught.value.message
+    check_two_lines(caught.value.message)
+    main.write_text("[failure-policy]\nprocess=signal INT 41s, kill\n")
+    with pytest.raises(BusError) as caught:
+        ask_to_reload(service).result()
+    assert caught.value.name == "org.bailiff.Error.PolicyTooLong"
+    main.unlink()
+    with pytest.raises(BusError) as caught:
+        ask_to_reload(service).result()
+    assert caught.value.name == "org.bailiff.Error.IoError"
+    assert policy_of(service, path) == [("kill", 0)]
+    with pytest.raises(BusError, match="InvalidArgument"):
+        service.call("Manager", "Manager", "Reload", "(a{sv})", options(whole=("b", True)))
+
+
+def test_each_caller_gets_what_was_there_when_it_called(start, tmp_path):
+    """A file that is being read when the call comes may be an older one: the pipe stands for a slow one."""
+    service = start("")
+    main = tmp_path / "bailiffd.conf"
+    main.unlink()
+    os.mkfifo(main)
+    first = ask_to_reload(service)
+    with open(main, "w") as pipe:  # returns when the daemon reads
+        second, third = ask_to_reload(service), ask_to_reload(service)
+        service.property("Manager", "Manager", "Version")
+        assert not first.done
+        main.unlink()
+        main.write_text("[failure-policy]\nprocess=none\n")
+        pipe.write("[failure-policy]\nprocess=kill\n")
+    first.result()
+    for call in second, third:
+        with pytest.raises(BusError, match="InvalidArgument"):
+            call.result()
+
+
+def test_reload_for_people(start, tmp_path):
+    service = start("")
+    assert ctl(service, "reload").stdout == ""
+    (tmp_path / "bailiffd.conf").write_text("[failure-policy]\nunit=none\n")
+    assert "[failure-policy], unit: " in ctl(service, "reload", status=1).stderr
+    (tmp_path / "bailiffd.conf").write_text("[failure-policy]\nunit=kill\n")
+    ctl(service, "reload")
+    ctl(service, "reload", "now", status=2)
+
+
+def test_reload_during_the_end(start, make_storage, make_worker, tmp_path):
+    service = start("[failure-policy]\nprocess=signal USR1 20s, kill\n")
+    worker = make_worker("import signal; signal.signal(signal.SIGUSR1, signal.SIG_IGN)")
+    path = register(service, worker)
+    hold(service, make_storage, path, "space")
+    main = tmp_path / "bailiffd.conf"
+    main.unlink()
+    os.mkfifo(main)
+    waiting = ask_to_reload(service)
+    with open(main, "w"):
+        service.daemon.expected_to_end = True
+        os.kill(service.daemon.pid, signal.SIGTERM)
+        with pytest.raises(BusError, match="Busy"):
+            waiting.result()
+    with pytest.raises(BusError, match="Busy"):
+        ask_to_reload(service).result()
+    worker.kill()
+    service.wait_until(lambda: service.daemon.ended, "the end of bailiffd")
 
 
 def test_reloaded_policy_is_walked(start, make_storage, make_worker, tmp_path):

@@ -29,6 +29,7 @@ CALLS = {
     "Manager.InspectIndex": {"on": "manager", "arguments": NOWHERE},
     "Manager.CheckStorage": {"on": "manager", "arguments": NOWHERE},
     "Manager.GetMetrics": {"on": "manager", "arguments": ""},
+    "Manager.Reload": {"on": "manager", "arguments": ""},
     "Manager.JoinLockspace": {"on": "manager", "arguments": f"'nowhere', {NOWHERE}, uint64 1"},
     "Manager.RegisterProcess": {"on": "manager", "arguments": "handle 0, 'p'", "own": {"pidfd": "caller"},
                                 "others": {"pidfd": "stranger"}},

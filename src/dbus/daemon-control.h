@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What callers on the bus can ask of the daemon as a process, which this layer knows nothing of:
+ * only the daemon's own beginning and end know how it is done.
+ */
+#pragma once
+
+#include <gio/gio.h>
+
+typedef struct DaemonControl {
+    gpointer daemon; /* handed to each of the others; lives longer than the service */
+
+    /* Reads the configuration again; the error says what is wrong with it, and that nothing has
+     * changed. */
+    void (*reload_async)(gpointer daemon, GAsyncReadyCallback callback, gpointer user_data);
+    gboolean (*reload_finish)(gpointer daemon, GAsyncResult *result, GError **error);
+} DaemonControl;

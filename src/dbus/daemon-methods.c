@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * From the bus to the DaemonControl and back.
+ */
+#include "dbus/daemon-methods.h"
+
+#include "common/bailiff-error.h"
+#include "dbus/method-call.h"
+#include "dbus/variant-options.h"
+
+/* NULL when the call has ended. */
+static const DaemonControl *get_control(MethodCall *call)
+{
+    const DaemonControl *control = bailiff_bus_service_get_daemon_control(call->service);
+
+    if (control == NULL)
+        method_call_fail(call, bailiff_error_make(BAILIFF_ERROR_UNSUPPORTED,
+                                                  "Ask who has started this service.",
+                                                  "This service is no daemon of its own."));
+    return control;
+}
+
+static void reload_done(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    MethodCall *call = user_data;
+    const DaemonControl *control = bailiff_bus_service_get_daemon_control(call->service);
+    GError *error = NULL;
+
+    if (control->reload_finish(control->daemon, result, &error))
+        method_call_reply(call, NULL);
+    else
+        method_call_fail(call, error);
+}
+
+static void reload_act(MethodCall *call)
+{
+    const DaemonControl *control = get_control(call);
+
+    if (control != NULL)
+        control->reload_async(control->daemon, reload_done, call);
+}
+
+gboolean reload_method(BailiffBusService *service, gpointer target,
+                       GDBusMethodInvocation *invocation, GVariant *options)
+{
+    GError *error = NULL;
+
+    if (!variant_options_parse(options, NULL, 0, &error))
+        return method_call_refuse(invocation, error);
+    return method_call_start(service, target, invocation, reload_act, NULL, NULL);
+}

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Methods of the manager that are about the daemon itself: Reload().
+ */
+#pragma once
+
+#include "dbus/bus-service.h"
+
+gboolean reload_method(BailiffBusService *service, gpointer target,
+                       GDBusMethodInvocation *invocation, GVariant *options);
