@@ -28,6 +28,7 @@
 
 #include "base/checked-time.h"
 #include "common/bailiff-error.h"
+#include "common/urgency.h"
 #include "common/boottime.h"
 
 typedef enum SlotState {
@@ -332,6 +333,7 @@ static void *run(void *data)
 {
     KillGuardLane *self = data;
 
+    urgency_take(URGENCY_LAST_KILL);
     rehearse(self);
     while (!atomic_load(&self->stopping)) {
         guint64 next_us;

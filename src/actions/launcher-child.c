@@ -5,8 +5,8 @@
  * What an exec'd program would inherit, and what it gets: signal mask (none blocked), session and
  * process group (its own), directory (/), umask (022), descriptors (0 /dev/null, 1 and 2 the log's
  * pipe, no other), user and groups, environment, open files (the usual 1024, since the daemon has
- * raised its own), scheduling, OOM score. Signal dispositions are the launcher's, which are the
- * default.
+ * raised its own), scheduling and its limits, locked memory, OOM score. Signal dispositions are the
+ * launcher's, which are the default.
  */
 #include "actions/launcher-child.h"
 
@@ -25,6 +25,8 @@
 #define NO_GROUP ((gid_t)65534)
 /* What programs that use select() can live with. */
 #define OPEN_FILES 1024u
+/* The kernel's default. */
+#define LOCKED_BYTES (8u * 1024u * 1024u)
 #define STATUS_NOT_STARTED 127
 
 static __attribute__((noreturn)) void fail(LauncherFailure *failure, LauncherStage stage, int error)
@@ -39,6 +41,18 @@ static void die_with(pid_t launcher)
 {
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != launcher)
         _exit(STATUS_NOT_STARTED);
+}
+
+/* For good: the daemon's own limits are for the daemon. */
+static void lower_limit(int resource, rlim_t most)
+{
+    struct rlimit limit;
+
+    if (getrlimit(resource, &limit) != 0)
+        return;
+    limit.rlim_cur = limit.rlim_cur < most ? limit.rlim_cur : most;
+    limit.rlim_max = limit.rlim_max < most ? limit.rlim_max : most;
+    (void)setrlimit(resource, &limit);
 }
 
 /* As good as it goes: none of these keeps the program from running. */
@@ -58,6 +72,9 @@ static void drop_privileged_settings(void)
         limit.rlim_cur = OPEN_FILES;
         (void)setrlimit(RLIMIT_NOFILE, &limit);
     }
+    lower_limit(RLIMIT_RTPRIO, 0);
+    lower_limit(RLIMIT_NICE, 0);
+    lower_limit(RLIMIT_MEMLOCK, LOCKED_BYTES);
     (void)prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
     umask(022);
 }

@@ -10,6 +10,7 @@ struct ConfigReload {
     ServiceManager *manager;
     char *path;
     gboolean optional;
+    gboolean real_time;
     char *libvirt_driver;
     char *libvirt_run_dir;
     GCancellable *cancellable;
@@ -29,6 +30,7 @@ ConfigReload *config_reload_new(BailiffEngine *engine, ServiceManager *manager, 
     self->manager = manager;
     self->path = g_strdup(path);
     self->optional = optional;
+    self->real_time = now->real_time;
     self->libvirt_driver = g_strdup(now->libvirt_driver);
     self->libvirt_run_dir = g_strdup(now->libvirt_run_dir);
     self->cancellable = g_cancellable_new();
@@ -120,6 +122,8 @@ static void take(ConfigReload *self, ConfigFile *file, GError **error)
     if (g_strcmp0(self->libvirt_driver, file->libvirt_driver) != 0 ||
         g_strcmp0(self->libvirt_run_dir, file->libvirt_run_dir) != 0)
         g_message("What the configuration says in [libvirt] counts from the next start on.");
+    if (self->real_time != file->real_time)
+        g_message("What the configuration says of real-time counts from the next start on.");
 }
 
 static void on_read(GObject *source, GAsyncResult *result, gpointer user_data)

@@ -23,6 +23,7 @@
 #include "common/bailiff-error.h"
 #include "daemon/config-reload.h"
 #include "daemon/metrics-socket.h"
+#include "daemon/real-time.h"
 #include "daemon/service-manager.h"
 #include "daemon/service-status.h"
 #include "dbus/bus-service.h"
@@ -153,7 +154,8 @@ static void listen_for_metrics(Daemon *daemon, const char *runtime_dir)
         log_error(error->message);
 }
 
-/* The launcher of programs first: it is to have nothing that the engine has. */
+/* The launcher of programs first: it is to have nothing that the engine has. Then memory and
+ * priority, before there are threads. */
 static gboolean make_engine(Daemon *daemon, const Options *options, GError **error)
 {
     const char *config_path = options->config != NULL ? options->config : DEFAULT_CONFIG_FILE;
@@ -181,6 +183,7 @@ static gboolean make_engine(Daemon *daemon, const Options *options, GError **err
     daemon->launcher = launcher_new(NULL, error);
     if (daemon->launcher == NULL)
         return FALSE;
+    real_time_begin(file->real_time);
     BailiffEngineConfig config = {
         .host_name = options->host_name,
         .runtime_dir = runtime_dir,

@@ -129,6 +129,25 @@ static gboolean set_libvirt_key(const Place *place, GError **error)
     return FALSE;
 }
 
+static gboolean set_truth(const Place *place, gboolean *value, GError **error)
+{
+    if (strcmp(place->value, "yes") != 0 && strcmp(place->value, "no") != 0) {
+        bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT, "Say yes or no.",
+                          "This is neither yes nor no.");
+        return FALSE;
+    }
+    *value = strcmp(place->value, "yes") == 0;
+    return TRUE;
+}
+
+static gboolean set_daemon_key(const Place *place, GError **error)
+{
+    if (strcmp(place->key, "real-time") == 0)
+        return set_truth(place, &place->config->real_time, error);
+    set_unknown_key(place, "real-time", error);
+    return FALSE;
+}
+
 /* NULL with an error when there is no such group. */
 static SetKey find_group(Place *place, GError **error)
 {
@@ -136,6 +155,8 @@ static SetKey find_group(Place *place, GError **error)
         return set_policy_key;
     if (strcmp(place->group, "libvirt") == 0)
         return set_libvirt_key;
+    if (strcmp(place->group, "daemon") == 0)
+        return set_daemon_key;
     if (g_str_has_prefix(place->group, LOCKSPACE_PREFIX)) {
         place->lockspace = place->group + strlen(LOCKSPACE_PREFIX);
         return bailiff_check_name("lockspace", place->lockspace, FIXED_NAME_SIZE, error)
@@ -143,7 +164,7 @@ static SetKey find_group(Place *place, GError **error)
                    : NULL;
     }
     bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT,
-                      "Groups: [failure-policy], [lockspace NAME], [libvirt].",
+                      "Groups: [failure-policy], [lockspace NAME], [libvirt], [daemon].",
                       "There is no such group.");
     return NULL;
 }
@@ -266,6 +287,7 @@ ConfigFile *config_file_new(void)
 {
     ConfigFile *self = g_new0(ConfigFile, 1);
 
+    self->real_time = TRUE;
     self->failure_defaults = failure_defaults_new();
     self->libvirt_driver = g_strdup("QEMU");
     self->libvirt_run_dir = g_strdup("/run/libvirt/qemu");

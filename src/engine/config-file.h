@@ -11,6 +11,7 @@
 #include "engine/failure-defaults.h"
 
 typedef struct ConfigFile {
+    gboolean real_time; /* memory is locked, and priority taken */
     FailureDefaults *failure_defaults;
     char *libvirt_driver;  /* "QEMU" */
     char *libvirt_run_dir; /* "/run/libvirt/qemu" */

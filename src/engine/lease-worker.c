@@ -5,6 +5,7 @@
 #include "engine/lease-worker.h"
 
 #include "common/bailiff-error.h"
+#include "common/urgency.h"
 
 struct LeaseWorker {
     gatomicrefcount references;
@@ -23,6 +24,7 @@ static gpointer worker_thread(gpointer data)
 {
     LeaseWorker *self = data;
 
+    urgency_take(URGENCY_USUAL);
     g_main_context_push_thread_default(self->context);
     g_main_loop_run(self->loop);
     g_main_context_pop_thread_default(self->context);
@@ -110,6 +112,16 @@ void lease_worker_invoke(LeaseWorker *self, GSourceOnceFunc function, gpointer d
     g_source_set_priority(source, G_PRIORITY_DEFAULT);
     g_source_set_callback(source, invoke_in_worker, invocation, g_free);
     g_source_attach(source, self->context);
+}
+
+static void take_urgency(gpointer data)
+{
+    urgency_take(URGENCY_LEASES);
+}
+
+void lease_worker_hurry(LeaseWorker *self)
+{
+    lease_worker_invoke(self, take_urgency, NULL);
 }
 
 GMainContext *lease_worker_get_context(LeaseWorker *self)

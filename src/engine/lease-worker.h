@@ -26,6 +26,9 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LeaseWorker, lease_worker_unref)
 /* Calls `function` once in the worker's thread, always later, never from inside this call. */
 void lease_worker_invoke(LeaseWorker *self, GSourceOnceFunc function, gpointer data);
 
+/* Its thread keeps deadlines from now on (URGENCY_LEASES). */
+void lease_worker_hurry(LeaseWorker *self);
+
 /* The worker's own thread only. */
 GMainContext *lease_worker_get_context(LeaseWorker *self);
 AioQueue *lease_worker_get_queue(LeaseWorker *self);

@@ -139,6 +139,7 @@ static void start_join_machine(BailiffLockspace *self)
         join_failed(self, error->message);
         return;
     }
+    lease_worker_hurry(self->renewal_worker);
     /* Lives as long as the lockspace: the worker's last step comes before the task's end. */
     progress = g_new0(JoinProgress, 1);
     progress->lockspace = self;

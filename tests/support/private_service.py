@@ -228,13 +228,14 @@ class PrivateService:
         os.kill(self.daemon.pid, number)
         wait_until(lambda: self.daemon.ended, "the end of bailiffd", limit)
 
-    def start_daemon(self, arguments=None, wait=True):
-        """A further bailiffd on the same bus and runtime directory: after a crash, or beside a stuck one."""
+    def start_daemon(self, arguments=None, wait=True, prefix=(), program=BUILD / "src/daemon/bailiffd"):
+        """A further bailiffd on the same bus and runtime directory: after a crash, or beside a stuck one. `prefix` is a
+        command that executes it."""
         arguments = self.arguments if arguments is None else arguments
         log = open(os.path.join(self.directory, "bailiffd.log"), "ab")
         with log:
             process = subprocess.Popen(
-                [str(BUILD / "src/daemon/bailiffd"), "--config", "/dev/null",
+                [*prefix, str(program), "--config", "/dev/null",
                  *shlex.split(arguments if arguments != "none" else ""), "--runtime-dir", os.path.join(self.directory, "run"),
                  "--state-dir", self.environment.get("BAILIFF_STATE_DIR") or os.path.join(self.directory, "state")],
                 env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)

@@ -79,6 +79,7 @@ static void test_nothing(Fixture *fixture, gconstpointer data)
     g_autoptr(ConfigFile) none_at_all = config_file_load("/dev/null", FALSE, NULL);
 
     assert_policy(none, "a", FAILURE_TARGET_PROCESS, "signal TERM 10s, kill");
+    g_assert_true(none->real_time);
     g_assert_cmpstr(none->libvirt_driver, ==, "QEMU");
     g_assert_cmpstr(none->libvirt_run_dir, ==, "/run/libvirt/qemu");
     g_assert_nonnull(none_at_all);
@@ -103,7 +104,9 @@ static void test_everything(Fixture *fixture, gconstpointer data)
                "failure-policy-domain=restart, kill\n"
                "[libvirt]\n"
                "driver=Xen\n"
-               "run-directory=/run/libvirt/libxl\n");
+               "run-directory=/run/libvirt/libxl\n"
+               "[daemon]\n"
+               "real-time=no\n");
     g_autoptr(ConfigFile) config = load(fixture);
 
     assert_policy(config, NULL, FAILURE_TARGET_PROCESS, "signal INT 5s, kill");
@@ -114,6 +117,7 @@ static void test_everything(Fixture *fixture, gconstpointer data)
     assert_policy(config, "vg0", FAILURE_TARGET_UNIT, "freeze 2s, kill");
     assert_policy(config, "vg0", FAILURE_TARGET_DOMAIN, "restart 10s, kill");
     g_assert_cmpstr(config->libvirt_driver, ==, "Xen");
+    g_assert_false(config->real_time);
     g_assert_cmpstr(config->libvirt_run_dir, ==, "/run/libvirt/libxl");
 }
 
@@ -193,6 +197,10 @@ static const struct {
     { "[failure-policy]\nprocess=exec /bin/\xff, kill\n", BAILIFF_ERROR_INVALID_ARGUMENT,
       ", [failure-policy], process: ", "program" },
     { "[lib\x7fvirt]\n", BAILIFF_ERROR_INVALID_ARGUMENT, ": ", "" },
+    { "[daemon]\nreal-time=maybe\n", BAILIFF_ERROR_INVALID_ARGUMENT,
+      ", [daemon], real-time: ", "Say yes or no." },
+    { "[daemon]\nrealtime=yes\n", BAILIFF_ERROR_INVALID_ARGUMENT,
+      ", [daemon], realtime: ", "Keys of this group: real-time." },
     { "[libvirt]\ndriver=\n", BAILIFF_ERROR_INVALID_ARGUMENT, ", [libvirt], driver: ", "driver" },
     { "[libvirt]\ndriver=../QEMU\n", BAILIFF_ERROR_INVALID_ARGUMENT,
       ", [libvirt], driver: ", "such as QEMU" },

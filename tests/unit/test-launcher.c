@@ -34,7 +34,7 @@ static void test_surroundings(Fixture *fixture, gconstpointer unused)
         "read pid name state parent group session rest </proc/$$/stat; "
         "[ $pid = $group -a $pid = $session ] && echo leader; "
         "grep -E '^Sig(Blk|Ign|Cgt)' /proc/$$/status | tr '\\t' ' '; cat /proc/$$/oom_score_adj; "
-        "cat");
+        "grep -E '^Max (nice|realtime) priority' /proc/$$/limits | tr -s ' '; cat");
 
     assert_works(fixture, path);
     /* The shell has SIGCHLD caught, which is line 7. */
@@ -49,7 +49,9 @@ static void test_surroundings(Fixture *fixture, gconstpointer unused)
                          ~G_GUINT64_CONSTANT(0x180000000),
                      ==, 0);
     g_assert_cmpstr(g_ptr_array_index(log_lines, 8), ==, "0");
-    g_assert_cmpuint(log_lines->len, ==, 9);
+    g_assert_cmpstr(g_ptr_array_index(log_lines, 9), ==, "Max nice priority 0 0 ");
+    g_assert_cmpstr(g_ptr_array_index(log_lines, 10), ==, "Max realtime priority 0 0 ");
+    g_assert_cmpuint(log_lines->len, ==, 11);
 }
 
 static void test_descriptors(Fixture *fixture, gconstpointer unused)
