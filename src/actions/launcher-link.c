@@ -25,6 +25,7 @@
 #include "common/bailiff-error.h"
 #include "common/boottime-timer.h"
 #include "common/boottime.h"
+#include "common/log-message.h"
 
 #define CHILD_SOCKET_FD 3
 #define FIRST_DELAY_US (USEC_PER_SECOND / 10)
@@ -231,8 +232,9 @@ static void send_waiting(LauncherLink *self)
             return;
         packet_free(g_queue_pop_head(&self->packets));
         if (failed != 0)
-            g_warning("A packet to the launcher of programs could not be sent: %s",
-                      g_strerror(failed));
+            log_line(LOG_WARNING, NULL,
+                     "A packet to the launcher of programs could not be sent: %s",
+                     g_strerror(failed));
     }
 }
 
@@ -344,9 +346,10 @@ static void start_later(LauncherLink *self, const char *reason)
 
     if (time_since(now_us, self->started_us) >= LONG_LIFE_US)
         self->delay_us = FIRST_DELAY_US;
-    g_warning("There is no launcher of programs (%s): exec steps fail. It is started again in "
-              "%.1f s",
-              reason, (double)self->delay_us / USEC_PER_SECOND);
+    log_message(MESSAGE_LAUNCHER_LOST, NULL,
+                "There is no launcher of programs (%s): exec steps fail. It is started again in "
+                "%.1f s",
+                reason, (double)self->delay_us / USEC_PER_SECOND);
     boottime_timer_set(self->start_timer, time_add(now_us, self->delay_us));
     self->delay_us = MIN(self->delay_us * 2, LAST_DELAY_US);
 }
@@ -357,12 +360,11 @@ static void on_start_timer(gpointer user_data)
     g_autoptr(GError) error = NULL;
 
     if (start(self, &error)) {
-        g_message("The launcher of programs runs again");
+        log_message(MESSAGE_LAUNCHER_BACK, NULL, "The launcher of programs runs again");
         return;
     }
     self->started_us = boottime_now();
-    g_autofree char *reason = bailiff_error_in_one_line(error->message);
-    start_later(self, reason);
+    start_later(self, error->message);
 }
 
 void launcher_link_give_up(LauncherLink *self, const char *reason)
@@ -389,8 +391,8 @@ LauncherLink *launcher_link_new(const char *executable, const LauncherLinkEvents
     return start(self, error) ? g_steal_pointer(&self) : NULL;
 }
 
-/* The daemon is about to end, and nobody looks after the process any more: a zombie would stay until
- * process 1 takes notice. One that hangs is left to it. */
+/* The daemon is about to end, and nobody looks after the process any more: a zombie would stay
+ * until process 1 takes notice. One that hangs is left to it. */
 static void wait_for_end(LauncherProcess *process)
 {
     struct pollfd fd = { .fd = process->pidfd, .events = POLLIN };

@@ -19,6 +19,7 @@
 #include "common/bailiff-error.h"
 #include "common/boottime-timer.h"
 #include "common/boottime.h"
+#include "common/log-message.h"
 
 #define CHECK_LIMIT_US USEC_PER_SECOND
 /* Others wait, and their time has not begun: a thousand registrations in one moment shall not time
@@ -145,7 +146,7 @@ static void on_line(const char *line, gpointer user_data)
 {
     const Program *program = user_data;
 
-    g_message("%s%s", program->log_prefix, line);
+    log_message(MESSAGE_PROGRAM_OUTPUT, NULL, "%s%s", program->log_prefix, line);
 }
 
 /* What the link tells. */

@@ -15,6 +15,7 @@
 #include "base/checked-time.h"
 #include "common/boottime-timer.h"
 #include "common/boottime.h"
+#include "common/log-message.h"
 
 #define BUS_NAME "org.libvirt"
 
@@ -247,7 +248,7 @@ static void on_sign_of_life(GObject *source, GAsyncResult *result, gpointer user
     if (reply != NULL)
         libvirt_calls_end_adrift(self->calls, self->adrift_then);
     else if (!g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-        g_debug("libvirt gives no sign of life: %s", error->message);
+        log_line(LOG_DEBUG, NULL, "libvirt gives no sign of life: %s", error->message);
 }
 
 /* One that is stuck is not joined by others: it would only fill libvirt-dbus' four places. */
@@ -331,8 +332,8 @@ static void watch_run_dir(BailiffLibvirt *self)
     self->run_dir_monitor =
         g_file_monitor_directory(directory, G_FILE_MONITOR_WATCH_MOVES, NULL, &error);
     if (self->run_dir_monitor == NULL) {
-        g_warning("%s cannot be watched for the processes of domains: %s", self->run_dir,
-                  error->message);
+        log_line(LOG_WARNING, NULL, "%s cannot be watched for the processes of domains: %s",
+                 self->run_dir, error->message);
         return;
     }
     g_signal_connect(self->run_dir_monitor, "changed", G_CALLBACK(on_run_dir_changed), self);

@@ -21,6 +21,7 @@
 #include "base/checked-time.h"
 #include "common/bailiff-error.h"
 #include "common/boottime.h"
+#include "common/log-message.h"
 #include "common/process-tree.h"
 
 /* Between two turns: what was killed ends within moments, unless its storage hangs. */
@@ -138,8 +139,9 @@ static void get_to_know(BailiffProcessTarget *self)
     self->is_to_be_known = FALSE;
     self->tree = process_tree_scan(&self->process, &error);
     if (self->tree == NULL)
-        g_warning("The descendants of process %d are not known: %s", (int)self->process.pid,
-                  error->message);
+        log_line(LOG_WARNING, LOG_SUBJECT(.pid = self->process.pid),
+                 "The descendants of process %d are not known: %s", (int)self->process.pid,
+                 error->message);
 }
 
 static void take_another_turn(BailiffProcessTarget *self)

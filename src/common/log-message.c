@@ -24,6 +24,9 @@ static const MessageKind kinds[] = {
                                   LOG_NOTICE },
     [MESSAGE_DAEMON_STOPPED] = { "daemon-stopped", "92d21187f67c4919b4bf6221807c49ce", LOG_NOTICE },
     [MESSAGE_REMAINS_FOUND] = { "remains-found", "66511f9acd2b4227ada50157f9049b67", LOG_WARNING },
+    [MESSAGE_TAKEN_OVER] = { "taken-over", "5a924e233dde461cb06f0825099c29af", LOG_NOTICE },
+    [MESSAGE_PREDECESSOR_STUCK] = { "predecessor-stuck", "1f9851b169a54a75b0af533cc687b66e",
+                                    LOG_WARNING },
     [MESSAGE_CONFIGURATION_RELOADED] = { "configuration-reloaded",
                                          "1bdcc07ce505420fa04672a60a809708", LOG_NOTICE },
     [MESSAGE_CONFIGURATION_REFUSED] = { "configuration-refused", "8712cb88766643839245450cc3f850fc",
@@ -31,7 +34,6 @@ static const MessageKind kinds[] = {
     [MESSAGE_BUS_LOST] = { "bus-lost", "c3f3a755c481468aa02ab767eda1dc7d", LOG_WARNING },
     [MESSAGE_BUS_BACK] = { "bus-back", "e434d12bbecd404f8f87f67c808cae73", LOG_NOTICE },
     [MESSAGE_POLKIT_ABSENT] = { "polkit-absent", "03f41e21c2664ff4900d6565a4f8dcb9", LOG_WARNING },
-    [MESSAGE_POLKIT_BACK] = { "polkit-back", "e36db70a7dfb4807a79fa20cde9533a4", LOG_NOTICE },
     [MESSAGE_LAUNCHER_LOST] = { "launcher-lost", "1ee972002bc14a82b9b28565ff0855bd", LOG_WARNING },
     [MESSAGE_LAUNCHER_BACK] = { "launcher-back", "4da8e5fd565e457baaf561cfcb2f4189", LOG_NOTICE },
     [MESSAGE_RECORD_FAILED] = { "record-failed", "47f1884eae964fc080b4070e648edbd1", LOG_ERR },
@@ -41,6 +43,8 @@ static const MessageKind kinds[] = {
                                    LOG_NOTICE },
     [MESSAGE_LOCKSPACE_JOIN_FAILED] = { "lockspace-join-failed", "473e4511c7fa4e55896097c695cf5302",
                                         LOG_ERR },
+    [MESSAGE_LOCKSPACE_TAKEN_OVER] = { "lockspace-taken-over", "beb9e92565c54861aef2b039a864a3eb",
+                                       LOG_NOTICE },
     [MESSAGE_LOCKSPACE_LATE] = { "lockspace-late", "d158cf3c7a064e248883d75aaeb32623",
                                  LOG_WARNING },
     [MESSAGE_LOCKSPACE_FRESH] = { "lockspace-fresh", "82617deca7784f17a5795a1013794f05",
@@ -98,6 +102,8 @@ static const MessageKind kinds[] = {
     [MESSAGE_INCIDENT_BEGUN] = { "incident-begun", "6ce043cbeef64b1f8bab654b99f8b0a1",
                                  LOG_WARNING },
     [MESSAGE_INCIDENT_ENDED] = { "incident-ended", "7832d3bcd4624fbd8bad4a77f13325b6", LOG_NOTICE },
+    [MESSAGE_INCIDENT_UNSAFE] = { "incident-unsafe", "42dd6242bcc04c7eb558e8195b493503",
+                                  LOG_ALERT },
     [MESSAGE_INCIDENTS_NOT_WRITTEN] = { "incidents-not-written", "9c33a7ac9e244a7fac353509eab481bf",
                                         LOG_ERR },
     [MESSAGE_INCIDENTS_WRITTEN_AGAIN] = { "incidents-written-again",
@@ -145,10 +151,13 @@ static void add_number(Fields *fields, const char *key, guint64 value)
 /* Line ends are blanks, and what is not printable text is a question mark for each byte. */
 static void make_one_line(char *text)
 {
-    char *at = g_strdelimit(text, "\n\t", ' ');
+    size_t left = strlen(text);
+    char *at = text;
 
-    g_strchomp(text);
-    for (size_t left = strlen(at); left > 0;) {
+    while (left > 0 && text[left - 1] == '\n')
+        text[--left] = '\0';
+    g_strdelimit(text, "\n\t", ' ');
+    while (left > 0) {
         size_t good = printable_text_length(at, left);
 
         at += good;

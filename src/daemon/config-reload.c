@@ -4,6 +4,7 @@
 #include <gio/gio.h>
 
 #include "common/bailiff-error.h"
+#include "common/log-message.h"
 
 struct ConfigReload {
     BailiffEngine *engine;
@@ -118,12 +119,15 @@ static void take(ConfigReload *self, ConfigFile *file, GError **error)
     if (file == NULL ||
         !bailiff_engine_set_failure_defaults(self->engine, file->failure_defaults, error))
         return;
-    g_message("The configuration was read again, and counts from now on.");
+    log_message(MESSAGE_CONFIGURATION_RELOADED, NULL,
+                "The configuration was read again, and counts from now on.");
     if (g_strcmp0(self->libvirt_driver, file->libvirt_driver) != 0 ||
         g_strcmp0(self->libvirt_run_dir, file->libvirt_run_dir) != 0)
-        g_message("What the configuration says in [libvirt] counts from the next start on.");
+        log_line(LOG_NOTICE, NULL,
+                 "What the configuration says in [libvirt] counts from the next start on.");
     if (self->real_time != file->real_time)
-        g_message("What the configuration says of real-time counts from the next start on.");
+        log_line(LOG_NOTICE, NULL,
+                 "What the configuration says of real-time counts from the next start on.");
 }
 
 static void on_read(GObject *source, GAsyncResult *result, gpointer user_data)
@@ -138,8 +142,9 @@ static void on_read(GObject *source, GAsyncResult *result, gpointer user_data)
         return;
     take(self, file, &error);
     if (error != NULL) {
-        g_autofree char *line = bailiff_error_in_one_line(error->message);
-        g_warning("The configuration is refused, and the one before it counts: %s", line);
+        log_message(MESSAGE_CONFIGURATION_REFUSED, NULL,
+                    "The configuration is refused, and the one before it counts: %s",
+                    error->message);
         g_prefix_error(&error, "The configuration is refused, and the one before it counts. ");
     }
     self->running = FALSE;

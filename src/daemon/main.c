@@ -21,6 +21,7 @@
 #include "actions/launcher-process.h"
 #include "actions/launcher.h"
 #include "common/bailiff-error.h"
+#include "common/log-message.h"
 #include "daemon/config-reload.h"
 #include "daemon/metrics-socket.h"
 #include "daemon/real-time.h"
@@ -74,13 +75,6 @@ G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
 static void print_error(const char *message)
 {
     g_printerr("bailiffd: %s\n", message);
-}
-
-/* For the log: one line. */
-static void log_error(const char *message)
-{
-    g_autofree char *line = bailiff_error_in_one_line(message);
-    g_warning("%s", line);
 }
 
 /* Returns FALSE with the exit status when there is nothing more to do. */
@@ -151,7 +145,7 @@ static void listen_for_metrics(Daemon *daemon, const char *runtime_dir)
 
     daemon->metrics = metrics_socket_new(daemon->engine, path, &error);
     if (daemon->metrics == NULL)
-        log_error(error->message);
+        log_line(LOG_WARNING, NULL, "There are no metrics: %s", error->message);
 }
 
 /* The launcher of programs first: it is to have nothing that the engine has. Then memory and
@@ -239,9 +233,9 @@ static void shut_down_done(GObject *source, GAsyncResult *result, gpointer user_
     g_autoptr(GError) error = NULL;
 
     if (!bailiff_engine_shut_down_finish(BAILIFF_ENGINE(source), result, &error))
-        log_error(error->message);
+        log_line(LOG_ERR, NULL, "%s", error->message);
     else
-        g_message("Shut down");
+        log_message(MESSAGE_DAEMON_STOPPED, NULL, "Shut down");
     bailiff_bus_service_stop_async(daemon->service, off_the_bus, daemon);
 }
 
@@ -282,12 +276,12 @@ static gboolean asked_to_stop(gpointer user_data)
     if (daemon->stopping) {
         /* Ending now would leave processes running whose leases end: never on anybody's wish. */
         g_autofree char *remaining = describe_remaining(daemon->engine);
-        g_message("Shutting down already, waiting for: %s", remaining);
+        log_line(LOG_NOTICE, NULL, "Shutting down already, waiting for: %s", remaining);
         return G_SOURCE_CONTINUE;
     }
     daemon->stopping = TRUE;
     config_reload_stop(daemon->reload);
-    g_message("Shutting down: leases are given back");
+    log_message(MESSAGE_DAEMON_STOPPING, NULL, "Shutting down: leases are given back");
     service_manager_stopping(daemon->manager);
     service_status_set_activity(daemon->status, "Shutting down");
     bailiff_engine_shut_down_async(daemon->engine, shut_down_done, daemon);
@@ -302,13 +296,14 @@ static void on_the_bus(GObject *source, GAsyncResult *result, gpointer user_data
     g_autoptr(GError) error = NULL;
 
     if (bailiff_bus_service_start_finish(BAILIFF_BUS_SERVICE(source), result, &error)) {
-        g_message("Ready as host %s", bailiff_engine_get_host_name(daemon->engine));
+        log_message(MESSAGE_DAEMON_READY, NULL, "Ready as host %s",
+                    bailiff_engine_get_host_name(daemon->engine));
         if (!daemon->stopping)
             service_manager_ready(daemon->manager);
         return;
     }
     daemon->exit_status = 1;
-    log_error(error->message);
+    log_message(MESSAGE_DAEMON_NOT_STARTED, NULL, "bailiffd cannot start: %s", error->message);
     /* When a signal came first the shut-down ends the loop. */
     if (!daemon->stopping)
         g_main_loop_quit(daemon->loop);
@@ -334,7 +329,8 @@ static void raise_descriptor_limit(void)
         return;
     limit.rlim_cur = limit.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
-        g_warning("The limit on open files could not be raised: %s", g_strerror(errno));
+        log_line(LOG_WARNING, NULL, "The limit on open files could not be raised: %s",
+                 g_strerror(errno));
 }
 
 static void daemon_clear(Daemon *daemon)
@@ -382,7 +378,7 @@ int main(int argc, char **argv)
                                         on_the_bus, &daemon);
         g_main_loop_run(daemon.loop);
     } else {
-        log_error(error->message);
+        log_message(MESSAGE_DAEMON_NOT_STARTED, NULL, "bailiffd cannot start: %s", error->message);
         daemon.exit_status = 1;
     }
     daemon_clear(&daemon);

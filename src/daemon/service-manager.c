@@ -6,6 +6,8 @@
  */
 #include "daemon/service-manager.h"
 
+#include "common/log-message.h"
+
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
@@ -131,7 +133,8 @@ ServiceManager *service_manager_new(void)
         return self;
     self->socket_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (self->socket_fd < 0) {
-        g_warning("The service manager cannot be told anything: %s", g_strerror(errno));
+        log_line(LOG_WARNING, NULL, "The service manager cannot be told anything: %s",
+                 g_strerror(errno));
         return self;
     }
     if (sd_watchdog_enabled(0, &watchdog_us) > 0) {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/bailiff-error.h"
+#include "common/log-message.h"
 
 #define BUS_DRIVER_TIMEOUT_MS 10000
 
@@ -86,8 +87,9 @@ static void attempt_failed(BailiffBusPresence *self, GError *error)
     if (!self->quiet) {
         const char *line_end = strchr(owned->message, '\n');
         int length = line_end != NULL ? (int)(line_end - owned->message) : -1;
-        g_warning("Not on the bus, leases are kept all the same, trying again: %.*s", length,
-                  owned->message);
+        log_message(MESSAGE_BUS_LOST, NULL,
+                    "Not on the bus, leases are kept all the same, trying again: %.*s", length,
+                    owned->message);
         self->quiet = TRUE;
     }
     self->retry = g_timeout_source_new(self->retry_ms);
@@ -105,7 +107,7 @@ static void attempt_worked(BailiffBusPresence *self)
         g_task_return_boolean(task, TRUE);
         return;
     }
-    g_message("On the bus again as %s", self->name);
+    log_message(MESSAGE_BUS_BACK, NULL, "On the bus again as %s", self->name);
 }
 
 static void connection_closed(GDBusConnection *connection, gboolean by_peer, GError *error,

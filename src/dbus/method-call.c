@@ -5,6 +5,7 @@
 #include "dbus/method-call.h"
 
 #include "common/bailiff-error.h"
+#include "common/log-message.h"
 #include "dbus/call-details.h"
 #include "dbus/ownership.h"
 
@@ -75,7 +76,7 @@ static void authorised(GObject *source, GAsyncResult *result, gpointer user_data
     if (!bailiff_authorization_check_finish(BAILIFF_AUTHORIZATION(source), result, &error)) {
         g_prefix_error(&error, "User %u may not call %s(). ", (guint)call->uid,
                        g_dbus_method_invocation_get_method_name(call->invocation));
-        g_debug("Refused: %s", error->message);
+        log_line(LOG_DEBUG, NULL, "Refused: %s", error->message);
         method_call_fail(call, error);
         return;
     }

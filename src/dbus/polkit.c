@@ -5,6 +5,7 @@
 #include "dbus/polkit.h"
 
 #include "common/bailiff-error.h"
+#include "common/log-message.h"
 
 #define POLKIT_NAME "org.freedesktop.PolicyKit1"
 #define POLKIT_PATH "/org/freedesktop/PolicyKit1/Authority"
@@ -43,6 +44,10 @@ static void fail_no_answer(GTask *task, const Asked *asked, GError *cause)
     if (g_strcmp0(remote, POLKIT_NAME ".Error.Failed") == 0)
         cure = "Install org.bailiff.policy in /usr/share/polkit-1/actions, or call as root.";
     g_dbus_error_strip_remote_error(cause);
+    if (!g_error_matches(cause, G_IO_ERROR, G_IO_ERROR_CANCELLED))
+        log_message(MESSAGE_POLKIT_ABSENT, NULL,
+                    "polkit gives no answer (%s), so only root may do what needs the action %s.",
+                    cause->message, asked->action_id);
     g_task_return_error(task, bailiff_error_make(BAILIFF_ERROR_NOT_AUTHORIZED, cure,
                                                  "polkit was asked about the action %s and "
                                                  "gave no answer: %s.",

@@ -37,6 +37,8 @@ BailiffRegistration *bailiff_engine_add_registration(BailiffEngine *self, Bailif
 FailureDefaults *bailiff_engine_get_failure_defaults(BailiffEngine *self);
 
 KillGuard *bailiff_engine_get_kill_guard(BailiffEngine *self);
+/* How many it has killed since this was asked for the last time: the guard itself logs nothing. */
+guint64 bailiff_engine_take_last_kills(BailiffEngine *self);
 
 /* Where held leases are written down. */
 const char *bailiff_engine_get_runtime_dir(BailiffEngine *self);

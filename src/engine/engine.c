@@ -54,6 +54,7 @@ struct _BailiffEngine {
     guint64 next_claim;
     ActionServices services;
     KillGuard *kill_guard;
+    guint64 last_kills_told;
     Rejoin *rejoin;
     Succession *succession;
     int lock_fd; /* on the lock file of the runtime directory */
@@ -267,6 +268,14 @@ void bailiff_engine_set_bus(BailiffEngine *self, GDBusConnection *bus)
 gboolean bailiff_engine_is_shutting_down(BailiffEngine *self)
 {
     return self->shutting_down;
+}
+
+guint64 bailiff_engine_take_last_kills(BailiffEngine *self)
+{
+    guint64 before = self->last_kills_told;
+
+    self->last_kills_told = kill_guard_count_kills(self->kill_guard);
+    return self->last_kills_told - before;
 }
 
 BailiffLockspace *bailiff_engine_find_lockspace(BailiffEngine *self, const char *name)

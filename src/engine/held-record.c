@@ -12,6 +12,7 @@
 #include "actions/process-target.h"
 #include "actions/unit-target.h"
 #include "common/bailiff-error.h"
+#include "common/log-message.h"
 #include "engine/runtime-file.h"
 
 #define GROUP HELD_RECORD_GROUP
@@ -100,7 +101,8 @@ void held_record_remove(const char *runtime_dir, guint64 id)
     g_autofree char *path = record_path(runtime_dir, id);
 
     if (g_unlink(path) != 0 && errno != ENOENT)
-        g_warning("%s could not be removed: %s", path, g_strerror(errno));
+        log_message(MESSAGE_RECORD_FAILED, LOG_SUBJECT(.registration = id),
+                    "%s could not be removed: %s", path, g_strerror(errno));
 }
 
 /* TRUE when the record says of somebody who is no more, so that it can go. */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/bailiff-error.h"
+#include "common/log-message.h"
 #include "engine/incident-file.h"
 
 #define CURE                                                                                       \
@@ -143,8 +144,9 @@ static GArray *list_numbers(const char *directory, GError **error)
                    g_ascii_string_to_unsigned(entry, 10, 1, INCIDENT_NUMBER_MAX, &number, NULL)) {
             g_array_append_val(numbers, number);
         } else {
-            g_warning("%s/%s is passed over: its name is not the number of an incident.", directory,
-                      entry);
+            log_line(LOG_WARNING, NULL,
+                     "%s/%s is passed over: its name is not the number of an incident.", directory,
+                     entry);
         }
     }
     g_array_sort(numbers, compare_numbers);
@@ -158,8 +160,7 @@ static void load_one(const char *directory, guint64 number, guint max, GPtrArray
     g_autoptr(IncidentRecord) record = read_incident(path, number, &error);
 
     if (record == NULL) {
-        g_autofree char *line = bailiff_error_in_one_line(error->message);
-        g_warning("%s is passed over: %s", path, line);
+        log_line(LOG_WARNING, NULL, "%s is passed over: %s", path, error->message);
     } else if (records->len < max) {
         g_ptr_array_insert(records, 0, g_steal_pointer(&record));
     } else {

@@ -6,6 +6,7 @@
 
 #include "base/checked-time.h"
 #include "common/boottime.h"
+#include "common/log-message.h"
 #include "common/process-identity.h"
 #include "engine/incident-store.h"
 
@@ -65,6 +66,17 @@ static void bailiff_incident_log_init(BailiffIncidentLog *self)
 GPtrArray *bailiff_incident_log_list(BailiffIncidentLog *self)
 {
     return g_ptr_array_copy(self->incidents, (GCopyFunc)(void (*)(void))g_object_ref, NULL);
+}
+
+guint64 bailiff_incident_log_find_last(BailiffIncidentLog *self, const char *lockspace)
+{
+    for (guint i = self->incidents->len; i-- > 0;) {
+        const IncidentRecord *record = bailiff_incident_get_record(self->incidents->pdata[i]);
+
+        if (g_str_equal(record->lockspace, lockspace))
+            return record->number;
+    }
+    return 0;
 }
 
 /* --- bound ----------------------------------------------------------------------------------- */
@@ -160,6 +172,10 @@ BailiffIncident *bailiff_incident_log_begin(BailiffIncidentLog *self, const char
     record->last_renewal_us = last_renewal_us;
     record->fail_at_us = fail_at_us;
     incident = bailiff_incident_new(record);
+    log_message(MESSAGE_INCIDENT_BEGUN,
+                LOG_SUBJECT(.lockspace = record->lockspace, .incident = record->number),
+                "Incident %" G_GUINT64_FORMAT " of lockspace %s has begun.", record->number,
+                record->lockspace);
     add_incident(self, self->incidents->len, incident);
     if (self->store != NULL)
         incident_store_put(self->store, incident);
@@ -220,6 +236,6 @@ BailiffIncidentLog *bailiff_incident_log_new(const char *state_dir)
         return self;
     }
     self->numbers_known = TRUE;
-    g_message("There is no state directory: incidents are kept in memory only.");
+    log_line(LOG_NOTICE, NULL, "There is no state directory: incidents are kept in memory only.");
     return self;
 }

@@ -25,6 +25,9 @@ BailiffIncidentLog *bailiff_incident_log_new(const char *state_dir);
 /* New array with references, in the order of their numbers. */
 GPtrArray *bailiff_incident_log_list(BailiffIncidentLog *self);
 
+/* The number of the last one of this lockspace; 0: there was none. */
+guint64 bailiff_incident_log_find_last(BailiffIncidentLog *self, const char *lockspace);
+
 /* A new incident, ongoing, that begins now; borrowed. Its number is higher than that of all others
  * on this host. */
 BailiffIncident *bailiff_incident_log_begin(BailiffIncidentLog *self, const char *lockspace,

@@ -6,6 +6,7 @@
 #include "engine/incident-store.h"
 
 #include "common/bailiff-error.h"
+#include "common/log-message.h"
 #include "engine/incident-directory.h"
 
 /* From a change to its write: what happens together is written together. */
@@ -131,10 +132,8 @@ static gpointer store_thread(gpointer data)
 
 static void complain(IncidentStore *self, const char *text)
 {
-    g_autofree char *line = bailiff_error_in_one_line(text);
-
     if (!self->complained)
-        g_warning("%s", line);
+        log_message(MESSAGE_INCIDENTS_NOT_WRITTEN, NULL, "%s", text);
     self->complained = TRUE;
 }
 
@@ -225,7 +224,8 @@ static gboolean on_job_done(gpointer data)
         complain(self, job->error->message);
     } else if (self->complained) {
         self->complained = FALSE;
-        g_message("Incidents are written to %s again.", self->shared->directory);
+        log_message(MESSAGE_INCIDENTS_WRITTEN_AGAIN, NULL, "Incidents are written to %s again.",
+                    self->shared->directory);
     }
     if (job->kind == JOB_LOAD)
         self->loaded(g_steal_pointer(&job->found), job->error == NULL ? job->highest : G_MAXUINT64,

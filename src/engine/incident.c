@@ -4,6 +4,8 @@
  */
 #include "engine/incident.h"
 
+#include "common/log-message.h"
+
 struct _BailiffIncident {
     GObject parent_instance;
     IncidentRecord *record;
@@ -101,5 +103,13 @@ void bailiff_incident_end(BailiffIncident *self, IncidentOutcome outcome, guint6
     g_return_if_fail(bailiff_incident_is_ongoing(self) && outcome != INCIDENT_ONGOING);
     self->record->outcome = outcome;
     self->record->ended_us = MAX(ended_us, 1);
+    log_message(outcome == INCIDENT_OVERDUE || outcome == INCIDENT_UNCLEARED
+                    ? MESSAGE_INCIDENT_UNSAFE
+                    : MESSAGE_INCIDENT_ENDED,
+                LOG_SUBJECT(.lockspace = self->record->lockspace, .incident = self->record->number),
+                "Incident %" G_GUINT64_FORMAT " of lockspace %s is over (%s); all of it: "
+                "bailiffctl incident %" G_GUINT64_FORMAT,
+                self->record->number, self->record->lockspace, incident_outcome_name(outcome),
+                self->record->number);
     emit_changed(self);
 }

@@ -7,6 +7,7 @@
 
 #include "base/checked-time.h"
 #include "common/bailiff-error.h"
+#include "common/log-message.h"
 #include "engine/engine-private.h"
 #include "engine/lockspace-private.h"
 #include "failure/failure-policy.h"
@@ -84,6 +85,18 @@ static gboolean ensure_line(KillGuard *guard, BailiffLockspace *lockspace, GErro
 }
 
 /* --- registrations --------------------------------------------------------------------------- */
+
+void last_kill_tell_unprepared(BailiffLockspace *lockspace, BailiffTarget *target,
+                               const GError *error)
+{
+    const ProcessIdentity *process = bailiff_target_get_process(target);
+
+    log_message(
+        MESSAGE_LAST_KILL_UNPREPARED,
+        LOG_SUBJECT(.lockspace = lockspace->name, .pid = process != NULL ? process->pid : 0),
+        "The last kill cannot be prepared for %s: %s", bailiff_target_get_description(target),
+        error->message);
+}
 
 static void clear_covered(gpointer data)
 {
@@ -188,13 +201,9 @@ void last_kill_target_changed(LastKill *self, BailiffTarget *target)
         g_autoptr(GError) error = NULL;
 
         covered->entry = 0;
-        if (!add_entry(self, covered, target, &error)) {
-            g_autofree char *line = bailiff_error_in_one_line(error->message);
-
-            /* It has its leases. The failure policy stands, as long as the main loop runs. */
-            g_warning("The last kill cannot be prepared for %s: %s",
-                      bailiff_target_get_description(target), line);
-        }
+        /* It has its leases. The failure policy stands, as long as the main loop runs. */
+        if (!add_entry(self, covered, target, &error))
+            last_kill_tell_unprepared(covered->lockspace, target, error);
         kill_guard_remove(self->guard, old_entry);
     }
 }

@@ -55,3 +55,6 @@ void last_kill_uncover_unless(LastKill *self, LastKillKeep keep, gpointer user_d
 
 /* Its process is another one. */
 void last_kill_target_changed(LastKill *self, BailiffTarget *target);
+/* Tells the log that it holds leases there and the guard does not know of it. */
+void last_kill_tell_unprepared(BailiffLockspace *lockspace, BailiffTarget *target,
+                               const GError *error);

@@ -6,6 +6,7 @@
 
 #include "common/bailiff-error.h"
 #include "common/boottime.h"
+#include "common/log-message.h"
 #include "engine/device-opener.h"
 #include "engine/engine-private.h"
 #include "engine/lockspace-past.h"
@@ -101,7 +102,9 @@ static void on_joined(GObject *source, GAsyncResult *result, gpointer user_data)
     bailiff_lockspace_set_joined(self, self->lease.last.owner_generation, &self->lease.layout);
     if (!bailiff_lockspace_save(self, &save_error))
         /* Nobody holds anything yet, and gets nothing that is not written down. */
-        g_warning("%s", save_error->message);
+        log_message(MESSAGE_RECORD_FAILED,
+                    LOG_SUBJECT(.lockspace = self->name, .host_id = self->host_id), "%s",
+                    save_error->message);
     /* Where the io timeout on disk was long the lease can be past its own deadlines by now. Nobody
      * relies on it yet: the first renewal has a whole term from now on. */
     lockspace_arm(&self->deadline_timer, time_add(boottime_now(), timing_fail(self->io_timeout)),

@@ -14,6 +14,7 @@
 
 #include "common/bailiff-error.h"
 #include "common/boottime.h"
+#include "common/log-message.h"
 #include "engine/device-opener.h"
 #include "engine/engine-private.h"
 #include "engine/last-kill.h"
@@ -96,6 +97,14 @@ GError *lockspace_describe_fault(BailiffLockspace *self, const LeaseFault *fault
     return lease_error_new(fault, &context);
 }
 
+/* For the log: its number; 0: none. */
+static guint64 last_incident(BailiffLockspace *self)
+{
+    return self->engine != NULL ? bailiff_incident_log_find_last(
+                                      bailiff_engine_get_incidents(self->engine), self->name)
+                                : 0;
+}
+
 /* --- what later joins have to know ------------------------------------------------------------ */
 
 gboolean lockspace_write_past(BailiffLockspace *self, HostLeasePast past, GError **error)
@@ -117,14 +126,16 @@ void lockspace_note_past(BailiffLockspace *self, gboolean held)
                 : host_lease_past_ended(&self->lease, &self->past, &self->past_before);
     /* When it cannot be written the older one stays, which is the more careful one. */
     if (past.doubt_from_us != self->past.doubt_from_us && !lockspace_write_past(self, past, &error))
-        g_warning("%s", error->message);
+        log_message(MESSAGE_RECORD_FAILED,
+                    LOG_SUBJECT(.lockspace = self->name, .host_id = self->host_id), "%s",
+                    error->message);
 }
 
 /* --- losing it ------------------------------------------------------------------------------- */
 
 void lockspace_become_lost(BailiffLockspace *self, const char *reason)
 {
-    g_autofree char *line = bailiff_error_in_one_line(reason);
+    gboolean was_joining = self->state == BAILIFF_LOCKSPACE_JOINING;
 
     bailiff_lockspace_set_join_ends(self, 0);
     lockspace_disarm(&self->deadline_timer);
@@ -135,7 +146,11 @@ void lockspace_become_lost(BailiffLockspace *self, const char *reason)
         lockspace_note_past(self, FALSE);
     last_kill_forget_lockspace(self);
     bailiff_lockspace_unsave(self);
-    g_message("Lockspace %s is lost. %s", self->name, line);
+    log_message(was_joining ? MESSAGE_LOCKSPACE_JOIN_FAILED : MESSAGE_LOCKSPACE_LOST,
+                LOG_SUBJECT(.lockspace = self->name, .host_id = self->host_id,
+                            .incident = was_joining ? 0 : last_incident(self)),
+                was_joining ? "Lockspace %s is not joined. %s" : "Lockspace %s is lost. %s",
+                self->name, reason);
     bailiff_lockspace_set_state(self, BAILIFF_LOCKSPACE_LOST, reason);
     if (self->leave_tasks->len > 0)
         lockspace_go_on_leaving(self);
@@ -184,7 +199,6 @@ void lockspace_fail(BailiffLockspace *self, guint64 fail_us, const char *reason)
 {
     g_autoptr(BailiffLockspace) hold = g_object_ref(self);
     g_autofree char *kept = g_strdup(reason);
-    g_autofree char *line = bailiff_error_in_one_line(reason);
 
     if (self->state == BAILIFF_LOCKSPACE_FAILING || self->state == BAILIFF_LOCKSPACE_LOST)
         return;
@@ -196,8 +210,11 @@ void lockspace_fail(BailiffLockspace *self, guint64 fail_us, const char *reason)
     end_resource_writes(self);
     last_kill_failed(self, fail_us);
     bailiff_lockspace_save_state(self, SAVED_LOCKSPACE_FAILING, fail_us);
-    g_message("Lockspace %s is failing: failure policies start now. %s", self->name, line);
     bailiff_lockspace_set_state(self, BAILIFF_LOCKSPACE_FAILING, kept);
+    log_message(MESSAGE_LOCKSPACE_FAILING,
+                LOG_SUBJECT(.lockspace = self->name, .host_id = self->host_id,
+                            .incident = last_incident(self)),
+                "Lockspace %s is failing: failure policies start now. %s", self->name, kept);
     bailiff_lockspace_emit_lease_lost(self, kept);
     lockspace_fail_resources(self, fail_us);
     bailiff_lockspace_check_cleared(self);
@@ -268,12 +285,13 @@ void lockspace_on_deadline(gpointer user_data)
     if (now >= bailiff_lockspace_get_late_at(self) && self->state == BAILIFF_LOCKSPACE_HELD) {
         guint64 left = time_since(fail_at, now) / USEC_PER_SECOND;
 
-        g_autofree char *line = bailiff_error_in_one_line(reason);
-
-        g_message("Lockspace %s is late: %" G_GUINT64_FORMAT " seconds until it fails. %s",
-                  self->name, left, line);
         bailiff_lockspace_set_state(self, BAILIFF_LOCKSPACE_LATE, reason);
         bailiff_lockspace_emit_renewal_late(self, left, reason);
+        log_message(MESSAGE_LOCKSPACE_LATE,
+                    LOG_SUBJECT(.lockspace = self->name, .host_id = self->host_id,
+                                .incident = last_incident(self)),
+                    "Lockspace %s is late: %" G_GUINT64_FORMAT " seconds until it fails. %s",
+                    self->name, left, reason);
     }
 }
 
@@ -340,19 +358,26 @@ static void accept_renewal(BailiffLockspace *self)
     }
     lockspace_note_past(self, TRUE);
     if (!bailiff_lockspace_save(self, &error))
-        g_warning("%s", error->message);
+        log_message(MESSAGE_RECORD_FAILED,
+                    LOG_SUBJECT(.lockspace = self->name, .host_id = self->host_id), "%s",
+                    error->message);
     lease_sight_set_valid_until(self->sight, bailiff_lockspace_get_fail_at(self));
     arm_deadlines(self);
     last_kill_renewed(self);
     bailiff_lockspace_set_join_ends(self, 0);
     if (self->state == BAILIFF_LOCKSPACE_JOINING)
-        g_message("Lockspace %s is joined: host id %" G_GUINT64_FORMAT
-                  ", generation %" G_GUINT64_FORMAT ".",
-                  self->name, self->host_id, self->generation);
+        log_message(MESSAGE_LOCKSPACE_JOINED,
+                    LOG_SUBJECT(.lockspace = self->name, .host_id = self->host_id),
+                    "Lockspace %s is joined: host id %" G_GUINT64_FORMAT
+                    ", generation %" G_GUINT64_FORMAT ".",
+                    self->name, self->host_id, self->generation);
     if (self->inherited)
         return; /* held when it is proved */
     if (self->state == BAILIFF_LOCKSPACE_LATE)
-        g_message("Lockspace %s is renewed again.", self->name);
+        log_message(MESSAGE_LOCKSPACE_FRESH,
+                    LOG_SUBJECT(.lockspace = self->name, .host_id = self->host_id,
+                                .incident = last_incident(self)),
+                    "Lockspace %s is renewed again.", self->name);
     if (self->state != BAILIFF_LOCKSPACE_LEAVING)
         bailiff_lockspace_set_state(self, BAILIFF_LOCKSPACE_HELD, "");
 }

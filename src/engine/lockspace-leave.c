@@ -5,6 +5,7 @@
 #include "engine/lockspace-lease.h"
 
 #include "common/boottime.h"
+#include "common/log-message.h"
 #include "engine/engine-private.h"
 #include "engine/machine-driver.h"
 #include "engine/registration-private.h"
@@ -40,10 +41,12 @@ static void finish_leaving(BailiffLockspace *self)
     forget_resources(self);
     bailiff_lockspace_unsave(self);
     if (self->engine != NULL) {
-        g_message("Lockspace %s is left%s.", self->name,
-                  self->gave_back         ? ""
-                  : self->left_persistent ? "; because of orphans its host lease stays on disk"
-                                          : "; its host lease could not be given back");
+        log_message(MESSAGE_LOCKSPACE_LEFT,
+                    LOG_SUBJECT(.lockspace = self->name, .host_id = self->host_id),
+                    "Lockspace %s is left%s.", self->name,
+                    self->gave_back         ? ""
+                    : self->left_persistent ? "; because of orphans its host lease stays on disk"
+                                            : "; its host lease could not be given back");
         bailiff_engine_remove_lockspace(self->engine, self);
     }
     for (guint i = 0; i < tasks->len; i++)

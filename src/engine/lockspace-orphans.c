@@ -11,6 +11,7 @@
 #include "engine/lockspace-private.h"
 
 #include "common/bailiff-error.h"
+#include "common/log-message.h"
 #include "engine/engine-private.h"
 #include "engine/persistent-record.h"
 #include "engine/release-call.h"
@@ -54,7 +55,9 @@ void bailiff_lockspace_forget_persistent(BailiffLockspace *self, const char *res
     /* Where the lockspace was replaced, the record is that of its successor. */
     if (self->engine != NULL && g_hash_table_remove(self->persistent, resource) &&
         !write_record(self, &error))
-        g_warning("%s", error->message);
+        log_message(MESSAGE_RECORD_FAILED,
+                    LOG_SUBJECT(.lockspace = self->name, .resource = resource), "%s",
+                    error->message);
 }
 
 static gboolean check_orphan(BailiffResource *orphan, const char *path, guint64 offset,

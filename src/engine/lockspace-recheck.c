@@ -17,6 +17,7 @@
 #include <string.h>
 
 #include "common/bailiff-error.h"
+#include "common/log-message.h"
 #include "engine/machine-driver.h"
 #include "engine/resource-private.h"
 #include "lease/resource-recheck.h"
@@ -84,11 +85,13 @@ static void note_trouble(Look *look, const LeaseFault *fault)
 {
     ResourceLook *mark = bailiff_resource_get_look(look->resource);
     g_autoptr(GError) error = describe_fault(look, fault);
-    g_autofree char *line = bailiff_error_in_one_line(error->message);
 
     if (!mark->troubled && fault->kind != LEASE_STOPPED)
-        g_message("Whether resource %s of lockspace %s is still held cannot be seen for now: %s",
-                  bailiff_resource_get_name(look->resource), look->lockspace->name, line);
+        log_line(LOG_WARNING,
+                 LOG_SUBJECT(.lockspace = look->lockspace->name,
+                             .resource = bailiff_resource_get_name(look->resource)),
+                 "Whether resource %s of lockspace %s is still held cannot be seen for now: %s",
+                 bailiff_resource_get_name(look->resource), look->lockspace->name, error->message);
     mark->troubled = TRUE;
 }
 
@@ -158,9 +161,11 @@ static void note_suspicion(BailiffLockspace *self)
     gboolean suspected = self->machine.renew.suspects_frozen;
 
     if (suspected && !self->is_suspected)
-        g_message("Lockspace %s: by the clock of another host this one stood still, by others it "
-                  "did not; what is held is looked at.",
-                  self->name);
+        log_message(MESSAGE_LOCKSPACE_SUSPECTED,
+                    LOG_SUBJECT(.lockspace = self->name, .host_id = self->host_id),
+                    "Lockspace %s: by the clock of another host this one stood still, by others it "
+                    "did not; what is held is looked at.",
+                    self->name);
     self->is_suspected = suspected;
 }
 

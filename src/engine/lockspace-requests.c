@@ -9,6 +9,7 @@
 #include "engine/lockspace-private.h"
 
 #include "common/bailiff-error.h"
+#include "common/log-message.h"
 #include "engine/device-opener.h"
 #include "engine/engine-private.h"
 #include "engine/machine-driver.h"
@@ -86,12 +87,17 @@ static void heed(BailiffLockspace *self, BailiffResource *resource, const Resour
     for (guint i = 0; i < registrations->len; i++) {
         BailiffRegistration *registration = registrations->pdata[i];
 
-        g_message("Another host requests resource %s of lockspace %s, which %s (%s) "
-                  "holds%s.",
-                  bailiff_resource_get_name(resource), self->name,
-                  bailiff_registration_get_name(registration),
-                  bailiff_registration_describe(registration),
-                  action == RESOURCE_REQUEST_FORCE ? ", by force" : "");
+        log_message(MESSAGE_RESOURCE_REQUESTED,
+                    LOG_SUBJECT(.lockspace = self->name,
+                                .resource = bailiff_resource_get_name(resource),
+                                .registration = bailiff_registration_get_id(registration),
+                                .registration_name = bailiff_registration_get_name(registration)),
+                    "Another host requests resource %s of lockspace %s, which %s (%s) "
+                    "holds%s.",
+                    bailiff_resource_get_name(resource), self->name,
+                    bailiff_registration_get_name(registration),
+                    bailiff_registration_describe(registration),
+                    action == RESOURCE_REQUEST_FORCE ? ", by force" : "");
         bailiff_registration_request_release(registration, resource,
                                              action == RESOURCE_REQUEST_FORCE);
     }
@@ -267,10 +273,10 @@ static void on_examined_by_wish_of_others(GObject *source, GAsyncResult *result,
     g_autoptr(GError) error = NULL;
 
     if (!bailiff_lockspace_examine_requests_finish(BAILIFF_LOCKSPACE(source), result, &error)) {
-        g_autofree char *line = bailiff_error_in_one_line(error->message);
+        const char *name = bailiff_lockspace_get_name(BAILIFF_LOCKSPACE(source));
 
-        g_message("Requests in lockspace %s could not be read: %s",
-                  bailiff_lockspace_get_name(BAILIFF_LOCKSPACE(source)), line);
+        log_line(LOG_WARNING, LOG_SUBJECT(.lockspace = name),
+                 "Requests in lockspace %s could not be read: %s", name, error->message);
     }
 }
 

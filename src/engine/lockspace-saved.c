@@ -19,6 +19,7 @@
 #include "engine/lockspace-lease.h"
 
 #include "common/bailiff-error.h"
+#include "common/log-message.h"
 #include "common/boottime.h"
 #include "engine/device-opener.h"
 #include "engine/engine-private.h"
@@ -34,11 +35,11 @@
 
 /* --- writing --------------------------------------------------------------------------------- */
 
-static void tell(const GError *error)
+static void tell(const BailiffLockspace *self, const GError *error)
 {
-    g_autofree char *line = bailiff_error_in_one_line(error->message);
-
-    g_warning("%s", line);
+    log_message(MESSAGE_RECORD_FAILED,
+                LOG_SUBJECT(.lockspace = self->name, .host_id = self->host_id), "%s",
+                error->message);
 }
 
 gboolean bailiff_lockspace_save(BailiffLockspace *self, GError **error)
@@ -71,7 +72,7 @@ void bailiff_lockspace_save_state(BailiffLockspace *self, SavedLockspaceState st
     self->saved->state = state;
     self->saved->fail_us = fail_us;
     if (!saved_lockspace_write(bailiff_engine_get_runtime_dir(self->engine), self->saved, &error))
-        tell(error);
+        tell(self, error);
 }
 
 void bailiff_lockspace_unsave(BailiffLockspace *self)
@@ -209,9 +210,11 @@ static void become_proved(BailiffLockspace *self)
     self->inherited = FALSE;
     if (self->state != BAILIFF_LOCKSPACE_LATE)
         return;
-    g_message("Lockspace %s is taken over: host id %" G_GUINT64_FORMAT
-              ", generation %" G_GUINT64_FORMAT ".",
-              self->name, self->host_id, self->generation);
+    log_message(MESSAGE_LOCKSPACE_TAKEN_OVER,
+                LOG_SUBJECT(.lockspace = self->name, .host_id = self->host_id),
+                "Lockspace %s is taken over: host id %" G_GUINT64_FORMAT
+                ", generation %" G_GUINT64_FORMAT ".",
+                self->name, self->host_id, self->generation);
     bailiff_lockspace_set_state(self, BAILIFF_LOCKSPACE_HELD, "");
     if (self->leaves_when_proved)
         bailiff_lockspace_start_leave(self);
@@ -231,7 +234,7 @@ static void on_proved(GObject *source, GAsyncResult *result, gpointer user_data)
         relied_on =
             bailiff_resource_is_used(resource) && !self->abandoned &&
             (self->state == BAILIFF_LOCKSPACE_HELD || self->state == BAILIFF_LOCKSPACE_LATE);
-        tell(error);
+        tell(self, error);
         if (relied_on && (g_error_matches(error, BAILIFF_ERROR, BAILIFF_ERROR_LOST) ||
                           g_error_matches(error, BAILIFF_ERROR, BAILIFF_ERROR_HELD))) {
             bailiff_lockspace_fail_taken(self, error->message);
@@ -268,7 +271,7 @@ void bailiff_lockspace_prove(BailiffLockspace *self)
     if (self->proofs > 0)
         return;
     if (!bailiff_lockspace_ensure_resource_worker(self, &error)) {
-        tell(error);
+        tell(self, error);
         return;
     }
     self->proof_round++;

@@ -11,10 +11,16 @@
 #include "base/checked-time.h"
 #include "common/bailiff-error.h"
 #include "common/boottime.h"
+#include "common/log-message.h"
 #include "engine/engine-private.h"
 #include "engine/lockspace.h"
 #include "engine/resource.h"
 #include "failure/failure-policy-parser.h"
+#include "lease/lease-timing.h"
+
+/* From fail: when a watchdog that is fed in time can fire at the earliest (lease-algorithms facts,
+ * section 2). */
+#define LEFT_TO_WATCHDOG_SECONDS (WATCHDOG_FIRE_SECONDS - 10u)
 
 static void log_policy(BailiffRegistration *self)
 {
@@ -22,8 +28,10 @@ static void log_policy(BailiffRegistration *self)
 
     self->told_failing = TRUE;
     failure_policy_print(self->walked, text);
-    g_message("%s (%s) is failing: %s.", self->name, bailiff_target_get_description(self->target),
-              text);
+    const LogSubject subject = registration_log_subject(self);
+
+    log_message(MESSAGE_REGISTRATION_FAILING, &subject, "%s (%s) is failing: %s.", self->name,
+                bailiff_target_get_description(self->target), text);
 }
 
 static void on_step_started(guint index, const FailureStep *step, gpointer user_data)
@@ -33,8 +41,11 @@ static void on_step_started(guint index, const FailureStep *step, gpointer user_
     if (!self->told_failing)
         log_policy(self);
     registration_set_step(self, (int)index);
-    g_message("%s (%s): step %u, %s.", self->name, bailiff_target_get_description(self->target),
-              index + 1, failure_action_name(step->action));
+    LogSubject subject = registration_log_subject(self);
+
+    subject.step = failure_action_name(step->action);
+    log_message(MESSAGE_STEP_STARTED, &subject, "%s (%s): step %u, %s.", self->name,
+                bailiff_target_get_description(self->target), index + 1, subject.step);
     registration_emit_step_started(self, index, failure_action_name(step->action));
 }
 
@@ -42,18 +53,79 @@ static void on_step_finished(guint index, const FailureStep *step, gboolean work
                              const char *detail, gpointer user_data)
 {
     BailiffRegistration *self = user_data;
+    LogSubject subject = registration_log_subject(self);
 
-    /* What worked shows by what comes after it; why the next step is begun early shows nowhere. */
-    if (!worked)
-        g_message("%s (%s): step %u, %s, has failed: %s", self->name,
-                  bailiff_target_get_description(self->target), index + 1,
-                  failure_action_name(step->action), detail);
+    subject.step = failure_action_name(step->action);
+    log_message(
+        worked ? MESSAGE_STEP_FINISHED : MESSAGE_STEP_FAILED, &subject,
+        worked ? "%s (%s): step %u, %s, has worked: %s" : "%s (%s): step %u, %s, has failed: %s",
+        self->name, bailiff_target_get_description(self->target), index + 1, subject.step, detail);
     registration_emit_step_finished(self, index, failure_action_name(step->action), worked, detail);
 }
+
+/* --- what should not happen ------------------------------------------------------------------ */
+
+/* The guard logs nothing, and the main loop may have stood still while it killed. */
+static void tell_last_kills(BailiffRegistration *self)
+{
+    guint64 kills = self->engine != NULL ? bailiff_engine_take_last_kills(self->engine) : 0;
+    LogSubject subject = registration_log_subject(self);
+
+    subject.registration = 0;
+    subject.registration_name = NULL;
+    subject.pid = 0;
+    if (kills > 0)
+        log_message(MESSAGE_LAST_KILL, &subject,
+                    "The last kill was sent to %" G_GUINT64_FORMAT
+                    " targets whose leases were over and who were not cleared in time.",
+                    kills);
+}
+
+static void on_overdue(gpointer user_data)
+{
+    BailiffRegistration *self = user_data;
+    guint64 watchdog_us = time_add(self->walk_fail_us, time_from_seconds(LEFT_TO_WATCHDOG_SECONDS));
+
+    tell_last_kills(self);
+    if (boottime_now() < watchdog_us) {
+        boottime_timer_set(self->overdue_timer, watchdog_us);
+        return;
+    }
+    const LogSubject subject = registration_log_subject(self);
+
+    log_message(MESSAGE_REGISTRATION_LEFT_TO_WATCHDOG, &subject,
+                "%s (%s) is not cleared: a watchdog may reset this host at any moment, and other "
+                "hosts may take the leases %u seconds after the fail deadline.",
+                self->name, bailiff_target_get_description(self->target), WATCHDOG_FIRE_SECONDS);
+}
+
+static gboolean is_ignored(const FailurePolicy *policy)
+{
+    return policy->steps[0].action == FAILURE_ACTION_IGNORE;
+}
+
+/* A second after the last kill, by when the guard has counted it; and a second after now, where a
+ * lease was found to be over long ago and all is done at once. */
+static void watch_for_overdue(BailiffRegistration *self)
+{
+    guint64 killed_us = time_add(self->walk_fail_us, time_from_seconds(FAILURE_BUDGET_SECONDS + 1));
+
+    if (is_ignored(self->walked) || self->failed_lockspace[0] == '\0')
+        return;
+    if (self->overdue_timer == NULL)
+        self->overdue_timer = boottime_timer_new(on_overdue, self);
+    boottime_timer_set(self->overdue_timer,
+                       MAX(killed_us, time_add(boottime_now(), time_from_seconds(1))));
+}
+
+/* --- the walk -------------------------------------------------------------------------------- */
 
 /* The walk is over; new leases are possible again. */
 static void end_walk(BailiffRegistration *self)
 {
+    if (self->overdue_timer != NULL)
+        boottime_timer_set(self->overdue_timer, TIME_NEVER);
+    tell_last_kills(self);
     self->told_failing = FALSE;
     if (self->runner != NULL) {
         failure_runner_cleared(self->runner);
@@ -68,8 +140,10 @@ static void end_walk(BailiffRegistration *self)
 
 static void tell_cleared(BailiffRegistration *self, const char *how)
 {
-    g_message("%s (%s) is cleared: %s.", self->name, bailiff_target_get_description(self->target),
-              how);
+    const LogSubject subject = registration_log_subject(self);
+
+    log_message(MESSAGE_REGISTRATION_CLEARED, &subject, "%s (%s) is cleared: %s.", self->name,
+                bailiff_target_get_description(self->target), how);
     registration_emit_cleared(self, how);
 }
 
@@ -108,6 +182,7 @@ static void start_runner(BailiffRegistration *self, const FailurePolicy *policy,
 
     self->walk_fail_us = fail_us;
     self->walked = policy;
+    watch_for_overdue(self);
     if (saved != NULL)
         self->runner =
             failure_runner_resume(bailiff_engine_get_services(self->engine), &request, policy,
@@ -156,16 +231,14 @@ void registration_resume_walk(BailiffRegistration *self, const SavedWalk *saved)
 {
     g_free(self->failed_lockspace);
     self->failed_lockspace = g_strdup(saved->lockspace);
-    g_message("%s (%s): the failure policy goes on at step %" G_GSIZE_FORMAT ".", self->name,
-              bailiff_target_get_description(self->target), saved->step + 1);
+    log_message(MESSAGE_REGISTRATION_FAILING,
+                LOG_SUBJECT(.registration = self->id, .registration_name = self->name,
+                            .lockspace = saved->lockspace),
+                "%s (%s): the failure policy goes on at step %" G_GSIZE_FORMAT ".", self->name,
+                bailiff_target_get_description(self->target), saved->step + 1);
     g_cancellable_cancel(self->cancellable);
     bailiff_target_prepare_to_fail(self->target);
     start_runner(self, &saved->policy, saved->fail_us, saved);
-}
-
-static gboolean is_ignored(const FailurePolicy *policy)
-{
-    return policy->steps[0].action == FAILURE_ACTION_IGNORE;
 }
 
 void bailiff_registration_start_failing(BailiffRegistration *self, const char *lockspace,
@@ -217,7 +290,10 @@ gboolean bailiff_registration_drill(BailiffRegistration *self, GError **error)
 
     if (!check_drill(self, bailiff_registration_get_policy_for(self, lockspace), error))
         return FALSE;
-    g_message("%s (%s): a drill begins.", self->name, bailiff_target_get_description(self->target));
+    const LogSubject subject = registration_log_subject(self);
+
+    log_line(LOG_NOTICE, &subject, "%s (%s): a drill begins.", self->name,
+             bailiff_target_get_description(self->target));
     registration_choose_policy(self, lockspace);
     self->drilling = TRUE;
     registration_walk(self, &self->policy, "", boottime_now());
@@ -238,9 +314,12 @@ void bailiff_registration_request_release(BailiffRegistration *self, BailiffReso
     self->killing = self->killing || force;
     if (force)
         registration_walk(self, &kill_now, "", boottime_now());
-    else if (!bailiff_target_signal(self->target, SIGTERM, &error))
-        g_message("%s (%s) could not be told: %s", self->name,
-                  bailiff_target_get_description(self->target), error->message);
+    else if (!bailiff_target_signal(self->target, SIGTERM, &error)) {
+        const LogSubject subject = registration_log_subject(self);
+
+        log_line(LOG_WARNING, &subject, "%s (%s) could not be told: %s", self->name,
+                 bailiff_target_get_description(self->target), error->message);
+    }
 }
 
 void registration_became_clear(BailiffRegistration *self)

@@ -6,6 +6,7 @@
 
 #include "actions/domain-target.h"
 #include "common/bailiff-error.h"
+#include "common/log-message.h"
 #include "engine/acquisition.h"
 #include "engine/engine-private.h"
 #include "engine/lockspace.h"
@@ -140,18 +141,28 @@ GCancellable *bailiff_registration_get_cancellable(BailiffRegistration *self)
     return self->cancellable;
 }
 
+static void log_holding(BailiffRegistration *self, BailiffResource *resource, MessageId message,
+                        const char *verb)
+{
+    const char *lockspace = bailiff_lockspace_get_name(bailiff_resource_get_lockspace(resource));
+    LogSubject subject = registration_log_subject(self);
+
+    subject.lockspace = lockspace;
+    subject.resource = bailiff_resource_get_name(resource);
+    subject.incident = 0;
+    log_message(message, &subject, "%s (%s) %s resource %s of lockspace %s.", self->name,
+                bailiff_target_get_description(self->target), verb, subject.resource, lockspace);
+}
+
 void bailiff_registration_add_resource(BailiffRegistration *self, BailiffResource *resource)
 {
     g_autoptr(GError) error = NULL;
 
     /* Again: while it was being acquired its policy may have been `ignore`, and is not any more. */
-    if (!cover(self, bailiff_resource_get_lockspace(resource), &error)) {
-        g_autofree char *line = bailiff_error_in_one_line(error->message);
-
-        g_warning("The last kill cannot be prepared for %s: %s",
-                  bailiff_target_get_description(self->target), line);
-    }
+    if (!cover(self, bailiff_resource_get_lockspace(resource), &error))
+        last_kill_tell_unprepared(bailiff_resource_get_lockspace(resource), self->target, error);
     g_ptr_array_add(self->resources, g_object_ref(resource));
+    log_holding(self, resource, MESSAGE_RESOURCE_ACQUIRED, "holds");
     registration_emit_resources_changed(self);
 }
 
@@ -179,6 +190,7 @@ void bailiff_registration_resource_gone(BailiffRegistration *self, BailiffResour
 
     if (!g_ptr_array_remove(self->resources, resource))
         return; /* was never published */
+    log_holding(self, resource, MESSAGE_RESOURCE_RELEASED, "has let go of");
     registration_review_last_kill(self);
     registration_emit_resources_changed(self);
     registration_became_clear(self);

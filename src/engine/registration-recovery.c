@@ -10,6 +10,7 @@
 #include "common/bailiff-error.h"
 #include "common/boottime-timer.h"
 #include "common/boottime.h"
+#include "common/log-message.h"
 #include "engine/acquisition.h"
 #include "engine/engine-private.h"
 #include "engine/given-up.h"
@@ -251,6 +252,7 @@ static void stop_again(Recovery *self)
 static void try_later(Recovery *self, const char *why)
 {
     guint delay = MIN(DELAY_MAX_SECONDS, 1u << MIN(self->attempts, 6u));
+    const LogSubject subject = registration_log_subject(self->registration);
     g_autofree char *line = bailiff_error_in_one_line(why);
     g_autofree char *text = NULL;
 
@@ -265,15 +267,19 @@ static void try_later(Recovery *self, const char *why)
     } else {
         text = g_strdup_printf("given up after %u attempts: %s", self->attempts, line);
     }
-    g_message("Recovery of %s (%s): %s", self->registration->name,
-              bailiff_registration_describe(self->registration), text);
+    log_message(self->attempts < ATTEMPTS_MAX ? MESSAGE_RECOVERY_DELAYED
+                                              : MESSAGE_RECOVERY_GIVEN_UP,
+                &subject, "Recovery of %s (%s): %s", self->registration->name,
+                bailiff_registration_describe(self->registration), text);
     set_text(self, text);
 }
 
 static void succeed(BailiffRegistration *registration, const char *how)
 {
-    g_message("%s (%s) has its leases again and %s.", registration->name,
-              bailiff_registration_describe(registration), how);
+    const LogSubject subject = registration_log_subject(registration);
+
+    log_message(MESSAGE_REGISTRATION_RECOVERED, &subject, "%s (%s) has its leases again and %s.",
+                registration->name, bailiff_registration_describe(registration), how);
     g_clear_pointer(&registration->recovery, recovery_free);
     registration_notify_recovery(registration);
 }
@@ -363,6 +369,7 @@ static gboolean check_versions(Recovery *self, GPtrArray *resources, GError **er
 
 static void refused(BailiffRegistration *registration, const GError *error)
 {
+    const LogSubject subject = registration_log_subject(registration);
     Recovery *self = registration->recovery;
     gboolean resumed = self->resumed;
     gboolean was_held = g_error_matches(error, BAILIFF_ERROR, BAILIFF_ERROR_HELD);
@@ -373,10 +380,11 @@ static void refused(BailiffRegistration *registration, const GError *error)
         return;
     }
     stop(self);
-    g_message("%s (%s) %s: %s", registration->name, bailiff_registration_describe(registration),
-              resumed ? "runs without its leases and is stopped again"
-                      : "is not resumed but powered off",
-              line);
+    log_message(MESSAGE_REGISTRATION_STOPPED_AGAIN, &subject, "%s (%s) %s: %s", registration->name,
+                bailiff_registration_describe(registration),
+                resumed ? "runs without its leases and is stopped again"
+                        : "is not resumed but powered off",
+                line);
     set_text(self, line);
     stop_again(self);
 }

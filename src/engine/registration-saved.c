@@ -14,6 +14,7 @@
 #include "actions/unit-target.h"
 #include "base/fixed-name.h"
 #include "common/bailiff-error.h"
+#include "common/log-message.h"
 #include "engine/engine-private.h"
 #include "engine/held-record.h"
 #include "engine/policy-error.h"
@@ -85,11 +86,10 @@ static gboolean on_save_idle(gpointer user_data)
     g_autoptr(GError) error = NULL;
 
     self->save_idle = 0;
-    if (!registration_save(self, &error)) {
-        g_autofree char *line = bailiff_error_in_one_line(error->message);
-
-        g_warning("%s", line);
-    }
+    if (!registration_save(self, &error))
+        log_message(MESSAGE_RECORD_FAILED,
+                    LOG_SUBJECT(.registration = self->id, .registration_name = self->name), "%s",
+                    error->message);
     return G_SOURCE_REMOVE;
 }
 

@@ -10,6 +10,8 @@
  */
 #pragma once
 
+#include "common/boottime-timer.h"
+#include "common/log-message.h"
 #include "engine/failure-defaults.h"
 #include "engine/failure-runner.h"
 #include "engine/last-kill.h"
@@ -56,13 +58,16 @@ struct _BailiffRegistration {
     GHashTable *recorded; /* set of lockspace names in the held record */
     guint record_timer;
     guint save_idle;
-    gboolean written;         /* there is a record */
-    SavedWalk *saved_walk;    /* of an earlier daemon, until it goes on */
-    GPtrArray *ended_runners; /* freed at the end: a runner can end inside its own callback */
+    gboolean written;             /* there is a record */
+    SavedWalk *saved_walk;        /* of an earlier daemon, until it goes on */
+    BoottimeTimer *overdue_timer; /* of the walk; see registration-failing.c */
+    GPtrArray *ended_runners;     /* freed at the end: a runner can end inside its own callback */
 
     Recovery *recovery; /* NULL: nothing was given up */
 };
 
+/* For the log; valid as long as `self` and what it is walked for. */
+LogSubject registration_log_subject(BailiffRegistration *self);
 void registration_set_state(BailiffRegistration *self, BailiffRegistrationState state);
 /* What is walked when this lockspace fails (bailiff_registration_get_policy_for) is `policy` from
  * now on. */

@@ -81,6 +81,7 @@ static void bailiff_registration_finalize(GObject *object)
 
     g_signal_handlers_disconnect_by_data(self->target, self);
     g_clear_pointer(&self->runner, failure_runner_free);
+    boottime_timer_free(self->overdue_timer);
     g_ptr_array_unref(self->ended_runners);
     g_clear_pointer(&self->recovery, recovery_free);
     g_clear_pointer(&self->last_kill, last_kill_free);
@@ -419,6 +420,24 @@ static const ProcessIdentity *living_process(BailiffRegistration *self)
     const ProcessIdentity *process = bailiff_target_get_process(self->target);
 
     return process != NULL && !process_identity_has_ended(process) ? process : NULL;
+}
+
+LogSubject registration_log_subject(BailiffRegistration *self)
+{
+    LogSubject subject = {
+        .registration = self->id,
+        .registration_name = self->name,
+        .pid = bailiff_registration_get_pid(self),
+    };
+
+    /* A drill, or a walk for a request, is for the sake of none. */
+    if (self->failed_lockspace == NULL || self->failed_lockspace[0] == '\0')
+        return subject;
+    subject.lockspace = self->failed_lockspace;
+    if (self->engine != NULL)
+        subject.incident = bailiff_incident_log_find_last(
+            bailiff_engine_get_incidents(self->engine), self->failed_lockspace);
+    return subject;
 }
 
 pid_t bailiff_registration_get_pid(BailiffRegistration *self)

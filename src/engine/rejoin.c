@@ -8,6 +8,7 @@
 #include "common/bailiff-error.h"
 #include "common/boottime-timer.h"
 #include "common/boottime.h"
+#include "common/log-message.h"
 #include "engine/engine-private.h"
 #include "engine/lockspace.h"
 #include "engine/registration-private.h"
@@ -81,16 +82,15 @@ static void on_timer(gpointer user_data)
         return;
     }
     path = g_strdup(bailiff_lockspace_get_path(lost));
-    g_message("Lockspace %s is joined again, for those who wait for it.", attempt->name);
+    log_message(MESSAGE_LOCKSPACE_REJOINING, LOG_SUBJECT(.lockspace = attempt->name),
+                "Lockspace %s is joined again, for those who wait for it.", attempt->name);
     /* What begins now tells by its states how it goes on. */
     arm(attempt);
     if (bailiff_engine_join(engine, attempt->name, path, bailiff_lockspace_get_offset(lost),
                             bailiff_lockspace_get_host_id(lost),
-                            bailiff_lockspace_get_io_timeout(lost), &error) == NULL) {
-        g_autofree char *line = bailiff_error_in_one_line(error->message);
-
-        g_message("Lockspace %s could not be joined again yet: %s", attempt->name, line);
-    }
+                            bailiff_lockspace_get_io_timeout(lost), &error) == NULL)
+        log_line(LOG_WARNING, LOG_SUBJECT(.lockspace = attempt->name),
+                 "Lockspace %s could not be joined again yet: %s", attempt->name, error->message);
 }
 
 static void begin(Rejoin *self, const char *name)

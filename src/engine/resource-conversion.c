@@ -15,6 +15,7 @@
 
 #include "common/bailiff-error.h"
 #include "common/boottime.h"
+#include "common/log-message.h"
 #include "engine/lockspace-private.h"
 #include "engine/registration-private.h"
 #include "lease/lease-timing.h"
@@ -77,11 +78,12 @@ static void on_settled(GObject *source, GAsyncResult *result, gpointer user_data
         return;
     }
     g_autoptr(GError) error = resource_describe_fault(self, &fault);
-    g_autofree char *line = bailiff_error_in_one_line(error->message);
 
-    g_message("The leader of resource %s of lockspace %s could not be given back yet%s: %s",
-              self->name, self->lockspace->name,
-              resource_is_worth_a_retry(&fault) ? ", trying again" : "", line);
+    log_message(MESSAGE_RESOURCE_NOT_RELEASED,
+                LOG_SUBJECT(.lockspace = self->lockspace->name, .resource = self->name),
+                "The leader of resource %s of lockspace %s could not be given back yet%s: %s",
+                self->name, self->lockspace->name,
+                resource_is_worth_a_retry(&fault) ? ", trying again" : "", error->message);
     answer(self, self->convert_error != NULL ? g_steal_pointer(&self->convert_error)
                                              : g_steal_pointer(&error));
     if (fault.kind == LEASE_SHARE_LOST)

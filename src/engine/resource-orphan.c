@@ -6,6 +6,7 @@
 #include "engine/resource-state.h"
 
 #include "common/bailiff-error.h"
+#include "common/log-message.h"
 #include "engine/lockspace-private.h"
 #include "engine/registration-private.h"
 
@@ -25,7 +26,9 @@ void bailiff_resource_set_persistent(BailiffResource *self, gboolean persistent)
     if (!persistent)
         bailiff_lockspace_forget_persistent(self->lockspace, self->name);
     else if (!bailiff_lockspace_note_persistent(self->lockspace, self->name, &error))
-        g_warning("%s", error->message);
+        log_message(MESSAGE_RECORD_FAILED,
+                    LOG_SUBJECT(.lockspace = self->lockspace->name, .resource = self->name), "%s",
+                    error->message);
 }
 
 gboolean bailiff_resource_is_persistent(BailiffResource *self)
@@ -48,8 +51,12 @@ static void become_orphan(BailiffResource *self)
     g_free(self->former_holder);
     self->former_holder = g_strdup_printf("%s (%s)", bailiff_registration_get_name(holder),
                                           bailiff_registration_describe(holder));
-    g_message("Resource %s of lockspace %s is an orphan now: %s has left it.", self->name,
-              self->lockspace->name, self->former_holder);
+    log_message(MESSAGE_RESOURCE_ORPHANED,
+                LOG_SUBJECT(.lockspace = self->lockspace->name, .resource = self->name,
+                            .registration = bailiff_registration_get_id(holder),
+                            .registration_name = bailiff_registration_get_name(holder)),
+                "Resource %s of lockspace %s is an orphan now: %s has left it.", self->name,
+                self->lockspace->name, self->former_holder);
     set_orphan(self, TRUE);
     bailiff_registration_resource_gone(holder, self);
 }

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "common/bailiff-error.h"
+#include "common/log-message.h"
 #include "engine/device-opener.h"
 #include "engine/engine-private.h"
 #include "engine/lockspace-private.h"
@@ -74,11 +75,11 @@ gboolean resource_save(BailiffResource *self, SavedResourceUse use, GError **err
     return saved_resource_write(runtime_dir, self->lockspace->name, saved, error);
 }
 
-static void tell(const GError *error)
+static void tell(const BailiffResource *self, const GError *error)
 {
-    g_autofree char *line = bailiff_error_in_one_line(error->message);
-
-    g_warning("%s", line);
+    log_message(MESSAGE_RECORD_FAILED,
+                LOG_SUBJECT(.lockspace = self->lockspace->name, .resource = self->name), "%s",
+                error->message);
 }
 
 void resource_resave(BailiffResource *self, SavedResourceUse use)
@@ -87,7 +88,7 @@ void resource_resave(BailiffResource *self, SavedResourceUse use)
 
     if (self->saved == NULL || resource_save(self, use, &error))
         return;
-    tell(error);
+    tell(self, error);
     resource_unsave(self);
 }
 
@@ -101,7 +102,7 @@ void resource_save_holders(BailiffResource *self)
     note_holders(self);
     if (saved_resource_write(runtime_dir, self->lockspace->name, self->saved, &error))
         return;
-    tell(error);
+    tell(self, error);
     resource_unsave(self);
 }
 
@@ -263,7 +264,7 @@ static void on_reclaimed(GObject *source, GAsyncResult *result, gpointer user_da
          * it lets nobody in, and nothing is written. */
         g_autoptr(GError) error = resource_describe_fault(self, &fault);
 
-        tell(error);
+        tell(self, error);
         self->abandoned = TRUE;
         prove_done(self);
         return;

@@ -6,6 +6,7 @@
 
 #include "common/bailiff-error.h"
 #include "common/boottime.h"
+#include "common/log-message.h"
 #include "engine/lockspace-private.h"
 #include "engine/registration-private.h"
 #include "lease/lease-timing.h"
@@ -322,20 +323,24 @@ static void on_released(GObject *source, GAsyncResult *result, gpointer user_dat
         return;
     }
     g_autoptr(GError) error = describe_release_fault(self, &fault);
-    g_autofree char *line = bailiff_error_in_one_line(error->message);
 
     answer_releases(self, error);
     if (resource_is_worth_a_retry(&fault)) {
         guint64 pause = timing_io(self->lockspace->io_timeout);
 
-        g_message("Resource %s of lockspace %s could not be released yet, trying again: %s",
-                  self->name, self->lockspace->name, line);
+        log_message(MESSAGE_RESOURCE_NOT_RELEASED,
+                    LOG_SUBJECT(.lockspace = self->lockspace->name, .resource = self->name),
+                    "Resource %s of lockspace %s could not be released yet, trying again: %s",
+                    self->name, self->lockspace->name, error->message);
         /* As sanlock: after one io timeout, then every two. */
         resource_arm(self, time_add(boottime_now(), self->attempts++ == 0 ? pause : 2 * pause));
         return;
     }
     g_clear_pointer(&self->new_name, g_free); /* answered */
-    g_warning("Resource %s of lockspace %s: %s", self->name, self->lockspace->name, error->message);
+    log_message(MESSAGE_RESOURCE_GIVEN_UP,
+                LOG_SUBJECT(.lockspace = self->lockspace->name, .resource = self->name),
+                "Resource %s of lockspace %s cannot be released and is given up: %s", self->name,
+                self->lockspace->name, error->message);
     bailiff_resource_abandon(self);
 }
 

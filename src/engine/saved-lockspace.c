@@ -10,6 +10,7 @@
 
 #include "base/fixed-name.h"
 #include "common/bailiff-error.h"
+#include "common/log-message.h"
 #include "engine/runtime-file.h"
 #include "engine/saved-record.h"
 #include "lease/lease-timing.h"
@@ -73,7 +74,8 @@ void saved_lockspace_remove(const char *runtime_dir, const char *name)
     g_autofree char *path = g_build_filename(directory, file_name, NULL);
 
     if (g_unlink(path) != 0 && errno != ENOENT)
-        g_warning("%s could not be removed: %s", path, g_strerror(errno));
+        log_message(MESSAGE_RECORD_FAILED, LOG_SUBJECT(.lockspace = name),
+                    "%s could not be removed: %s", path, g_strerror(errno));
 }
 
 char **saved_lockspaces_list(const char *runtime_dir)

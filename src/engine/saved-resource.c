@@ -8,6 +8,7 @@
 #include <glib/gstdio.h>
 
 #include "common/bailiff-error.h"
+#include "common/log-message.h"
 #include "engine/runtime-file.h"
 #include "engine/saved-record.h"
 
@@ -117,7 +118,8 @@ void saved_resource_remove(const char *runtime_dir, const char *lockspace, const
     g_autofree char *path = g_build_filename(directory, file_name, NULL);
 
     if (g_unlink(path) != 0 && errno != ENOENT)
-        g_warning("%s could not be removed: %s", path, g_strerror(errno));
+        log_message(MESSAGE_RECORD_FAILED, LOG_SUBJECT(.lockspace = lockspace, .resource = name),
+                    "%s could not be removed: %s", path, g_strerror(errno));
 }
 
 char **saved_resources_list(const char *runtime_dir, const char *lockspace)

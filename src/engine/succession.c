@@ -7,6 +7,7 @@
 #include "common/bailiff-error.h"
 #include "common/boottime-timer.h"
 #include "common/boottime.h"
+#include "common/log-message.h"
 #include "engine/engine-private.h"
 #include "engine/held-record.h"
 #include "engine/lockspace-private.h"
@@ -28,13 +29,6 @@ struct Succession {
     gboolean told_waiting;
 };
 
-static void tell(const GError *error)
-{
-    g_autofree char *line = bailiff_error_in_one_line(error->message);
-
-    g_warning("%s", line);
-}
-
 /* --- registrations --------------------------------------------------------------------------- */
 
 static void restore_registration(Succession *self, guint64 id)
@@ -50,7 +44,7 @@ static void restore_registration(Succession *self, guint64 id)
     } else if (g_error_matches(error, BAILIFF_ERROR, BAILIFF_ERROR_NOT_FOUND)) {
         held_record_remove(self->runtime_dir, id);
     } else {
-        tell(error);
+        log_message(MESSAGE_REMAINS_FOUND, LOG_SUBJECT(.registration = id), "%s", error->message);
         g_hash_table_add(self->unreadable, g_memdup2(&id, sizeof id));
     }
 }
@@ -90,9 +84,12 @@ static void restore_resource(Succession *self, BailiffLockspace *lockspace, Save
     g_autoptr(GPtrArray) holders = find_holders(self, saved, &unknown);
 
     if (unknown)
-        g_warning("Who holds resource %s of lockspace %s is not known. It stays held as an orphan, "
-                  "until somebody has made sure that it is out of use and releases it.",
-                  saved->name, lockspace->name);
+        log_message(
+            MESSAGE_REMAINS_FOUND,
+            LOG_SUBJECT(.lockspace = lockspace->name, .resource = saved->name),
+            "Who holds resource %s of lockspace %s is not known. It stays held as an orphan, "
+            "until somebody has made sure that it is out of use and releases it.",
+            saved->name, lockspace->name);
     /* Its holder has ended without anybody's seeing it. */
     if (saved->use != SAVED_RESOURCE_UNUSED && holders->len == 0 && !unknown && !saved->persistent)
         saved->use = SAVED_RESOURCE_UNUSED;
@@ -117,7 +114,9 @@ static gboolean restore_resources(Succession *self, BailiffLockspace *lockspace)
         } else if (g_error_matches(error, BAILIFF_ERROR, BAILIFF_ERROR_NOT_FOUND)) {
             saved_resource_remove(self->runtime_dir, lockspace->name, names[i]);
         } else {
-            tell(error);
+            log_message(MESSAGE_REMAINS_FOUND,
+                        LOG_SUBJECT(.lockspace = lockspace->name, .resource = names[i]), "%s",
+                        error->message);
             all = FALSE;
         }
     }
@@ -140,8 +139,9 @@ static void make_harmless(Succession *self, const char *lockspace)
 {
     guint64 now = boottime_now();
 
-    g_warning("What lockspace %s was is not known. Everybody who may use it is stopped.",
-              lockspace);
+    log_message(MESSAGE_REMAINS_FOUND, LOG_SUBJECT(.lockspace = lockspace),
+                "What lockspace %s was is not known. Everybody who may use it is stopped.",
+                lockspace);
     for (guint i = 0; i < self->registrations->len; i++)
         if (bailiff_registration_is_recorded(self->registrations->pdata[i], lockspace))
             bailiff_registration_start_failing(self->registrations->pdata[i], lockspace, now);
@@ -162,7 +162,7 @@ static void restore_lockspace(Succession *self, const char *name)
         return;
     }
     if (!g_error_matches(error, BAILIFF_ERROR, BAILIFF_ERROR_NOT_FOUND)) {
-        tell(error);
+        log_message(MESSAGE_REMAINS_FOUND, LOG_SUBJECT(.lockspace = name), "%s", error->message);
         make_harmless(self, name);
     }
     remove_resources(self, name);
@@ -190,8 +190,9 @@ static void on_poll(gpointer user_data)
         return;
     }
     if (!self->told_waiting && self->lockspaces->len > 0)
-        g_message("The earlier bailiffd has not ended, since storage hangs. Its leases are not "
-                  "renewed before it has; their deadlines count.");
+        log_message(MESSAGE_PREDECESSOR_STUCK, NULL,
+                    "The earlier bailiffd has not ended, since storage hangs. Its leases are not "
+                    "renewed before it has; their deadlines count.");
     self->told_waiting = TRUE;
     boottime_timer_set(self->poll, time_add(boottime_now(), PREDECESSOR_POLL_US));
 }
@@ -209,8 +210,9 @@ Succession *succession_new(BailiffEngine *engine)
     restore_registrations(self);
     restore_lockspaces(self);
     if (self->registrations->len > 0 || self->lockspaces->len > 0)
-        g_message("Taken over from an earlier bailiffd: %u lockspaces, %u registrations.",
-                  self->lockspaces->len, self->registrations->len);
+        log_message(MESSAGE_TAKEN_OVER, NULL,
+                    "Taken over from an earlier bailiffd: %u lockspaces, %u registrations.",
+                    self->lockspaces->len, self->registrations->len);
     for (guint i = 0; i < self->registrations->len; i++)
         bailiff_registration_go_on(self->registrations->pdata[i]);
     for (guint i = 0; i < self->lockspaces->len; i++)

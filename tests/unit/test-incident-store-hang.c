@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "common/bailiff-error.h"
+#include "common/log-message.h"
 #include "engine/incident-directory.h"
 #include "engine/incident-log.h"
 #include "support/wait-for.h"
@@ -89,7 +90,10 @@ static guint n_warnings;
 static GLogWriterOutput count_warnings(GLogLevelFlags level, const GLogField *fields,
                                        gsize n_fields, gpointer data)
 {
-    n_warnings += (level & G_LOG_LEVEL_WARNING) != 0 ? 1 : 0;
+    for (gsize i = 0; i < n_fields; i++)
+        if (g_str_equal(fields[i].key, "MESSAGE_ID") &&
+            g_str_equal(fields[i].value, message_kind(MESSAGE_INCIDENTS_NOT_WRITTEN)->id))
+            n_warnings++;
     return (level & G_LOG_LEVEL_ERROR) != 0
                ? g_log_writer_standard_streams(level, fields, n_fields, NULL)
                : G_LOG_WRITER_HANDLED;

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "common/log-message.h"
 #include "engine/incident-directory.h"
 #include "engine/incident-file.h"
 #include "engine/incident-log.h"
@@ -28,9 +29,8 @@ static GLogWriterOutput count_warnings(GLogLevelFlags level, const GLogField *fi
                                        gsize n_fields, gpointer data)
 {
     for (gsize i = 0; i < n_fields; i++)
-        if (g_str_equal(fields[i].key, "MESSAGE") &&
-            strstr(fields[i].value, "kept in memory only") != NULL &&
-            (level & G_LOG_LEVEL_WARNING) != 0)
+        if (g_str_equal(fields[i].key, "MESSAGE_ID") &&
+            g_str_equal(fields[i].value, message_kind(MESSAGE_INCIDENTS_NOT_WRITTEN)->id))
             n_warnings++;
     return G_LOG_WRITER_HANDLED;
 }
