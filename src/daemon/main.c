@@ -2,8 +2,8 @@
 /*
  * bailiffd: options, construction, signals, and what the service manager is told. No logic.
  *
- * It stays in the foreground, logs through GLib (the journal when it is there, else standard
- * error), and once it is on the bus it ends on SIGTERM or SIGINT only, after everything is given
+ * It stays in the foreground, logs to the journal when standard error leads there, else to standard
+ * error, and once it is on the bus it ends on SIGTERM or SIGINT only, after everything is given
  * back.
  */
 #include <errno.h>
@@ -22,6 +22,7 @@
 #include "actions/launcher.h"
 #include "common/bailiff-error.h"
 #include "common/log-message.h"
+#include "common/log-writer.h"
 #include "daemon/config-reload.h"
 #include "daemon/metrics-socket.h"
 #include "daemon/real-time.h"
@@ -36,6 +37,9 @@
 #define DEFAULT_RUNTIME_DIR "/run/bailiff"
 #define DEFAULT_CONFIG_FILE "/etc/bailiff/bailiffd.conf"
 #define DEFAULT_STATE_DIR "/var/lib/bailiff"
+
+/* For the last lines; a journal that hangs does not keep the daemon from its end. */
+#define LOG_END_US (2 * G_USEC_PER_SEC)
 
 typedef struct Daemon {
     GMainLoop *loop;
@@ -361,9 +365,10 @@ int main(int argc, char **argv)
     textdomain(GETTEXT_PACKAGE);
     if (!parse_options(&options, &argc, &argv, &status))
         return status;
-    g_log_writer_default_set_use_stderr(TRUE);
-    if (options.verbose)
-        g_log_set_debug_enabled(TRUE);
+    /* Freed by the end of the process: it is GLib's until then. */
+    LogWriter *log =
+        log_writer_new("bailiffd", options.verbose ? LOG_DEBUG : LOG_NOTICE, NULL, NULL);
+    log_writer_install(log);
 
     raise_descriptor_limit();
     Daemon daemon = { .loop = g_main_loop_new(NULL, FALSE), .manager = service_manager_new() };
@@ -382,5 +387,6 @@ int main(int argc, char **argv)
         daemon.exit_status = 1;
     }
     daemon_clear(&daemon);
+    (void)log_writer_flush(log, LOG_END_US);
     return daemon.exit_status;
 }
