@@ -31,6 +31,8 @@ static const MessageKind kinds[] = {
                                          "1bdcc07ce505420fa04672a60a809708", LOG_NOTICE },
     [MESSAGE_CONFIGURATION_REFUSED] = { "configuration-refused", "8712cb88766643839245450cc3f850fc",
                                         LOG_ERR },
+    [MESSAGE_REAL_TIME_REFUSED] = { "real-time-refused", "0400cd729ff94ab29105baba5c1b2232",
+                                    LOG_WARNING },
     [MESSAGE_BUS_LOST] = { "bus-lost", "c3f3a755c481468aa02ab767eda1dc7d", LOG_WARNING },
     [MESSAGE_BUS_BACK] = { "bus-back", "e434d12bbecd404f8f87f67c808cae73", LOG_NOTICE },
     [MESSAGE_POLKIT_ABSENT] = { "polkit-absent", "03f41e21c2664ff4900d6565a4f8dcb9", LOG_WARNING },

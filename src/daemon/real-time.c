@@ -4,20 +4,16 @@
  */
 #include "daemon/real-time.h"
 
-#include "common/bailiff-error.h"
+#include "common/log-message.h"
 #include "common/memory-lock.h"
 #include "common/urgency.h"
 
 static void tell(const char *what, const GError *error)
 {
-    g_autofree char *line = NULL;
-
-    if (error == NULL) {
-        g_message("%s", what);
-        return;
-    }
-    line = bailiff_error_in_one_line(error->message);
-    g_warning("%s", line);
+    if (error == NULL)
+        log_line(LOG_NOTICE, NULL, "%s", what);
+    else
+        log_message(MESSAGE_REAL_TIME_REFUSED, NULL, "%s", error->message);
 }
 
 void real_time_begin(gboolean wanted)
@@ -26,8 +22,9 @@ void real_time_begin(gboolean wanted)
     g_autoptr(GError) urgency_error = NULL;
 
     if (!wanted) {
-        g_message("Memory is not locked, and deadlines are kept with usual priority: the "
-                  "configuration says so ([daemon], real-time).");
+        log_line(LOG_NOTICE, NULL,
+                 "Memory is not locked, and deadlines are kept with usual priority: the "
+                 "configuration says so ([daemon], real-time).");
         return;
     }
     memory_lock_begin(&memory_error);
