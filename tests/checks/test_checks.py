@@ -449,6 +449,95 @@ class ErrorNames(Tree):
         self.replace("data/man/bailiff-sanlock.7.rst", "-262    HOSTID_BUSY", "-263    HOSTID_BUSY")
         self.refuses("error-names", "bailiff-sanlock(7): -262 HOSTID_BUSY is missing")
 
+
+class Catalog(Tree):
+    TABLE = """static const MessageKind kinds[] = {
+    [MESSAGE_ALL_WELL] = { "all-well", "00000000000000000000000000000001", LOG_NOTICE },
+    [MESSAGE_ALL_LOST] = { "all-lost",
+                           "00000000000000000000000000000002", LOG_ERR, TRUE },
+};
+    add(fields, "LOCKSPACE", subject->lockspace);
+"""
+    CATALOG = "".join(f"# {name}\n-- {number:032}\nSubject: @LOCKSPACE@ is {name}\nDefined-By: us\nDocumentation: man:a(8)\n"
+                      "\nSo it is.\n\n" for number, name in ((1, "all-well"), (2, "all-lost")))
+    CODE = 'void say(void)\n{\n    log_message(MESSAGE_ALL_WELL, NULL, "a");\n    log_message(MESSAGE_ALL_LOST, NULL, "%s", g_strerror(errno));\n}\n'
+
+    def setUp(self):
+        super().setUp()
+        for name, text in (("src/common/log-message.c", self.TABLE), ("data/bailiff.catalog", self.CATALOG),
+                           ("src/engine/say.c", self.CODE), ("src/ctl/main.c", 'void f(void)\n{\n    g_warning("a");\n}\n')):
+            self.plant(name, text)
+
+    def with_one(self, name, text, old, new):
+        self.assertIn(old, text)
+        self.plant(name, text.replace(old, new, 1))
+
+    def test_in_order(self):
+        self.assertIn("2 messages", self.passes("catalog"))
+
+    def test_no_entry(self):
+        self.plant("data/bailiff.catalog", self.CATALOG.split("# all-lost")[0])
+        self.refuses("catalog", "all-lost (00000000000000000000000000000002) has no entry")
+
+    def test_entry_of_nothing(self):
+        self.plant("data/bailiff.catalog", self.CATALOG + self.CATALOG.replace("all-", "most-").replace("000001", "000009"))
+        self.refuses("catalog", "most-well (00000000000000000000000000000009) is no message")
+
+    def test_another_id(self):
+        self.with_one("data/bailiff.catalog", self.CATALOG, "000001", "000007")
+        self.refuses("catalog", "all-well (00000000000000000000000000000001) has no entry")
+
+    def test_two_entries(self):
+        self.plant("data/bailiff.catalog", self.CATALOG + self.CATALOG)
+        self.refuses("catalog", "all-well has two entries")
+
+    def test_no_subject(self):
+        self.with_one("data/bailiff.catalog", self.CATALOG, "Subject", "Object")
+        self.refuses("catalog", "all-well has no Subject:")
+
+    def test_no_text(self):
+        self.with_one("data/bailiff.catalog", self.CATALOG, "So it is.", "")
+        self.refuses("catalog", "all-well explains nothing")
+
+    def test_unknown_field(self):
+        self.with_one("data/bailiff.catalog", self.CATALOG, "@LOCKSPACE@", "@LOCKSPACES@")
+        self.refuses("catalog", "all-well shows the field LOCKSPACES")
+
+    def test_one_id_for_two(self):
+        self.with_one("src/common/log-message.c", self.TABLE, "000002", "000001")
+        self.refuses("catalog", "the id 00000000000000000000000000000001 is there twice")
+
+    def test_name_of_another(self):
+        self.with_one("src/common/log-message.c", self.TABLE, '"all-well"', '"well"')
+        self.refuses("catalog", "MESSAGE_ALL_WELL is named well")
+
+    def test_no_id(self):
+        self.with_one("src/common/log-message.c", self.TABLE, "000001", "00001")
+        self.refuses("catalog", "the id of all-well is no 32 hex digits")
+
+    def test_nobody_says_it(self):
+        self.with_one("src/engine/say.c", self.CODE, "MESSAGE_ALL_WELL", "MESSAGE_ALL_LOST")
+        self.refuses("catalog", "nothing says all-well")
+
+    def test_a_line_without_fields(self):
+        self.plant("src/engine/other.c", 'void f(void)\n{\n    g_message("a");\n}\n')
+        self.refuses("catalog", "src/engine/other.c:3: g_message()")
+
+    def test_a_bare_number(self):
+        self.with_one("src/engine/say.c", self.CODE, "g_strerror(errno)", "errno")
+        self.refuses("catalog", "src/engine/say.c:4: a bare error number")
+
+    @unittest.skipUnless(shutil.which("journalctl"), "journalctl is not installed")
+    def test_what_journalctl_cannot_read(self):
+        self.plant("data/bailiff.catalog", self.CATALOG.replace("So it is.\n\n# all-lost", "So it is.\n# all-lost"))
+        self.refuses("catalog", "journalctl")
+
+    def test_nothing_there(self):
+        self.plant("src/common/log-message.c", "")
+        self.plant("data/bailiff.catalog", "")
+        self.refuses("catalog", "found no messages")
+
+
 class Actions(Tree):
     POLICY = """<policyconfig><action id="org.bailiff.look"><description>D</description><message>M</message></action>
 <action id="org.bailiff.break"><description>D</description><message>M</message></action></policyconfig>"""

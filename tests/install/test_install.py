@@ -23,6 +23,7 @@ NOBODY = 65534
 PROGRAMS = {"sbin/bailiffd", "bin/bailiffctl", "etc/libvirt/hooks/qemu.d/bailiff"}
 OTHERS = {
     "lib/systemd/system/bailiffd.service",
+    "lib/systemd/catalog/bailiff.catalog",
     "lib/sysusers.d/bailiff.conf",
     f"share/dbus-1/system-services/{NAME}.service",
     f"share/dbus-1/system.d/{NAME}.conf",
@@ -133,6 +134,17 @@ def test_group(tree):
     groups = (root / "etc/group").read_text()
     shutil.rmtree(root)
     assert re.search(r"^bailiff:", groups, re.MULTILINE)
+
+
+def test_catalog(tree):
+    """The journal takes up what is installed."""
+    root = tree / "catalog"
+    (root / "usr/lib/systemd").mkdir(parents=True)
+    shutil.copytree(tree / PREFIX / "lib/systemd/catalog", root / "usr/lib/systemd/catalog")
+    for verb in "--update-catalog", "--list-catalog":
+        listed = run("journalctl", "--root", root, verb)
+    shutil.rmtree(root)
+    assert len(listed.stdout.splitlines()) == (SOURCE / "data/bailiff.catalog").read_text().count("\n-- ")
 
 
 def test_interfaces_are_those_of_the_daemon(tree):
