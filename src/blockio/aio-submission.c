@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/resource.h>
 
+#include "blockio/io-gate.h"
 #include "common/boottime.h"
 
 /* Idle lanes beyond this number are forgotten, with what their window learnt. */
@@ -221,11 +222,16 @@ void aio_queue_submit(AioQueue *self)
 {
     gboolean was_full;
 
+    if (self->retry_us != TIME_NEVER)
+        return;
+    if (!io_gate_enter()) {
+        self->retry_us = time_add(boottime_now(), RETRY_US);
+        return;
+    }
     do {
-        if (self->retry_us != TIME_NEVER)
-            return;
         collect_batch(self);
         was_full = self->batch_length == AIO_BATCH_MAX;
         submit_batch(self);
-    } while (was_full);
+    } while (was_full && self->retry_us == TIME_NEVER);
+    io_gate_leave();
 }

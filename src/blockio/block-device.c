@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "blockio/io-gate.h"
 #include "common/bailiff-error.h"
 
 #define FILE_BLOCK_BYTES 512u
@@ -172,7 +173,9 @@ BlockDevice *block_device_ref(BlockDevice *self)
 
 static gpointer close_in_thread(gpointer data)
 {
+    io_gate_wait_and_enter();
     close(GPOINTER_TO_INT(data));
+    io_gate_leave();
     return NULL;
 }
 

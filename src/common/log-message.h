@@ -25,6 +25,8 @@ typedef enum MessageId {
     /* bailiffd itself */
     MESSAGE_DAEMON_READY,
     MESSAGE_DAEMON_NOT_STARTED,
+    MESSAGE_DAEMON_REEXECUTES,
+    MESSAGE_DAEMON_HANDS_OVER,
     MESSAGE_DAEMON_STOPPING,
     MESSAGE_DAEMON_STOPPED,
     MESSAGE_REMAINS_FOUND,     /* of a former bailiffd, which cannot be taken over */

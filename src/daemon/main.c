@@ -24,6 +24,7 @@
 #include "common/log-message.h"
 #include "common/log-writer.h"
 #include "daemon/config-reload.h"
+#include "daemon/continuity.h"
 #include "daemon/metrics-socket.h"
 #include "daemon/real-time.h"
 #include "daemon/service-manager.h"
@@ -33,6 +34,7 @@
 #include "engine/engine.h"
 #include "engine/lockspace.h"
 #include "engine/registration.h"
+#include "engine/standstill.h"
 
 #define DEFAULT_RUNTIME_DIR "/run/bailiff"
 #define DEFAULT_CONFIG_FILE "/etc/bailiff/bailiffd.conf"
@@ -51,7 +53,11 @@ typedef struct Daemon {
     ServiceStatus *status;
     ConfigReload *reload;
     DaemonControl control;
+    InstanceLock *lock; /* the engine's */
+    GBusType bus;
     gboolean stopping;
+    gboolean departing;      /* to go on as another process */
+    gboolean departs_for_it; /* for one that was started to take its place */
     int exit_status;
 } Daemon;
 
@@ -62,6 +68,7 @@ typedef struct Options {
     char *state_dir;
     gboolean session;
     gboolean system;
+    gboolean replace;
     gboolean verbose;
     gboolean version;
 } Options;
@@ -97,6 +104,8 @@ static gboolean parse_options(Options *options, int *argc, char ***argv, int *re
         { "system", 0, 0, G_OPTION_ARG_NONE, &options->system, N_("Use the system bus (default)"),
           NULL },
         { "session", 0, 0, G_OPTION_ARG_NONE, &options->session, N_("Use the session bus"), NULL },
+        { "replace", 0, 0, G_OPTION_ARG_NONE, &options->replace,
+          N_("Take the place of the bailiffd that runs; no lease is lost"), NULL },
         { "verbose", 0, 0, G_OPTION_ARG_NONE, &options->verbose, N_("Log more"), NULL },
         { "version", 0, 0, G_OPTION_ARG_NONE, &options->version, N_("Show the version"), NULL },
         G_OPTION_ENTRY_NULL
@@ -178,6 +187,9 @@ static gboolean make_engine(Daemon *daemon, const Options *options, GError **err
                           "The directory %s cannot be made: %s.", runtime_dir, g_strerror(errno));
         return FALSE;
     }
+    daemon->lock = continuity_take_place(runtime_dir, options->replace, daemon->bus, error);
+    if (daemon->lock == NULL)
+        return FALSE;
     daemon->launcher = launcher_new(NULL, error);
     if (daemon->launcher == NULL)
         return FALSE;
@@ -189,6 +201,7 @@ static gboolean make_engine(Daemon *daemon, const Options *options, GError **err
         .libvirt_run_dir = file->libvirt_run_dir,
         .failure_defaults = file->failure_defaults,
         .state_dir = state_dir,
+        .lock = daemon->lock,
         .launcher = daemon->launcher,
     };
     daemon->engine = bailiff_engine_new(&config, error);
@@ -220,6 +233,85 @@ static gboolean reload_for_caller_finish(gpointer user_data, GAsyncResult *resul
 {
     Daemon *daemon = user_data;
     return config_reload_finish(daemon->reload, result, error);
+}
+
+/* Going on as another process. */
+
+static void start_service(Daemon *daemon);
+
+static void departure_failed(const GError *error, gpointer user_data)
+{
+    Daemon *daemon = user_data;
+
+    log_line(LOG_ERR, NULL, "%s", error->message);
+    daemon->departing = FALSE;
+    standstill_end();
+    g_clear_object(&daemon->service);
+    start_service(daemon);
+}
+
+static gboolean depart(gpointer user_data)
+{
+    Daemon *daemon = user_data;
+
+    continuity_depart(daemon->service, daemon->lock, daemon->departs_for_it, departure_failed,
+                      daemon);
+    return G_SOURCE_REMOVE;
+}
+
+static gboolean succeed_finish(gpointer user_data, GAsyncResult *result, GError **error)
+{
+    Daemon *daemon = user_data;
+
+    if (g_async_result_is_tagged(result, succeed_finish)
+            ? !g_task_propagate_boolean(G_TASK(result), error)
+            : !standstill_finish(result, error)) {
+        daemon->departing = FALSE;
+        return FALSE;
+    }
+    log_message(
+        daemon->departs_for_it ? MESSAGE_DAEMON_HANDS_OVER : MESSAGE_DAEMON_REEXECUTES, NULL,
+        daemon->departs_for_it ? "Another bailiffd takes over" : "The program is executed anew");
+    /* After the reply to whoever has asked. */
+    g_idle_add(depart, daemon);
+    return TRUE;
+}
+
+static void succeed_async(gpointer user_data, gboolean hand_over, GAsyncReadyCallback callback,
+                          gpointer data)
+{
+    Daemon *daemon = user_data;
+    GError *error = NULL;
+
+    if (daemon->stopping || daemon->departing)
+        bailiff_set_error(&error, BAILIFF_ERROR_BUSY, "Wait for its end.",
+                          "bailiffd ends, or goes on as another process, already.");
+    if (error == NULL && (hand_over || continuity_check_program(&error))) {
+        daemon->departing = TRUE;
+        daemon->departs_for_it = hand_over;
+        standstill_async(daemon->engine, callback, data);
+        return;
+    }
+    g_autoptr(GTask) task = g_task_new(NULL, NULL, callback, data);
+    g_task_set_source_tag(task, succeed_finish);
+    g_task_return_error(task, error);
+}
+
+static void reexecution_begins(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (!succeed_finish(user_data, result, &error))
+        log_line(LOG_ERR, NULL, "%s", error->message);
+}
+
+static gboolean asked_to_reexecute(gpointer user_data)
+{
+    Daemon *daemon = user_data;
+
+    if (daemon->service != NULL)
+        succeed_async(daemon, FALSE, reexecution_begins, daemon);
+    return G_SOURCE_CONTINUE;
 }
 
 /* The end. */
@@ -283,6 +375,10 @@ static gboolean asked_to_stop(gpointer user_data)
         log_line(LOG_NOTICE, NULL, "Shutting down already, waiting for: %s", remaining);
         return G_SOURCE_CONTINUE;
     }
+    if (daemon->departing) {
+        continuity_stop_later();
+        return G_SOURCE_CONTINUE;
+    }
     daemon->stopping = TRUE;
     config_reload_stop(daemon->reload);
     log_message(MESSAGE_DAEMON_STOPPING, NULL, "Shutting down: leases are given back");
@@ -313,14 +409,23 @@ static void on_the_bus(GObject *source, GAsyncResult *result, gpointer user_data
         g_main_loop_quit(daemon->loop);
 }
 
+static void start_service(Daemon *daemon)
+{
+    daemon->service = bailiff_bus_service_new(daemon->engine, BAILIFF_VERSION);
+    bailiff_bus_service_set_daemon_control(daemon->service, &daemon->control);
+    bailiff_bus_service_start_async(daemon->service, daemon->bus, on_the_bus, daemon);
+}
+
 static void watch_signals(Daemon *daemon)
 {
     /* Clients and log readers come and go, and none may take the leases with them. Nor may the
      * terminal that it was started from: SIGHUP does no harm. */
     signal(SIGPIPE, SIG_IGN);
     g_unix_signal_add(SIGHUP, asked_to_reload, daemon);
+    g_unix_signal_add(SIGUSR1, asked_to_reexecute, daemon);
     g_unix_signal_add(SIGTERM, asked_to_stop, daemon);
     g_unix_signal_add(SIGINT, asked_to_stop, daemon);
+    continuity_take_signals();
 }
 
 /* Each lockspace takes five descriptors, each registration one or more. The soft limit of 1024 is
@@ -359,6 +464,7 @@ int main(int argc, char **argv)
     if (argc == 3 && g_str_equal(argv[1], LAUNCHER_OPTION))
         return launcher_process_main_of_word(argv[2]);
 
+    continuity_note_program(argv);
     setlocale(LC_ALL, "");
     bindtextdomain(GETTEXT_PACKAGE, BAILIFF_LOCALEDIR);
     bind_textdomain_codeset(GETTEXT_PACKAGE, "UTF-8");
@@ -371,16 +477,15 @@ int main(int argc, char **argv)
     log_writer_install(log);
 
     raise_descriptor_limit();
-    Daemon daemon = { .loop = g_main_loop_new(NULL, FALSE), .manager = service_manager_new() };
+    Daemon daemon = { .loop = g_main_loop_new(NULL, FALSE),
+                      .manager = service_manager_new(),
+                      .bus = options.session ? G_BUS_TYPE_SESSION : G_BUS_TYPE_SYSTEM };
     watch_signals(&daemon);
     if (make_engine(&daemon, &options, &error)) {
         daemon.status = service_status_new(daemon.engine, daemon.manager);
-        daemon.service = bailiff_bus_service_new(daemon.engine, BAILIFF_VERSION);
-        daemon.control = (DaemonControl){ &daemon, reload_for_caller, reload_for_caller_finish };
-        bailiff_bus_service_set_daemon_control(daemon.service, &daemon.control);
-        bailiff_bus_service_start_async(daemon.service,
-                                        options.session ? G_BUS_TYPE_SESSION : G_BUS_TYPE_SYSTEM,
-                                        on_the_bus, &daemon);
+        daemon.control = (DaemonControl){ &daemon, reload_for_caller, reload_for_caller_finish,
+                                          succeed_async, succeed_finish };
+        start_service(&daemon);
         g_main_loop_run(daemon.loop);
     } else {
         log_message(MESSAGE_DAEMON_NOT_STARTED, NULL, "bailiffd cannot start: %s", error->message);

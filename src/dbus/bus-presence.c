@@ -20,7 +20,11 @@
 /* For the last messages to leave; a bus that does not take them in this time is not waited for. */
 #define FAREWELL_MAX_MS 1000
 
-enum { REQUEST_NAME_DO_NOT_QUEUE = 4 };
+enum {
+    REQUEST_NAME_ALLOW_REPLACEMENT = 1,
+    REQUEST_NAME_REPLACE_EXISTING = 2,
+    REQUEST_NAME_DO_NOT_QUEUE = 4,
+};
 enum { NAME_IS_PRIMARY_OWNER = 1, NAME_IS_ALREADY_OWNER = 4 };
 
 enum { SIGNAL_CONNECTED, SIGNAL_LOST, N_SIGNALS };
@@ -36,6 +40,7 @@ struct _BailiffBusPresence {
     guint retry_ms;
     gboolean quiet; /* the present search has been reported */
     gboolean stopped;
+    gboolean replaces;
 };
 
 static guint signals[N_SIGNALS];
@@ -175,6 +180,15 @@ static void name_requested(GObject *source, GAsyncResult *result, gpointer user_
         G_DBUS_CALL_FLAGS_NONE, BUS_DRIVER_TIMEOUT_MS, NULL, owner_known, g_object_ref(self));
 }
 
+/* One that was killed while its storage hangs has not ended, and still has its socket and the name:
+ * its successor takes that away. */
+static guint32 name_flags(const BailiffBusPresence *self)
+{
+    guint32 flags = REQUEST_NAME_ALLOW_REPLACEMENT | REQUEST_NAME_DO_NOT_QUEUE;
+
+    return self->replaces ? flags | REQUEST_NAME_REPLACE_EXISTING : flags;
+}
+
 static void connected(GObject *source, GAsyncResult *result, gpointer user_data)
 {
     g_autoptr(BailiffBusPresence) self = user_data;
@@ -199,11 +213,10 @@ static void connected(GObject *source, GAsyncResult *result, gpointer user_data)
     self->closed_handler =
         g_signal_connect(self->connection, "closed", G_CALLBACK(connection_closed), self);
     g_signal_emit(self, signals[SIGNAL_CONNECTED], 0, self->connection);
-    g_dbus_connection_call(self->connection, "org.freedesktop.DBus", "/org/freedesktop/DBus",
-                           "org.freedesktop.DBus", "RequestName",
-                           g_variant_new("(su)", self->name, (guint32)REQUEST_NAME_DO_NOT_QUEUE),
-                           G_VARIANT_TYPE("(u)"), G_DBUS_CALL_FLAGS_NONE, BUS_DRIVER_TIMEOUT_MS,
-                           NULL, name_requested, g_object_ref(self));
+    g_dbus_connection_call(
+        self->connection, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+        "RequestName", g_variant_new("(su)", self->name, name_flags(self)), G_VARIANT_TYPE("(u)"),
+        G_DBUS_CALL_FLAGS_NONE, BUS_DRIVER_TIMEOUT_MS, NULL, name_requested, g_object_ref(self));
 }
 
 static void connect_to_bus(BailiffBusPresence *self)
@@ -256,6 +269,11 @@ BailiffBusPresence *bailiff_bus_presence_new(const char *name)
     BailiffBusPresence *self = g_object_new(BAILIFF_TYPE_BUS_PRESENCE, NULL);
     self->name = g_strdup(name);
     return self;
+}
+
+void bailiff_bus_presence_set_replaces(BailiffBusPresence *self, gboolean replaces)
+{
+    self->replaces = replaces;
 }
 
 void bailiff_bus_presence_start_async(BailiffBusPresence *self, GBusType bus,

@@ -20,6 +20,9 @@ G_DECLARE_FINAL_TYPE(BailiffBusPresence, bailiff_bus_presence, BAILIFF, BUS_PRES
 
 BailiffBusPresence *bailiff_bus_presence_new(const char *name);
 
+/* Before the start: whoever has the name, and lets it be taken away, loses it. */
+void bailiff_bus_presence_set_replaces(BailiffBusPresence *self, gboolean replaces);
+
 /* Connects to the bus and takes the name; once this has worked it is kept up until
  * bailiff_bus_presence_stop_async(). AlreadyExists (naming the process) when somebody has the name,
  * NotAuthorized when the bus refuses it, IoError when there is no bus. */

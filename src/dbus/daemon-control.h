@@ -14,4 +14,11 @@ typedef struct DaemonControl {
      * changed. */
     void (*reload_async)(gpointer daemon, GAsyncReadyCallback callback, gpointer user_data);
     gboolean (*reload_finish)(gpointer daemon, GAsyncResult *result, GError **error);
+
+    /* Goes on as another process: executes its program anew, or (hand_over) ends for one that was
+     * started to take its place. Finished when nothing is in the way any more and the reply is to
+     * be sent: it happens right after that. Busy when storage does not answer. */
+    void (*succeed_async)(gpointer daemon, gboolean hand_over, GAsyncReadyCallback callback,
+                          gpointer user_data);
+    gboolean (*succeed_finish)(gpointer daemon, GAsyncResult *result, GError **error);
 } DaemonControl;

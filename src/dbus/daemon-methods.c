@@ -40,12 +40,59 @@ static void reload_act(MethodCall *call)
         control->reload_async(control->daemon, reload_done, call);
 }
 
-gboolean reload_method(BailiffBusService *service, gpointer target,
-                       GDBusMethodInvocation *invocation, GVariant *options)
+static void succeed_done(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    MethodCall *call = user_data;
+    const DaemonControl *control = bailiff_bus_service_get_daemon_control(call->service);
+    GError *error = NULL;
+
+    if (control->succeed_finish(control->daemon, result, &error))
+        method_call_reply(call, NULL);
+    else
+        method_call_fail(call, error);
+}
+
+static void reexecute_act(MethodCall *call)
+{
+    const DaemonControl *control = get_control(call);
+
+    if (control != NULL)
+        control->succeed_async(control->daemon, FALSE, succeed_done, call);
+}
+
+static void hand_over_act(MethodCall *call)
+{
+    const DaemonControl *control = get_control(call);
+
+    if (control != NULL)
+        control->succeed_async(control->daemon, TRUE, succeed_done, call);
+}
+
+static gboolean start(BailiffBusService *service, gpointer target,
+                      GDBusMethodInvocation *invocation, GVariant *options,
+                      void (*act)(MethodCall *call))
 {
     GError *error = NULL;
 
     if (!variant_options_parse(options, NULL, 0, &error))
         return method_call_refuse(invocation, error);
-    return method_call_start(service, target, invocation, reload_act, NULL, NULL);
+    return method_call_start(service, target, invocation, act, NULL, NULL);
+}
+
+gboolean reload_method(BailiffBusService *service, gpointer target,
+                       GDBusMethodInvocation *invocation, GVariant *options)
+{
+    return start(service, target, invocation, options, reload_act);
+}
+
+gboolean reexecute_method(BailiffBusService *service, gpointer target,
+                          GDBusMethodInvocation *invocation, GVariant *options)
+{
+    return start(service, target, invocation, options, reexecute_act);
+}
+
+gboolean hand_over_method(BailiffBusService *service, gpointer target,
+                          GDBusMethodInvocation *invocation, GVariant *options)
+{
+    return start(service, target, invocation, options, hand_over_act);
 }

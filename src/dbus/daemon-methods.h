@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Methods of the manager that are about the daemon itself: Reload().
+ * Methods of the manager that are about the daemon itself.
  */
 #pragma once
 
@@ -8,3 +8,7 @@
 
 gboolean reload_method(BailiffBusService *service, gpointer target,
                        GDBusMethodInvocation *invocation, GVariant *options);
+gboolean reexecute_method(BailiffBusService *service, gpointer target,
+                          GDBusMethodInvocation *invocation, GVariant *options);
+gboolean hand_over_method(BailiffBusService *service, gpointer target,
+                          GDBusMethodInvocation *invocation, GVariant *options);

@@ -215,6 +215,20 @@ static gboolean handle_reload(BailiffBusManager *object, GDBusMethodInvocation *
     return reload_method(self->service, self, invocation, options);
 }
 
+static gboolean handle_reexecute(BailiffBusManager *object, GDBusMethodInvocation *invocation,
+                                 GVariant *options)
+{
+    BailiffManagerObject *self = BAILIFF_MANAGER_OBJECT(object);
+    return reexecute_method(self->service, self, invocation, options);
+}
+
+static gboolean handle_hand_over(BailiffBusManager *object, GDBusMethodInvocation *invocation,
+                                 GVariant *options)
+{
+    BailiffManagerObject *self = BAILIFF_MANAGER_OBJECT(object);
+    return hand_over_method(self->service, self, invocation, options);
+}
+
 /* Joining. */
 
 typedef struct JoinArgs {
@@ -320,6 +334,8 @@ static void manager_iface_init(BailiffBusManagerIface *iface)
     iface->handle_check_storage = handle_check_storage;
     iface->handle_get_metrics = handle_get_metrics;
     iface->handle_reload = handle_reload;
+    iface->handle_reexecute = handle_reexecute;
+    iface->handle_hand_over = handle_hand_over;
     iface->handle_join_lockspace = handle_join_lockspace;
     iface->handle_register_process = handle_register_process;
     iface->handle_register_pid = handle_register_pid;

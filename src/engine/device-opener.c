@@ -14,6 +14,7 @@
 #include "engine/device-opener.h"
 
 #include "base/checked-time.h"
+#include "blockio/io-gate.h"
 #include "common/bailiff-error.h"
 #include "common/boottime.h"
 
@@ -172,7 +173,9 @@ static gpointer opener_thread(gpointer data)
     OpenCall *call = data;
     g_autoptr(GSource) source = g_idle_source_new();
 
+    io_gate_wait_and_enter();
     call->device = block_device_open(call->path, call->read_only, &call->error);
+    io_gate_leave();
     g_source_set_priority(source, G_PRIORITY_DEFAULT);
     g_source_set_callback(source, on_opened, call, open_call_unref);
     g_source_attach(source, call->context);

@@ -16,8 +16,6 @@ void bailiff_engine_remove_registration(BailiffEngine *self, BailiffRegistration
 /* What was restored (succession.h): taken over, and announced. */
 void bailiff_engine_insert_lockspace(BailiffEngine *self, BailiffLockspace *lockspace);
 void bailiff_engine_insert_registration(BailiffEngine *self, BailiffRegistration *registration);
-/* Busy as long as an earlier daemon may still write to its storage. */
-gboolean bailiff_engine_check_predecessor_gone(BailiffEngine *self, GError **error);
 
 /* The state of a lockspace has changed. */
 void bailiff_engine_lockspace_changed(BailiffEngine *self, BailiffLockspace *lockspace);

@@ -5,8 +5,6 @@
 #include "engine/engine-private.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -17,6 +15,7 @@
 #include "engine/host-name.h"
 #include "engine/last-kill.h"
 #include "engine/incident-recorder.h"
+#include "engine/instance-lock.h"
 #include "engine/metrics.h"
 #include "engine/lockspace-private.h"
 #include "engine/name-error.h"
@@ -57,8 +56,7 @@ struct _BailiffEngine {
     guint64 last_kills_told;
     Rejoin *rejoin;
     Succession *succession;
-    int lock_fd; /* on the lock file of the runtime directory */
-    gboolean locked;
+    InstanceLock *lock;
     gboolean shutting_down;
     guint leaving;
     GTask *shut_down_task;
@@ -92,8 +90,7 @@ static void bailiff_engine_finalize(GObject *object)
     g_clear_object(&self->services.systemd);
     g_clear_object(&self->services.bus);
     g_array_unref(self->claims);
-    if (self->lock_fd >= 0)
-        close(self->lock_fd);
+    g_clear_pointer(&self->lock, instance_lock_free);
     g_free(self->host_name);
     g_free(self->runtime_dir);
     failure_defaults_unref(self->failure_defaults);
@@ -122,7 +119,6 @@ static void claim_clear(gpointer data)
 
 static void bailiff_engine_init(BailiffEngine *self)
 {
-    self->lock_fd = -1;
     self->rejoin = rejoin_new(self);
     self->next_claim = 1;
     self->claims = g_array_new(FALSE, FALSE, sizeof(Claim));
@@ -132,26 +128,12 @@ static void bailiff_engine_init(BailiffEngine *self)
         g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_object_unref);
 }
 
-static gboolean open_lock(BailiffEngine *self, GError **error)
-{
-    g_autofree char *path = g_build_filename(self->runtime_dir, "lock", NULL);
-
-    self->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    if (self->lock_fd >= 0)
-        return TRUE;
-    bailiff_set_error(error, BAILIFF_ERROR_IO_ERROR,
-                      "Mend the directory, or name another one with --runtime-dir.",
-                      "The lock file %s cannot be opened: %s.", path, g_strerror(errno));
-    return FALSE;
-}
-
 /* A daemon that was killed with I/O out to storage that hangs does not end before the storage
  * answers, and its writes may land until then; it keeps its lock as long. Asked at each join and
  * not at the start, so that its successor is there to say so. */
 gboolean bailiff_engine_check_predecessor_gone(BailiffEngine *self, GError **error)
 {
-    self->locked = self->locked || flock(self->lock_fd, LOCK_EX | LOCK_NB) == 0;
-    if (self->locked)
+    if (instance_lock_take(self->lock))
         return TRUE;
     bailiff_set_error(error, BAILIFF_ERROR_BUSY,
                       "Wait until that process is gone (its storage may have to answer first).",
@@ -179,7 +161,8 @@ BailiffEngine *bailiff_engine_new(const BailiffEngineConfig *config, GError **er
                           "The runtime directory %s cannot be used.", self->runtime_dir);
         return NULL;
     }
-    if (!open_lock(self, error))
+    self->lock = config->lock != NULL ? config->lock : instance_lock_new(self->runtime_dir, error);
+    if (self->lock == NULL)
         return NULL;
     self->kill_guard = kill_guard_new(error);
     if (self->kill_guard == NULL)

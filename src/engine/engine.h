@@ -16,6 +16,7 @@
 #include "actions/launcher.h"
 #include "engine/failure-defaults.h"
 #include "engine/incident-log.h"
+#include "engine/instance-lock.h"
 #include "failure/failure-policy.h"
 
 typedef struct _BailiffLockspace BailiffLockspace;
@@ -41,6 +42,7 @@ typedef struct BailiffEngineConfig {
      * takes a reference. */
     FailureDefaults *failure_defaults;
     const char *state_dir; /* where incidents are kept across restarts; NULL: nowhere */
+    InstanceLock *lock;    /* taken over; NULL: the engine makes it */
     Launcher *launcher;    /* lives longer than the engine; NULL: `exec` steps fail */
 } BailiffEngineConfig;
 
@@ -65,6 +67,9 @@ const char *bailiff_engine_get_watchdog_state(BailiffEngine *self);
 BailiffIncidentLog *bailiff_engine_get_incidents(BailiffEngine *self);
 
 /* How everything is doing, as OpenMetrics text; free it. */
+/* Busy as long as an earlier daemon, which was killed, may still write to its storage. */
+gboolean bailiff_engine_check_predecessor_gone(BailiffEngine *self, GError **error);
+
 char *bailiff_engine_print_metrics(BailiffEngine *self);
 
 /* Borrowed; NULL when there is none. */

@@ -238,6 +238,7 @@ void registration_resume_walk(BailiffRegistration *self, const SavedWalk *saved)
                 bailiff_target_get_description(self->target), saved->step + 1);
     g_cancellable_cancel(self->cancellable);
     bailiff_target_prepare_to_fail(self->target);
+    self->told_failing = TRUE;
     start_runner(self, &saved->policy, saved->fail_us, saved);
 }
 

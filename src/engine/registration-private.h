@@ -23,6 +23,8 @@ void bailiff_registration_go_on(BailiffRegistration *self);
 /* It did not use what it held (it was paused, or had ended): what an earlier daemon acquired for it
  * is to be given back. */
 gboolean bailiff_registration_uses_nothing(BailiffRegistration *self);
+/* What was to be written down soon is, now. */
+void bailiff_registration_save_pending(BailiffRegistration *self);
 /* Published leases, in whatever lockspace. */
 gboolean bailiff_registration_holds_some(BailiffRegistration *self);
 /* It was given leases of this lockspace, or may have been. */

@@ -99,6 +99,14 @@ void registration_save_soon(BailiffRegistration *self)
         self->save_idle = g_idle_add_full(G_PRIORITY_DEFAULT, on_save_idle, self, NULL);
 }
 
+void bailiff_registration_save_pending(BailiffRegistration *self)
+{
+    if (self->save_idle == 0)
+        return;
+    g_clear_handle_id(&self->save_idle, g_source_remove);
+    on_save_idle(self);
+}
+
 void registration_remove_record(BailiffRegistration *self)
 {
     g_clear_handle_id(&self->record_timer, g_source_remove);
@@ -114,7 +122,8 @@ static gboolean on_record_rested(gpointer user_data)
     BailiffRegistration *self = user_data;
 
     self->record_timer = 0;
-    if (self->resources->len == 0 && self->acquiring == 0 && self->recovery == NULL) {
+    if (self->resources->len == 0 && self->acquiring == 0 && self->recovery == NULL &&
+        self->state != BAILIFF_REGISTRATION_FAILING) {
         g_hash_table_remove_all(self->recorded);
         registration_save_soon(self);
     }

@@ -6,6 +6,7 @@
 #include "engine/storage-check.h"
 
 #include "base/checked-time.h"
+#include "blockio/io-gate.h"
 #include "common/bailiff-error.h"
 #include "common/boottime-timer.h"
 #include "common/boottime.h"
@@ -71,7 +72,9 @@ static gpointer probe_thread(gpointer data)
     StorageCheck *check = data;
     g_autoptr(GSource) source = g_idle_source_new();
 
+    io_gate_wait_and_enter();
     storage_probe_run(check->probe);
+    io_gate_leave();
     g_source_set_priority(source, G_PRIORITY_DEFAULT);
     g_source_set_callback(source, on_ended, check, NULL);
     g_source_attach(source, NULL);

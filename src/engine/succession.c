@@ -140,11 +140,16 @@ static void make_harmless(Succession *self, const char *lockspace)
     guint64 now = boottime_now();
 
     log_message(MESSAGE_REMAINS_FOUND, LOG_SUBJECT(.lockspace = lockspace),
-                "What lockspace %s was is not known. Everybody who may use it is stopped.",
+                "What is held in lockspace %s is not known. Everybody who may use it is stopped.",
                 lockspace);
-    for (guint i = 0; i < self->registrations->len; i++)
-        if (bailiff_registration_is_recorded(self->registrations->pdata[i], lockspace))
-            bailiff_registration_start_failing(self->registrations->pdata[i], lockspace, now);
+    for (guint i = 0; i < self->registrations->len; i++) {
+        BailiffRegistration *registration = self->registrations->pdata[i];
+
+        if (!bailiff_registration_is_recorded(registration, lockspace))
+            continue;
+        bailiff_registration_start_failing(registration, lockspace, now);
+        bailiff_registration_save_pending(registration);
+    }
 }
 
 static void restore_lockspace(Succession *self, const char *name)
@@ -157,8 +162,11 @@ static void restore_lockspace(Succession *self, const char *name)
     if (lockspace != NULL) {
         bailiff_engine_insert_lockspace(self->engine, lockspace);
         g_ptr_array_add(self->lockspaces, g_object_ref(lockspace));
-        if (!restore_resources(self, lockspace))
+        if (!restore_resources(self, lockspace)) {
+            make_harmless(self, name);
+            remove_resources(self, name);
             bailiff_lockspace_distrust(lockspace);
+        }
         return;
     }
     if (!g_error_matches(error, BAILIFF_ERROR, BAILIFF_ERROR_NOT_FOUND)) {

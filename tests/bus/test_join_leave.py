@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Joining and leaving a lockspace, as one host and as two, on the bus and on disk."""
 
+import os
+import shutil
 import signal
 import time
 
@@ -231,8 +233,11 @@ def test_host_id_of_a_silent_host_is_watched_before_it_is_taken(service, second_
 
 
 def test_host_comes_back_under_its_own_name_at_once(service, space):
+    """After a boot, with which the runtime directory is gone."""
     join(service, space)
     service.kill_daemon()
+    shutil.rmtree(os.path.join(service.directory, "run"))
+    os.mkdir(os.path.join(service.directory, "run"))
     service.start_daemon()
     started = boottime()
     path = begin_join(service, space)

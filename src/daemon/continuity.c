@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * From one process to the next.
+ *
+ * The program is executed by the name that it had when it was started, so that after an upgrade it
+ * is the new one, with the same arguments and environment. The lock on the runtime directory stays
+ * taken over the exec: its descriptor is the only one that is passed on, its number in the
+ * environment. Processes are found again by pid and start time, which is as sure as a pidfd that
+ * was kept: had one ended meanwhile, its pidfd would say no more than that.
+ *
+ * An exec waits for the I/O of the old program, and for threads that are inside the kernel, after
+ * it has ended all others: on hung storage for ever, with nobody left to enforce a deadline. So it
+ * is done only when no I/O is out (engine/standstill.h).
+ */
+#include "daemon/continuity.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "common/bailiff-error.h"
+
+#define LOCK_VARIABLE "BAILIFFD_LOCK_FD"
+
+/* For the last words on the bus. */
+#define FAREWELL_MS 100
+/* For one that hands over: its standstill, its farewell, its end. */
+#define HAND_OVER_MS 5000
+#define LOCK_POLL_US 2000
+#define LOCK_POLLS 2500
+
+static char *program;
+static char **arguments;
+
+void continuity_note_program(char **argv)
+{
+    g_autofree char *path = g_file_read_link("/proc/self/exe", NULL);
+
+    /* One that was executed anew in the very moment of an upgrade. */
+    if (path != NULL && g_str_has_suffix(path, " (deleted)"))
+        path[strlen(path) - strlen(" (deleted)")] = '\0';
+    program = path != NULL ? g_steal_pointer(&path) : g_strdup(argv[0]);
+    arguments = g_strdupv(argv);
+}
+
+static gboolean stop_wanted;
+
+void continuity_stop_later(void)
+{
+    stop_wanted = TRUE;
+}
+
+static void block_stop(int how)
+{
+    sigset_t set;
+
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    pthread_sigmask(how, &set, NULL);
+}
+
+void continuity_take_signals(void)
+{
+    block_stop(SIG_UNBLOCK);
+}
+
+/* --- the start ------------------------------------------------------------------------------- */
+
+static InstanceLock *inherit_lock(void)
+{
+    const char *text = g_getenv(LOCK_VARIABLE);
+    guint64 fd = 0;
+    gboolean good = text != NULL && g_ascii_string_to_unsigned(text, 10, 3, G_MAXINT32, &fd, NULL);
+
+    g_unsetenv(LOCK_VARIABLE);
+    return good ? instance_lock_inherit((int)fd) : NULL;
+}
+
+static gboolean ask_to_hand_over(GBusType bus, GError **error)
+{
+    g_autoptr(GError) local = NULL;
+    g_autoptr(GDBusConnection) connection = g_bus_get_sync(bus, NULL, &local);
+    g_autoptr(GVariant) reply = NULL;
+
+    if (connection != NULL)
+        reply = g_dbus_connection_call_sync(
+            connection, BAILIFF_BUS_NAME, "/org/bailiff/Bailiff1/Manager",
+            BAILIFF_BUS_NAME ".Manager", "HandOver", g_variant_new("(a{sv})", NULL), NULL,
+            G_DBUS_CALL_FLAGS_NO_AUTO_START, HAND_OVER_MS, NULL, &local);
+    if (reply != NULL)
+        return TRUE;
+    g_dbus_error_strip_remote_error(local);
+    g_propagate_error(error, g_steal_pointer(&local));
+    return FALSE;
+}
+
+static gboolean wait_for_lock(InstanceLock *lock, GError **error)
+{
+    for (guint i = 0; i < LOCK_POLLS; i++) {
+        if (instance_lock_take(lock))
+            return TRUE;
+        g_usleep(LOCK_POLL_US);
+    }
+    bailiff_set_error(error, BAILIFF_ERROR_BUSY,
+                      "See what it does (bailiffctl status), then try again.",
+                      "The bailiffd that runs has agreed to hand over and has not ended.");
+    return FALSE;
+}
+
+InstanceLock *continuity_take_place(const char *runtime_dir, gboolean replace, GBusType bus,
+                                    GError **error)
+{
+    g_autoptr(InstanceLock) lock = inherit_lock();
+    InstanceState state;
+    pid_t pid;
+
+    if (lock == NULL)
+        lock = instance_lock_new(runtime_dir, error);
+    if (lock == NULL)
+        return NULL;
+    state = instance_lock_look(lock, &pid);
+    if (state != INSTANCE_RUNS)
+        return g_steal_pointer(&lock);
+    if (!replace) {
+        bailiff_set_error(error, BAILIFF_ERROR_ALREADY_EXISTS,
+                          "Use that one. To have this one take its place without a lease being "
+                          "lost, start it with --replace.",
+                          "bailiffd runs already, as process %d, with the runtime directory %s.",
+                          (int)pid, runtime_dir);
+        return NULL;
+    }
+    if (!ask_to_hand_over(bus, error) || !wait_for_lock(lock, error))
+        return NULL;
+    return g_steal_pointer(&lock);
+}
+
+/* --- the end --------------------------------------------------------------------------------- */
+
+gboolean continuity_check_program(GError **error)
+{
+    if (access(program, X_OK) == 0)
+        return TRUE;
+    bailiff_set_error(error, BAILIFF_ERROR_IO_ERROR,
+                      "Install the program again; until then this one goes on.",
+                      "%s cannot be executed: %s.", program, g_strerror(errno));
+    return FALSE;
+}
+
+typedef struct Departure {
+    InstanceLock *lock;
+    gboolean hand_over;
+    guint limit;
+    ContinuityFailed failed;
+    gpointer user_data;
+} Departure;
+
+static void execute(Departure *self)
+{
+    g_autoptr(GError) error = NULL;
+    g_autofree char *number = g_strdup_printf("%d", instance_lock_keep(self->lock));
+
+    g_setenv(LOCK_VARIABLE, number, TRUE);
+    /* What is blocked and pending in this thread is so after an exec, too. */
+    if (stop_wanted) {
+        block_stop(SIG_BLOCK);
+        raise(SIGTERM);
+    }
+    execv(program, arguments);
+    bailiff_set_error(&error, BAILIFF_ERROR_IO_ERROR,
+                      "Install the program again; until then this one goes on.",
+                      "%s could not be executed: %s.", program, g_strerror(errno));
+    g_unsetenv(LOCK_VARIABLE);
+    self->failed(error, self->user_data);
+}
+
+static void leave(Departure *self)
+{
+    if (self->hand_over)
+        _exit(0);
+    execute(self);
+    g_free(self);
+}
+
+static gboolean on_farewell_limit(gpointer user_data)
+{
+    Departure *self = user_data;
+
+    self->limit = 0;
+    leave(self);
+    return G_SOURCE_REMOVE;
+}
+
+static void on_off_the_bus(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    Departure *self = user_data;
+
+    bailiff_bus_service_stop_finish(BAILIFF_BUS_SERVICE(source), result);
+    if (self->limit == 0)
+        return; /* it came too late */
+    g_clear_handle_id(&self->limit, g_source_remove);
+    leave(self);
+}
+
+void continuity_depart(BailiffBusService *service, InstanceLock *lock, gboolean hand_over,
+                       ContinuityFailed failed, gpointer user_data)
+{
+    Departure *self = g_new0(Departure, 1);
+
+    *self = (Departure){
+        .lock = lock, .hand_over = hand_over, .failed = failed, .user_data = user_data
+    };
+    self->limit = g_timeout_add(FAREWELL_MS, on_farewell_limit, self);
+    bailiff_bus_service_stop_async(service, on_off_the_bus, self);
+}

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * How one bailiffd follows another without a lease being lost: by executing its program anew, by
+ * taking the place of one that runs, or after one that has ended in whatever way.
+ *
+ * What there is to go on with is in the runtime directory (engine/succession.h); this is about the
+ * processes.
+ */
+#pragma once
+
+#include <gio/gio.h>
+
+#include "dbus/bus-service.h"
+#include "engine/engine.h"
+#include "engine/instance-lock.h"
+
+/* At the very start, before there is anything else: what is needed to do the same again. */
+void continuity_note_program(char **argv);
+
+/* SIGTERM came while this process departs: it is for the program that is executed. That one calls
+ * continuity_take_signals() once it can be stopped. */
+void continuity_stop_later(void);
+void continuity_take_signals(void);
+
+/* The lock on the runtime directory: ours, or to be ours when the one who has it has ended. Where
+ * another bailiffd runs: with `replace` it is asked, on `bus`, to hand over, and waited for; else
+ * AlreadyExists, naming it. Blocks; for the start. */
+InstanceLock *continuity_take_place(const char *runtime_dir, gboolean replace, GBusType bus,
+                                    GError **error);
+
+/* The program can be executed, as far as that can be known; IoError. */
+gboolean continuity_check_program(GError **error);
+
+/* Leaves the bus when what was said there is out, then executes the program anew, or ends the
+ * process (`hand_over`). Does not return to anything that counts: when the program cannot be
+ * executed `failed` is called, off the bus, with I/O still held back. */
+typedef void (*ContinuityFailed)(const GError *error, gpointer user_data);
+void continuity_depart(BailiffBusService *service, InstanceLock *lock, gboolean hand_over,
+                       ContinuityFailed failed, gpointer user_data);

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * flock() on a file that names who has it.
+ */
+#include "engine/instance-lock.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "common/bailiff-error.h"
+
+/* include/linux/sched.h of every kernel since 2.6; field 9 of /proc/PID/stat, see proc(5). */
+#define PF_EXITING 0x4u
+
+struct InstanceLock {
+    int fd;
+    gboolean taken;
+};
+
+InstanceLock *instance_lock_new(const char *runtime_dir, GError **error)
+{
+    g_autofree char *path = g_build_filename(runtime_dir, "lock", NULL);
+    int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    InstanceLock *self;
+
+    if (fd < 0) {
+        bailiff_set_error(error, BAILIFF_ERROR_IO_ERROR,
+                          "Mend the directory, or name another one with --runtime-dir.",
+                          "The lock file %s cannot be opened: %s.", path, g_strerror(errno));
+        return NULL;
+    }
+    self = g_new0(InstanceLock, 1);
+    self->fd = fd;
+    return self;
+}
+
+InstanceLock *instance_lock_inherit(int fd)
+{
+    InstanceLock *self = g_new0(InstanceLock, 1);
+
+    (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
+    self->fd = fd;
+    return self;
+}
+
+void instance_lock_free(InstanceLock *self)
+{
+    close(self->fd);
+    g_free(self);
+}
+
+gboolean instance_lock_take(InstanceLock *self)
+{
+    char text[24];
+    int length;
+
+    if (self->taken)
+        return TRUE;
+    if (flock(self->fd, LOCK_EX | LOCK_NB) != 0)
+        return FALSE;
+    self->taken = TRUE;
+    /* For people, and for whoever comes second; the lock itself needs none of it. */
+    length = g_snprintf(text, sizeof text, "%d\n", (int)getpid());
+    if (ftruncate(self->fd, 0) != 0 || pwrite(self->fd, text, (size_t)length, 0) != length)
+        g_debug("Who has the lock could not be written into it: %s", g_strerror(errno));
+    return TRUE;
+}
+
+static pid_t read_pid(const InstanceLock *self)
+{
+    char text[24];
+    ssize_t got = pread(self->fd, text, sizeof text - 1, 0);
+    guint64 pid;
+
+    if (got <= 0)
+        return 0;
+    text[got] = '\0';
+    g_strstrip(text);
+    return g_ascii_string_to_unsigned(text, 10, 1, G_MAXINT32, &pid, NULL) ? (pid_t)pid : 0;
+}
+
+/* A process that was killed while a thread of it waits for storage: its first thread is a zombie,
+ * or is exiting itself. */
+static gboolean is_ending(pid_t pid)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/stat", (int)pid);
+    g_autofree char *text = NULL;
+    const char *rest;
+    char state;
+    unsigned flags;
+
+    if (!g_file_get_contents(path, &text, NULL, NULL))
+        return TRUE;
+    /* After the name, which may hold anything. */
+    rest = strrchr(text, ')');
+    if (rest == NULL || sscanf(rest + 1, " %c %*d %*d %*d %*d %*d %u", &state, &flags) != 2)
+        return FALSE;
+    return state == 'Z' || state == 'X' || (flags & PF_EXITING) != 0;
+}
+
+InstanceState instance_lock_look(InstanceLock *self, pid_t *ret_pid)
+{
+    *ret_pid = 0;
+    if (instance_lock_take(self))
+        return INSTANCE_NONE;
+    *ret_pid = read_pid(self);
+    return *ret_pid != 0 && is_ending(*ret_pid) ? INSTANCE_ENDING : INSTANCE_RUNS;
+}
+
+int instance_lock_keep(InstanceLock *self)
+{
+    (void)fcntl(self->fd, F_SETFD, 0);
+    return self->fd;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One bailiffd in a runtime directory at a time: a lock on the file `lock` in it.
+ *
+ * The kernel takes the lock away when the last of a process has ended, which is after the last of
+ * its I/O: a daemon that was killed with I/O out to storage that hangs keeps it until the storage
+ * answers. So who has the lock knows that nothing of an earlier daemon can land any more. Whether
+ * one that has it lives, or is on its way out, the kernel says, too.
+ */
+#pragma once
+
+#include <glib.h>
+#include <sys/types.h>
+
+typedef struct InstanceLock InstanceLock;
+
+typedef enum InstanceState {
+    INSTANCE_NONE,   /* nobody else has it */
+    INSTANCE_RUNS,   /* somebody has */
+    INSTANCE_ENDING, /* somebody who will never run again, but has not ended */
+} InstanceState;
+
+/* IoError. Does not take it yet. */
+InstanceLock *instance_lock_new(const char *runtime_dir, GError **error);
+/* Taken by the program that has executed this one; the descriptor is taken over. */
+InstanceLock *instance_lock_inherit(int fd);
+void instance_lock_free(InstanceLock *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(InstanceLock, instance_lock_free)
+
+/* Takes it if it is free; TRUE when it is ours. Never blocks. */
+gboolean instance_lock_take(InstanceLock *self);
+
+/* Who has it, when we have not. *ret_pid: 0 when that is not known. */
+InstanceState instance_lock_look(InstanceLock *self, pid_t *ret_pid);
+
+/* Stays ours after an exec: the number is for instance_lock_inherit(). */
+int instance_lock_keep(InstanceLock *self);

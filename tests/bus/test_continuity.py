@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""One bailiffd follows another in order: it executes itself anew, or another one takes its place."""
+
+import os
+import pathlib
+import signal
+import subprocess
+
+import pytest
+
+from lease_calls import (MIB, SPACE, acquire, fails_with, format_lockspace, format_resource, inspect_resource, join, lease,
+                         policy, register, release, wait_by_asking, wait_ended)
+from private_service import DaemonProcess
+
+
+@pytest.fixture
+def host(make_service):
+    service = make_service("none")
+    service.start_daemon()
+    return service
+
+
+@pytest.fixture
+def space(host, make_storage):
+    path = make_storage()
+    format_lockspace(host, path)
+    format_resource(host, path)
+    format_resource(host, path, 2 * MIB, "second")
+    join(host, path)
+    return path
+
+
+def owner(host):
+    return host.connection.call_sync("org.freedesktop.DBus", "/", "org.freedesktop.DBus", "GetNameOwner",
+                                     __import__("gi.repository.GLib", fromlist=["GLib"]).Variant(
+                                         "(s)", ("org.bailiff.Bailiff1",)), None, 0, -1, None).unpack()[0]
+
+
+def wait_for_new_owner(host, old):
+    def changed():
+        try:
+            return owner(host) != old
+        except Exception:  # nobody has it at the moment
+            return False
+    wait_by_asking(host, changed, "another owner of the bus name")
+
+
+def wait_held_again(host):
+    state = host.wait_for_property(SPACE, "Lockspace", "State", lambda state: state != "late")
+    assert state == "held", host.property(SPACE, "Lockspace", "Reason")
+
+
+@pytest.mark.parametrize("how", ["signal", "method"])
+def test_reexecution_keeps_everything(host, space, make_worker, how):
+    worker = make_worker()
+    registration = register(host, worker)
+    held, = acquire(host, registration, lease(space))
+    shared, = acquire(host, registration, lease(space, 2 * MIB, "second", mode=("s", "shared")))
+    pid = host.daemon.pid
+    for _ in range(3):
+        old = owner(host)
+        if how == "signal":
+            os.kill(pid, signal.SIGUSR1)
+        else:
+            host.call("Manager", "Manager", "Reexecute", "(a{sv})", {})
+        wait_for_new_owner(host, old)
+        wait_held_again(host)
+        assert not host.daemon.ended
+        assert host.property(SPACE, "Lockspace", "Generation") == 1
+        assert sorted(host.property(registration, "Registration", "Resources")) == sorted([held, shared])
+        assert host.property(held, "Resource", "Version") == 1
+    assert worker.poll() is None
+    release(host, registration)
+    assert inspect_resource(host, space)["state"] == "free"
+
+
+def test_upgraded_program_is_the_one_that_goes_on(host, space, make_worker, tmp_path):
+    """The file that was executed is replaced, as a package does it."""
+    program = tmp_path / "bailiffd"
+    build = pathlib.Path(os.environ["BAILIFF_BUILD_DIR"], "src/daemon/bailiffd")
+    program.write_bytes(build.read_bytes())
+    program.chmod(0o755)
+    host.kill_daemon(signal.SIGKILL)
+    host.start_daemon(program=program)
+    wait_held_again(host)
+    registration = register(host, make_worker())
+    held, = acquire(host, registration, lease(space))
+    new = tmp_path / "new"
+    new.write_bytes(build.read_bytes() + b"the new one")
+    new.chmod(0o755)
+    new.rename(program)
+    old = owner(host)
+    host.call("Manager", "Manager", "Reexecute", "(a{sv})", {})
+    wait_for_new_owner(host, old)
+    wait_held_again(host)
+    assert pathlib.Path(f"/proc/{host.daemon.pid}/exe").read_bytes().endswith(b"the new one")
+    assert host.property(registration, "Registration", "Resources") == [held]
+
+
+def test_program_that_is_gone_changes_nothing(host, space, make_worker, tmp_path):
+    program = tmp_path / "bailiffd"
+    program.write_bytes(pathlib.Path(os.environ["BAILIFF_BUILD_DIR"], "src/daemon/bailiffd").read_bytes())
+    program.chmod(0o755)
+    host.kill_daemon()
+    host.start_daemon(program=program)
+    wait_held_again(host)
+    program.unlink()
+    with fails_with("IoError", "cannot be executed"):
+        host.call("Manager", "Manager", "Reexecute", "(a{sv})", {})
+    assert acquire(host, register(host, make_worker()), lease(space))
+
+
+def test_no_reexecution_while_storage_hangs(host, hanging_storage, make_worker):
+    """It could not end the old program: nobody would be left to enforce the deadline."""
+    format_lockspace(host, hanging_storage.path)
+    format_resource(host, hanging_storage.path)
+    join(host, hanging_storage.path)
+    worker = make_worker()
+    acquire(host, register(host, worker, failure_policy=policy(("kill", 0))), lease(hanging_storage.path))
+    hanging_storage.hang()
+    host.wait_for_property(SPACE, "Lockspace", "State", lambda state: state == "late")
+    with fails_with("Busy", "does not answer"):
+        host.call("Manager", "Manager", "Reexecute", "(a{sv})", {})
+    assert wait_ended(host, worker) == -signal.SIGKILL
+    hanging_storage.resume()
+
+
+def test_walk_goes_on_after_reexecution(host, hanging_storage, make_worker):
+    format_lockspace(host, hanging_storage.path)
+    format_resource(host, hanging_storage.path)
+    join(host, hanging_storage.path)
+    worker = make_worker()
+    registration = register(host, worker, failure_policy=policy(("notify", 1), ("notify", 10), ("kill", 0)))
+    acquire(host, registration, lease(hanging_storage.path))
+    hanging_storage.fail()
+    host.wait_for_property(registration, "Registration", "Step", lambda step: step == 1)
+    old, since = owner(host), len(host.signals)
+    host.call("Manager", "Manager", "Reexecute", "(a{sv})", {})
+    wait_for_new_owner(host, old)
+    assert wait_ended(host, worker) == -signal.SIGKILL
+    host.wait_for_signal("StepStarted", since=since, matches=lambda arguments: arguments[1] == "kill")
+    steps = [s.arguments[:2] for s in host.signals[since:] if s.member == "StepStarted"]
+    assert (0, "notify") not in steps
+
+
+def start_another(host, *arguments):
+    """Beside the one that runs; a Popen."""
+    return subprocess.Popen(
+        [str(pathlib.Path(os.environ["BAILIFF_BUILD_DIR"], "src/daemon/bailiffd")), "--config", "/dev/null",
+         "--runtime-dir", os.path.join(host.directory, "run"), "--state-dir", os.path.join(host.directory, "state"),
+         *arguments], env=host.environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def test_second_daemon_says_who_is_first(host, space, make_worker):
+    registration = register(host, make_worker())
+    acquire(host, registration, lease(space))
+    second = start_another(host)
+    _out, message = second.communicate(timeout=30)
+    assert second.returncode == 1
+    assert f"process {host.daemon.pid}" in message
+    assert "--replace" in message
+    assert host.property(SPACE, "Lockspace", "State") == "held"
+
+
+def test_another_takes_its_place(host, space, make_worker):
+    worker = make_worker()
+    registration = register(host, worker)
+    held, = acquire(host, registration, lease(space))
+    old = owner(host)
+    host.daemon.expected_to_end = True
+    another = start_another(host, "--replace")
+    host.later_daemons.append(another)
+    wait_for_new_owner(host, old)
+    host.wait_until(lambda: host.daemon.ended, "the end of the old one")
+    host.daemon = DaemonProcess(another.pid)
+    wait_held_again(host)
+    assert host.property(SPACE, "Lockspace", "Generation") == 1
+    assert host.property(registration, "Registration", "Resources") == [held]
+    assert worker.poll() is None
+
+
+def test_replace_without_a_first_one_is_an_ordinary_start(make_service):
+    service = make_service("none")
+    service.start_daemon("--replace")
+    assert service.property("Manager", "Manager", "HostName")
+
+
+def test_killed_daemon_that_cannot_end(host, hanging_storage, make_worker):
+    """It has I/O out to storage that hangs: the next one takes the bus name, enforces the deadline without touching that
+    storage, and renews only when the old one is gone."""
+    format_lockspace(host, hanging_storage.path)
+    format_resource(host, hanging_storage.path)
+    join(host, hanging_storage.path)
+    worker = make_worker()
+    registration = register(host, worker, failure_policy=policy(("kill", 0)))
+    acquire(host, registration, lease(hanging_storage.path))
+    hanging_storage.hang()
+    host.wait_for_property(SPACE, "Lockspace", "State", lambda state: state == "late")
+    stuck = host.daemon
+    stuck.expected_to_end = True
+    old = owner(host)
+    os.kill(stuck.pid, signal.SIGKILL)
+    host.start_daemon(wait=False)
+    wait_for_new_owner(host, old)
+    assert not stuck.ended
+    assert wait_ended(host, worker) == -signal.SIGKILL
+    host.wait_for_property(SPACE, "Lockspace", "State", lambda state: state == "lost")
+    with fails_with("Busy", "Another bailiffd"):
+        join(host, hanging_storage.path)
+    hanging_storage.resume()
+    host.wait_until(lambda: stuck.ended, "the end of the stuck one")
+    join(host, hanging_storage.path)
+    assert host.property(SPACE, "Lockspace", "Generation") == 2
