@@ -29,6 +29,9 @@ typedef enum MessageId {
     MESSAGE_DAEMON_HANDS_OVER,
     MESSAGE_DAEMON_STOPPING,
     MESSAGE_DAEMON_STOPPED,
+    MESSAGE_HOST_SHUTS_DOWN,
+    MESSAGE_HOST_STAYS_UP,
+    MESSAGE_SHUTDOWN_UNHEEDED, /* leases are still held */
     MESSAGE_REMAINS_FOUND,     /* of a former bailiffd, which cannot be taken over */
     MESSAGE_TAKEN_OVER,        /* what it had */
     MESSAGE_PREDECESSOR_STUCK, /* it has not ended */

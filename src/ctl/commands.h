@@ -37,5 +37,6 @@ int command_request(CommandLine *line);
 int command_run(CommandLine *line);
 int command_send_event(CommandLine *line);
 int command_status(CommandLine *line);
+int command_stop(CommandLine *line);
 int command_unregister(CommandLine *line);
 int command_write_value(CommandLine *line);

@@ -114,6 +114,8 @@ static const Command commands[] = {
     { "reload", "", N_("Have bailiffd read its configuration again"), "bailiffctl reload",
       N_("A configuration that is refused changes nothing; what is wrong with it is printed."),
       command_reload },
+    { "stop", "", N_("Give all leases back and end bailiffd"), "bailiffctl stop",
+      N_("It is refused while anybody holds leases; who that is is printed."), command_stop },
     { "metrics", "", N_("Print metrics for a monitoring system (OpenMetrics text)"),
       "bailiffctl metrics", NULL, command_metrics },
     { "monitor", "", N_("Show the state and then every event, until interrupted"),

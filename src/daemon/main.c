@@ -25,6 +25,8 @@
 #include "common/log-writer.h"
 #include "daemon/config-reload.h"
 #include "daemon/continuity.h"
+#include "daemon/host-shutdown.h"
+#include "daemon/lease-users.h"
 #include "daemon/metrics-socket.h"
 #include "daemon/real-time.h"
 #include "daemon/service-manager.h"
@@ -52,9 +54,11 @@ typedef struct Daemon {
     ServiceManager *manager;
     ServiceStatus *status;
     ConfigReload *reload;
+    HostShutdown *host_shutdown;
     DaemonControl control;
     InstanceLock *lock; /* the engine's */
     GBusType bus;
+    GPtrArray *stop_callers; /* GTask: who has asked for the end */
     gboolean stopping;
     gboolean departing;      /* to go on as another process */
     gboolean departs_for_it; /* for one that was started to take its place */
@@ -332,6 +336,8 @@ static void shut_down_done(GObject *source, GAsyncResult *result, gpointer user_
         log_line(LOG_ERR, NULL, "%s", error->message);
     else
         log_message(MESSAGE_DAEMON_STOPPED, NULL, "Shut down");
+    for (guint i = 0; i < daemon->stop_callers->len; i++)
+        g_task_return_boolean(daemon->stop_callers->pdata[i], TRUE);
     bailiff_bus_service_stop_async(daemon->service, off_the_bus, daemon);
 }
 
@@ -365,6 +371,56 @@ static char *describe_remaining(BailiffEngine *engine)
     return g_strdup(text->str);
 }
 
+static void shut_down(Daemon *daemon)
+{
+    bailiff_engine_shut_down_async(daemon->engine, shut_down_done, daemon);
+}
+
+static void users_have_ended(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    Daemon *daemon = user_data;
+    host_shutdown_wait_finish(daemon->host_shutdown, result);
+    shut_down(daemon);
+}
+
+static void begin_to_stop(Daemon *daemon)
+{
+    daemon->stopping = TRUE;
+    config_reload_stop(daemon->reload);
+    log_message(MESSAGE_DAEMON_STOPPING, NULL, "Shutting down: leases are given back");
+    service_manager_stopping(daemon->manager);
+    service_status_set_activity(daemon->status, "Shutting down");
+}
+
+static void stop_for_caller(gpointer user_data, gboolean force, GAsyncReadyCallback callback,
+                            gpointer data)
+{
+    Daemon *daemon = user_data;
+    g_autoptr(GTask) task = g_task_new(NULL, NULL, callback, data);
+    GError *error = NULL;
+
+    if (!daemon->stopping && !force && !lease_users_check_none(daemon->engine, &error)) {
+        g_task_return_error(task, error);
+        return;
+    }
+    g_ptr_array_add(daemon->stop_callers, g_steal_pointer(&task));
+    if (!daemon->stopping) {
+        begin_to_stop(daemon);
+        shut_down(daemon);
+    }
+}
+
+static gboolean stop_for_caller_finish(gpointer user_data, GAsyncResult *result, GError **error)
+{
+    return g_task_propagate_boolean(G_TASK(result), error);
+}
+
+static void bus_changed(gpointer user_data, GDBusConnection *bus)
+{
+    Daemon *daemon = user_data;
+    host_shutdown_set_bus(daemon->host_shutdown, bus);
+}
+
 static gboolean asked_to_stop(gpointer user_data)
 {
     Daemon *daemon = user_data;
@@ -379,12 +435,8 @@ static gboolean asked_to_stop(gpointer user_data)
         continuity_stop_later();
         return G_SOURCE_CONTINUE;
     }
-    daemon->stopping = TRUE;
-    config_reload_stop(daemon->reload);
-    log_message(MESSAGE_DAEMON_STOPPING, NULL, "Shutting down: leases are given back");
-    service_manager_stopping(daemon->manager);
-    service_status_set_activity(daemon->status, "Shutting down");
-    bailiff_engine_shut_down_async(daemon->engine, shut_down_done, daemon);
+    begin_to_stop(daemon);
+    host_shutdown_wait_async(daemon->host_shutdown, users_have_ended, daemon);
     return G_SOURCE_CONTINUE;
 }
 
@@ -446,6 +498,8 @@ static void daemon_clear(Daemon *daemon)
 {
     g_clear_object(&daemon->service);
     g_clear_pointer(&daemon->reload, config_reload_free);
+    g_clear_pointer(&daemon->host_shutdown, host_shutdown_free);
+    g_ptr_array_unref(daemon->stop_callers);
     g_clear_pointer(&daemon->status, service_status_free);
     metrics_socket_free(daemon->metrics);
     g_clear_object(&daemon->engine);
@@ -479,12 +533,22 @@ int main(int argc, char **argv)
     raise_descriptor_limit();
     Daemon daemon = { .loop = g_main_loop_new(NULL, FALSE),
                       .manager = service_manager_new(),
-                      .bus = options.session ? G_BUS_TYPE_SESSION : G_BUS_TYPE_SYSTEM };
+                      .bus = options.session ? G_BUS_TYPE_SESSION : G_BUS_TYPE_SYSTEM,
+                      .stop_callers = g_ptr_array_new_with_free_func(g_object_unref) };
     watch_signals(&daemon);
     if (make_engine(&daemon, &options, &error)) {
         daemon.status = service_status_new(daemon.engine, daemon.manager);
-        daemon.control = (DaemonControl){ &daemon, reload_for_caller, reload_for_caller_finish,
-                                          succeed_async, succeed_finish };
+        daemon.host_shutdown = host_shutdown_new(daemon.engine);
+        daemon.control = (DaemonControl){
+            .daemon = &daemon,
+            .reload_async = reload_for_caller,
+            .reload_finish = reload_for_caller_finish,
+            .succeed_async = succeed_async,
+            .succeed_finish = succeed_finish,
+            .stop_async = stop_for_caller,
+            .stop_finish = stop_for_caller_finish,
+            .bus_changed = bus_changed,
+        };
         start_service(&daemon);
         g_main_loop_run(daemon.loop);
     } else {

@@ -227,6 +227,8 @@ static void bus_connected(BailiffBusPresence *presence, GDBusConnection *connect
     call_filter_install(connection);
     caller_watch_set_connection(self->caller_watch, connection);
     bailiff_engine_set_bus(self->engine, connection);
+    if (self->control != NULL)
+        self->control->bus_changed(self->control->daemon, connection);
     g_dbus_object_manager_server_set_connection(self->objects, connection);
 }
 
@@ -236,6 +238,8 @@ static void bus_lost(BailiffBusPresence *presence, BailiffBusService *self)
     bailiff_authorization_forget(self->authorization);
     caller_watch_set_connection(self->caller_watch, NULL);
     bailiff_engine_set_bus(self->engine, NULL);
+    if (self->control != NULL)
+        self->control->bus_changed(self->control->daemon, NULL);
 }
 
 static void bailiff_bus_service_dispose(GObject *object)

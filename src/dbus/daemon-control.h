@@ -21,4 +21,13 @@ typedef struct DaemonControl {
     void (*succeed_async)(gpointer daemon, gboolean hand_over, GAsyncReadyCallback callback,
                           gpointer user_data);
     gboolean (*succeed_finish)(gpointer daemon, GAsyncResult *result, GError **error);
+
+    /* Gives all leases back and ends; calls back when they are, before the bus is left. Without
+     * `force` refused (Busy) while anybody holds leases. */
+    void (*stop_async)(gpointer daemon, gboolean force, GAsyncReadyCallback callback,
+                       gpointer user_data);
+    gboolean (*stop_finish)(gpointer daemon, GAsyncResult *result, GError **error);
+
+    /* The bus is this one from now on; NULL: there is none. */
+    void (*bus_changed)(gpointer daemon, GDBusConnection *bus);
 } DaemonControl;

@@ -96,3 +96,44 @@ gboolean hand_over_method(BailiffBusService *service, gpointer target,
 {
     return start(service, target, invocation, options, hand_over_act);
 }
+
+/* Stopping. */
+
+typedef struct StopArgs {
+    gboolean force;
+} StopArgs;
+
+static void stop_done(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    MethodCall *call = user_data;
+    const DaemonControl *control = bailiff_bus_service_get_daemon_control(call->service);
+    GError *error = NULL;
+
+    if (control->stop_finish(control->daemon, result, &error))
+        method_call_reply(call, NULL);
+    else
+        method_call_fail(call, error);
+}
+
+static void stop_act(MethodCall *call)
+{
+    const DaemonControl *control = get_control(call);
+    const StopArgs *args = call->args;
+
+    if (control != NULL)
+        control->stop_async(control->daemon, args->force, stop_done, call);
+}
+
+gboolean stop_method(BailiffBusService *service, gpointer target, GDBusMethodInvocation *invocation,
+                     GVariant *options)
+{
+    StopArgs *args = g_new0(StopArgs, 1);
+    const VariantOption known[] = { { "force", "b", &args->force } };
+    GError *error = NULL;
+
+    if (!variant_options_parse(options, known, G_N_ELEMENTS(known), &error)) {
+        g_free(args);
+        return method_call_refuse(invocation, error);
+    }
+    return method_call_start(service, target, invocation, stop_act, args, g_free);
+}

@@ -12,3 +12,5 @@ gboolean reexecute_method(BailiffBusService *service, gpointer target,
                           GDBusMethodInvocation *invocation, GVariant *options);
 gboolean hand_over_method(BailiffBusService *service, gpointer target,
                           GDBusMethodInvocation *invocation, GVariant *options);
+gboolean stop_method(BailiffBusService *service, gpointer target, GDBusMethodInvocation *invocation,
+                     GVariant *options);

@@ -229,6 +229,13 @@ static gboolean handle_hand_over(BailiffBusManager *object, GDBusMethodInvocatio
     return hand_over_method(self->service, self, invocation, options);
 }
 
+static gboolean handle_stop(BailiffBusManager *object, GDBusMethodInvocation *invocation,
+                            GVariant *options)
+{
+    BailiffManagerObject *self = BAILIFF_MANAGER_OBJECT(object);
+    return stop_method(self->service, self, invocation, options);
+}
+
 /* Joining. */
 
 typedef struct JoinArgs {
@@ -336,6 +343,7 @@ static void manager_iface_init(BailiffBusManagerIface *iface)
     iface->handle_reload = handle_reload;
     iface->handle_reexecute = handle_reexecute;
     iface->handle_hand_over = handle_hand_over;
+    iface->handle_stop = handle_stop;
     iface->handle_join_lockspace = handle_join_lockspace;
     iface->handle_register_process = handle_register_process;
     iface->handle_register_pid = handle_register_pid;

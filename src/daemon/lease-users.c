@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "daemon/lease-users.h"
+
+#include "common/bailiff-error.h"
+#include "engine/lockspace.h"
+#include "engine/registration.h"
+#include "engine/resource.h"
+
+/* A message is read by people; all of them are in the objects. */
+#define NAMED_MAX 20u
+
+static gboolean is_user(BailiffRegistration *registration)
+{
+    g_autoptr(GPtrArray) resources = bailiff_registration_list_resources(registration);
+
+    switch (bailiff_registration_get_state(registration)) {
+    case BAILIFF_REGISTRATION_FAILING:
+    case BAILIFF_REGISTRATION_PAUSED:
+        return TRUE;
+    case BAILIFF_REGISTRATION_ACTIVE:
+    case BAILIFF_REGISTRATION_CLEARED:
+        break;
+    }
+    return resources->len > 0 || *bailiff_registration_get_recovery(registration) != '\0';
+}
+
+static GPtrArray *list_users(BailiffEngine *engine)
+{
+    GPtrArray *users = bailiff_engine_list_registrations(engine);
+
+    for (guint i = users->len; i > 0; i--)
+        if (!is_user(users->pdata[i - 1]))
+            g_ptr_array_remove_index(users, i - 1);
+    return users;
+}
+
+gboolean lease_users_exist(BailiffEngine *engine)
+{
+    g_autoptr(GPtrArray) users = list_users(engine);
+
+    return users->len > 0;
+}
+
+static void append_target(GString *text, BailiffRegistration *registration)
+{
+    const char *unit = bailiff_registration_get_unit(registration);
+    const char *domain = bailiff_registration_get_domain(registration);
+
+    if (*unit != '\0')
+        g_string_append_printf(text, "unit %s", unit);
+    else if (*domain != '\0')
+        g_string_append_printf(text, "domain %s", domain);
+    else
+        g_string_append_printf(text, "process %d", (int)bailiff_registration_get_pid(registration));
+}
+
+static void append_leases(GString *text, BailiffRegistration *registration)
+{
+    g_autoptr(GPtrArray) resources = bailiff_registration_list_resources(registration);
+
+    for (guint i = 0; i < MIN(resources->len, NAMED_MAX); i++)
+        g_string_append_printf(
+            text, "%s%s/%s", i > 0 ? ", " : "",
+            bailiff_lockspace_get_name(bailiff_resource_get_lockspace(resources->pdata[i])),
+            bailiff_resource_get_name(resources->pdata[i]));
+    if (resources->len > NAMED_MAX)
+        g_string_append_printf(text, " and %u more", resources->len - NAMED_MAX);
+    if (resources->len == 0)
+        g_string_append(text, "its lost leases");
+}
+
+char *lease_users_describe(BailiffEngine *engine)
+{
+    g_autoptr(GPtrArray) users = list_users(engine);
+    GString *text = g_string_new(NULL);
+
+    for (guint i = 0; i < MIN(users->len, NAMED_MAX); i++) {
+        g_string_append_printf(text, "%s%s (", i > 0 ? "; " : "",
+                               bailiff_registration_get_name(users->pdata[i]));
+        append_target(text, users->pdata[i]);
+        g_string_append(text, "): ");
+        append_leases(text, users->pdata[i]);
+    }
+    if (users->len > NAMED_MAX)
+        g_string_append_printf(text, "; and %u more", users->len - NAMED_MAX);
+    return g_string_free(text, FALSE);
+}
+
+gboolean lease_users_check_none(BailiffEngine *engine, GError **error)
+{
+    g_autofree char *users = lease_users_describe(engine);
+
+    if (*users == '\0')
+        return TRUE;
+    bailiff_set_error(error, BAILIFF_ERROR_BUSY,
+                      "End those, or have them release their leases; with force their failure "
+                      "policies are walked.",
+                      "bailiffd is needed by who holds leases: %s.", users);
+    return FALSE;
+}
