@@ -367,7 +367,6 @@ void log_writer_free(LogWriter *self)
 
 void log_writer_install(LogWriter *self)
 {
-    g_log_writer_default_set_use_stderr(TRUE);
     g_log_set_writer_func(log_writer_write, self, NULL);
 }
 

@@ -525,6 +525,7 @@ int main(int argc, char **argv)
     textdomain(GETTEXT_PACKAGE);
     if (!parse_options(&options, &argc, &argv, &status))
         return status;
+    g_log_writer_default_set_use_stderr(TRUE); /* which GLib allows before there are threads only */
     /* Freed by the end of the process: it is GLib's until then. */
     LogWriter *log =
         log_writer_new("bailiffd", options.verbose ? LOG_DEBUG : LOG_NOTICE, NULL, NULL);
