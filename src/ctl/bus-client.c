@@ -8,6 +8,7 @@
 #include "ctl/exit-status.h"
 #include "ctl/nearest-word.h"
 #include "ctl/size-text.h"
+#include "ctl/version-check.h"
 
 GDBusConnection *bus_connect(GError **error)
 {
@@ -53,6 +54,7 @@ BusClient *bus_client_new(GError **error)
     if (!self->manager || !daemon_is_there(self, error))
         return NULL;
     g_dbus_proxy_set_default_timeout(G_DBUS_PROXY(self->manager), BUS_NO_TIME_LIMIT);
+    version_check(self->manager);
     return g_steal_pointer(&self);
 }
 

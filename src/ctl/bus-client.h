@@ -25,7 +25,8 @@ typedef struct BusClient {
  * the program. */
 GDBusConnection *bus_connect(GError **error);
 
-/* Fails with CTL_ERROR when there is no bus or no daemon. */
+/* Fails with CTL_ERROR when there is no bus or no daemon. Of a daemon of another version it tells
+ * on standard error. */
 BusClient *bus_client_new(GError **error);
 void bus_client_free(BusClient *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BusClient, bus_client_free)

@@ -6,6 +6,7 @@
 
 #include "bailiff-bus-generated.h"
 #include "common/bailiff-error.h"
+#include "common/protocol-version.h"
 #include "dbus/check-methods.h"
 #include "dbus/daemon-methods.h"
 #include "dbus/lockspace-object.h"
@@ -367,6 +368,7 @@ void bailiff_manager_object_show(BailiffBusService *service, const char *version
 
     self->service = service;
     bailiff_bus_manager_set_version(manager, version);
+    bailiff_bus_manager_set_protocol_version(manager, BAILIFF_PROTOCOL_VERSION);
     bailiff_bus_manager_set_host_name(manager, bailiff_engine_get_host_name(engine));
     bailiff_bus_manager_set_watchdog_state(manager, bailiff_engine_get_watchdog_state(engine));
     bailiff_bus_service_show(service, OBJECT_PATH_MANAGER, G_DBUS_INTERFACE_SKELETON(self));
