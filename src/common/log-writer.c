@@ -17,6 +17,7 @@
 typedef struct LogLine {
     GLogLevelFlags level;
     int priority;
+    LogTarget target; /* when it was said */
     gsize n_fields;
     GLogField fields[]; /* keys and values are its own; values end with a NUL byte */
 } LogLine;
@@ -132,6 +133,7 @@ static LogLine *line_new(LogWriter *self, int priority, GLogLevelFlags level,
     LogLine *line = g_malloc0(sizeof(*line) + (n_fields + 1) * sizeof(GLogField));
 
     line->priority = priority;
+    line->target = log_writer_get_target(self);
     line->level = (level & G_LOG_LEVEL_ERROR) != 0 ? level : level_of_priority(priority);
     for (gsize i = 0; i < n_fields; i++)
         line->fields[i] =
@@ -175,8 +177,7 @@ static guint64 now(void)
 
 static void sink_line(LogWriter *self, const LogLine *line)
 {
-    self->sink(log_writer_get_target(self), line->level, line->fields, line->n_fields,
-               self->user_data);
+    self->sink(line->target, line->level, line->fields, line->n_fields, self->user_data);
 }
 
 /* Called with the mutex. */
@@ -331,6 +332,8 @@ LogWriter *log_writer_new(const char *identifier, int level, LogSink sink, gpoin
 
     self->identifier = g_strdup(identifier);
     self->level = level;
+    if (sink == NULL)
+        g_log_writer_default_set_use_stderr(TRUE); /* before there is a thread */
     self->sink = sink != NULL ? sink : write_to_target;
     self->user_data = user_data;
     self->usual_target =

@@ -35,7 +35,8 @@ typedef void (*LogSink)(LogTarget target, GLogLevelFlags level, const GLogField 
 
 /* `identifier`: the field SYSLOG_IDENTIFIER of each line. `level`: LOG_ERR … LOG_DEBUG; what is
  * less important is not written. `sink` NULL: the journal, and standard error. The target is the
- * journal when standard error leads there. */
+ * journal when standard error leads there; with the first one of a process there is
+ * no other thread yet. */
 LogWriter *log_writer_new(const char *identifier, int level, LogSink sink, gpointer user_data);
 /* Of one that is not GLib's writer. Waits for its thread. */
 void log_writer_free(LogWriter *self);

@@ -57,6 +57,7 @@ typedef struct Daemon {
     HostShutdown *host_shutdown;
     DaemonControl control;
     InstanceLock *lock; /* the engine's */
+    LogWriter *log;
     GBusType bus;
     GPtrArray *stop_callers; /* GTask: who has asked for the end */
     gboolean stopping;
@@ -465,6 +466,7 @@ static void start_service(Daemon *daemon)
 {
     daemon->service = bailiff_bus_service_new(daemon->engine, BAILIFF_VERSION);
     bailiff_bus_service_set_daemon_control(daemon->service, &daemon->control);
+    bailiff_bus_service_set_log(daemon->service, daemon->log);
     bailiff_bus_service_start_async(daemon->service, daemon->bus, on_the_bus, daemon);
 }
 
@@ -534,6 +536,7 @@ int main(int argc, char **argv)
     raise_descriptor_limit();
     Daemon daemon = { .loop = g_main_loop_new(NULL, FALSE),
                       .manager = service_manager_new(),
+                      .log = log,
                       .bus = options.session ? G_BUS_TYPE_SESSION : G_BUS_TYPE_SYSTEM,
                       .stop_callers = g_ptr_array_new_with_free_func(g_object_unref) };
     watch_signals(&daemon);

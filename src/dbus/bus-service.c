@@ -11,6 +11,7 @@
 #include "dbus/caller-watch.h"
 #include "dbus/incident-object.h"
 #include "dbus/lockspace-object.h"
+#include "dbus/log-control.h"
 #include "dbus/manager-object.h"
 #include "dbus/method-call.h"
 #include "dbus/object-path.h"
@@ -25,8 +26,9 @@ struct _BailiffBusService {
     BailiffAuthorization *authorization;
     CallerWatch *caller_watch;
     CallerQuota *caller_quota;
-    GHashTable *changed; /* set of GDBusInterfaceSkeleton, references */
-    GSource *announce;   /* the idle source that flushes, while something has changed */
+    BailiffLogControl *log_control; /* NULL: nobody has said what log there is */
+    GHashTable *changed;            /* set of GDBusInterfaceSkeleton, references */
+    GSource *announce;              /* the idle source that flushes, while something has changed */
 };
 
 G_DEFINE_TYPE(BailiffBusService, bailiff_bus_service, G_TYPE_OBJECT)
@@ -44,6 +46,12 @@ void bailiff_bus_service_set_daemon_control(BailiffBusService *self, const Daemo
 const DaemonControl *bailiff_bus_service_get_daemon_control(BailiffBusService *self)
 {
     return self->control;
+}
+
+void bailiff_bus_service_set_log(BailiffBusService *self, LogWriter *log)
+{
+    g_return_if_fail(self->log_control == NULL);
+    self->log_control = bailiff_log_control_new(self, log);
 }
 
 BailiffAuthorization *bailiff_bus_service_get_authorization(BailiffBusService *self)
@@ -65,6 +73,9 @@ CallerQuota *bailiff_bus_service_get_caller_quota(BailiffBusService *self)
 
 gpointer bailiff_bus_service_find(BailiffBusService *self, const char *path, GType type)
 {
+    if (g_str_equal(path, LOG_CONTROL_PATH))
+        return type == BAILIFF_TYPE_LOG_CONTROL ? self->log_control : NULL;
+
     GDBusObjectManager *manager = G_DBUS_OBJECT_MANAGER(self->objects);
     g_autoptr(GDBusObject) object = g_dbus_object_manager_get_object(manager, path);
     if (object == NULL)
@@ -230,11 +241,15 @@ static void bus_connected(BailiffBusPresence *presence, GDBusConnection *connect
     if (self->control != NULL)
         self->control->bus_changed(self->control->daemon, connection);
     g_dbus_object_manager_server_set_connection(self->objects, connection);
+    if (self->log_control != NULL)
+        bailiff_log_control_set_connection(self->log_control, connection);
 }
 
 static void bus_lost(BailiffBusPresence *presence, BailiffBusService *self)
 {
     g_dbus_object_manager_server_set_connection(self->objects, NULL);
+    if (self->log_control != NULL)
+        bailiff_log_control_set_connection(self->log_control, NULL);
     bailiff_authorization_forget(self->authorization);
     caller_watch_set_connection(self->caller_watch, NULL);
     bailiff_engine_set_bus(self->engine, NULL);
@@ -253,6 +268,7 @@ static void bailiff_bus_service_dispose(GObject *object)
         caller_watch_set_connection(self->caller_watch, NULL);
     g_clear_object(&self->presence);
     g_clear_object(&self->objects);
+    g_clear_object(&self->log_control);
     g_clear_object(&self->engine);
     g_clear_pointer(&self->changed, g_hash_table_unref);
     G_OBJECT_CLASS(bailiff_bus_service_parent_class)->dispose(object);

@@ -10,6 +10,7 @@
 
 #include <gio/gio.h>
 
+#include "common/log-writer.h"
 #include "dbus/daemon-control.h"
 #include "engine/engine.h"
 
@@ -23,6 +24,9 @@ BailiffBusService *bailiff_bus_service_new(BailiffEngine *engine, const char *ve
 /* Before it is started. `control` is borrowed, and lives longer; without one the methods that need
  * it answer Unsupported. */
 void bailiff_bus_service_set_daemon_control(BailiffBusService *self, const DaemonControl *control);
+
+/* The same for the log that can be changed over the bus; without one there is no LogControl1. */
+void bailiff_bus_service_set_log(BailiffBusService *self, LogWriter *log);
 
 /* Connects to the bus and takes the name, with everything already in its place. Errors as those of
  * bailiff_bus_presence_start_async(); after success a lost bus is searched for without end. */

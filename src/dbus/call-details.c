@@ -139,11 +139,15 @@ GVariant *call_details_new(GDBusMethodInvocation *invocation, gpointer interface
     GVariantDict details;
 
     g_variant_dict_init(&details, NULL);
-    add(&details, "method", method->name);
+    /* Of a property that is written, its name; what else there is to say is none of the known. */
+    add(&details, "method",
+        method != NULL ? method->name
+                       : g_dbus_method_invocation_get_property_info(invocation)->name);
     add_object(&details, interface);
     if (BAILIFF_BUS_IS_HOST(interface))
         add_lockspace_of_host(&details, g_dbus_method_invocation_get_object_path(invocation));
-    for (gsize i = 0; method->in_args != NULL && method->in_args[i] != NULL; i++) {
+    for (gsize i = 0; method != NULL && method->in_args != NULL && method->in_args[i] != NULL;
+         i++) {
         g_autoptr(GVariant) value = g_variant_get_child_value(arguments, i);
         if (g_variant_is_of_type(value, G_VARIANT_TYPE("a(sssta{sv})")))
             add_leases(&details, value);

@@ -38,6 +38,18 @@ static const MethodActions *find(const char *interface, const char *method)
     return NULL;
 }
 
+/* A property that is written is in the table by its own name. */
+static const MethodActions *find_called(GDBusMethodInvocation *invocation)
+{
+    const char *interface = g_dbus_method_invocation_get_interface_name(invocation);
+    const char *method = g_dbus_method_invocation_get_method_name(invocation);
+
+    if (g_dbus_method_invocation_get_property_info(invocation) != NULL)
+        g_variant_get(g_dbus_method_invocation_get_parameters(invocation), "(&s&sv)", &interface,
+                      &method, NULL);
+    return find(interface, method);
+}
+
 /* Given twice, it counts if it is true once; the handler refuses such a call anyway. */
 static gboolean option_is_true(GVariant *options, const char *name)
 {
@@ -56,8 +68,7 @@ static gboolean option_is_true(GVariant *options, const char *name)
 
 gboolean method_actions_of(GDBusMethodInvocation *invocation, gboolean own, guint *ret_actions)
 {
-    const MethodActions *found = find(g_dbus_method_invocation_get_interface_name(invocation),
-                                      g_dbus_method_invocation_get_method_name(invocation));
+    const MethodActions *found = find_called(invocation);
     GVariant *arguments = g_dbus_method_invocation_get_parameters(invocation);
     gsize n_arguments = g_variant_n_children(arguments);
 

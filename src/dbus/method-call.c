@@ -74,8 +74,14 @@ static void authorised(GObject *source, GAsyncResult *result, gpointer user_data
     GError *error = NULL;
 
     if (!bailiff_authorization_check_finish(BAILIFF_AUTHORIZATION(source), result, &error)) {
-        g_prefix_error(&error, "User %u may not call %s(). ", (guint)call->uid,
-                       g_dbus_method_invocation_get_method_name(call->invocation));
+        const GDBusPropertyInfo *property =
+            g_dbus_method_invocation_get_property_info(call->invocation);
+
+        if (property != NULL)
+            g_prefix_error(&error, "User %u may not set %s. ", (guint)call->uid, property->name);
+        else
+            g_prefix_error(&error, "User %u may not call %s(). ", (guint)call->uid,
+                           g_dbus_method_invocation_get_method_name(call->invocation));
         log_line(LOG_DEBUG, NULL, "Refused: %s", error->message);
         method_call_fail(call, error);
         return;

@@ -27,7 +27,7 @@ OTHERS = {
     "lib/sysusers.d/bailiff.conf",
     f"share/dbus-1/system-services/{NAME}.service",
     f"share/dbus-1/system.d/{NAME}.conf",
-    *(f"share/dbus-1/interfaces/{path.name}" for path in SOURCE.glob("introspection/*.xml")),
+    *(f"share/dbus-1/interfaces/{path.name}" for path in SOURCE.glob(f"introspection/{NAME}.*.xml")),
     "share/doc/bailiff/bailiff.rules",
     "share/doc/bailiff/bailiffd.conf",
     "share/man/man1/bailiffctl.1",

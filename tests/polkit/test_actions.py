@@ -12,7 +12,7 @@ import pytest
 from lease_calls import (MIB, SPACE, acquire, check_two_lines, end_worker, format_lockspace, format_resource, join,
                          lease, policy, register, start_worker)
 from other_user import OtherUser
-from private_service import ROOT_PATH, BusError, options
+from private_service import PROPERTIES, ROOT_PATH, BusError, options
 from real_polkit import method_table
 
 TABLE = method_table()
@@ -63,6 +63,9 @@ CALLS = {
     "Resource.Convert": {"on": "{whose} resource", "arguments": "'exclusive'"},
     "Resource.ReadValue": {"on": "{whose} resource", "arguments": ""},
     "Resource.WriteValue": {"on": "{whose} resource", "arguments": "@ay []"},
+    # Properties that can be written: the arguments are those of Set().
+    "LogControl1.LogLevel": {"on": "log", "set": "org.freedesktop.LogControl1", "arguments": "<'notice'>"},
+    "LogControl1.LogTarget": {"on": "log", "set": "org.freedesktop.LogControl1", "arguments": "<'auto'>"},
 }
 
 # What no table of methods can say: the arguments ask for more. {method: [(what, arguments, actions)...]}
@@ -148,7 +151,7 @@ class Objects:
         join(daemon, path)
         self.paths = {
             "manager": f"{ROOT_PATH}/Manager", "space": f"{ROOT_PATH}/{SPACE}", "host": f"{ROOT_PATH}/{SPACE}/hosts/1",
-            "lost": f"{ROOT_PATH}/lockspaces/nowhere",
+            "lost": f"{ROOT_PATH}/lockspaces/nowhere", "log": "/org/freedesktop/LogControl1",
             "own idle": self.user.get("Manager", "Manager", "RegisterPid", f"(uint32 0, 'idle', {NONE})"),
             "others idle": register(daemon, self.stranger, "idle"),
             "ignoring": register(daemon, self.stranger, "ignoring", failure_policy=policy(("ignore", 0))),
@@ -177,6 +180,9 @@ class Objects:
 
     def call(self, case):
         call = CALLS[case.method]
+        if "set" in call:
+            return self.user.call(self.need(call["on"]), PROPERTIES, "Set",
+                                  f"('{call['set']}', '{case.method.partition('.')[2]}', {case.arguments})")
         pids = {"caller": self.user.pid, "stranger": self.stranger.pid}
         about = call.get(case.whose, {})
         arguments = case.arguments.replace("{pid}", str(pids.get(about.get("pid"), 0)))
