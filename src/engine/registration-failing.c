@@ -75,10 +75,11 @@ static void tell_last_kills(BailiffRegistration *self)
     subject.registration_name = NULL;
     subject.pid = 0;
     if (kills > 0)
-        log_message(MESSAGE_LAST_KILL, &subject,
-                    "The last kill was sent to %" G_GUINT64_FORMAT
-                    " targets whose leases were over and who were not cleared in time.",
-                    kills);
+        log_message(
+            MESSAGE_LAST_KILL, &subject,
+            "The last kill was sent to those whose leases were over and who were not cleared "
+            "in time (%" G_GUINT64_FORMAT " of them).",
+            kills);
 }
 
 static void on_overdue(gpointer user_data)
@@ -126,11 +127,11 @@ static void end_walk(BailiffRegistration *self)
     if (self->overdue_timer != NULL)
         boottime_timer_set(self->overdue_timer, TIME_NEVER);
     tell_last_kills(self);
-    self->told_failing = FALSE;
     if (self->runner != NULL) {
         failure_runner_cleared(self->runner);
         g_ptr_array_add(self->ended_runners, g_steal_pointer(&self->runner));
     }
+    self->told_failing = FALSE; /* what was still to be told was told by that */
     registration_set_step(self, -1);
     if (!self->ended && g_cancellable_is_cancelled(self->cancellable)) {
         g_object_unref(self->cancellable);

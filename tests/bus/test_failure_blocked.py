@@ -108,6 +108,8 @@ def test_the_last_kill_does_not_need_the_main_loop(service, hanging_storage, sto
     assert patient.wait() == family.wait() == -signal.SIGKILL
     # It goes on, and finds out what has become of its lockspace.
     service.wait_for_property(SPACE, "Lockspace", "State", "failing")
+    # The guard has no log; the main loop tells of it afterwards.
+    wait_by_asking(service, lambda: "The last kill was sent to" in service.log(), "a line about it")
     assert ignoring.poll() is None and elsewhere.poll() is None
 
 

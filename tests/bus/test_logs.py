@@ -4,6 +4,7 @@ changed over the bus."""
 
 import os
 import signal
+import time
 
 import pytest
 
@@ -99,6 +100,41 @@ def test_a_loss(hanging_storage, logged, worker):
     # For debugging only.
     assert not journal.lines("resource-acquired")
     check_lines(journal.lines())
+
+
+# Always has a read out to storage, which it cannot end without.
+READS = """import mmap, os, threading
+def read():
+    fd, buffer = os.open({!r}, os.O_RDONLY | os.O_DIRECT), mmap.mmap(-1, 4096)
+    while True:
+        os.preadv(fd, [buffer], 0)
+threading.Thread(target=read, daemon=True).start()
+"""
+
+
+def test_who_cannot_be_killed(hanging_storage, logged, make_worker):
+    """A minute passes: what a person has to see is said when a watchdog could fire, and how it went in the end."""
+    journal = logged.journal
+    format_lockspace(logged, hanging_storage.path)
+    format_resource(logged, hanging_storage.path)
+    join(logged, hanging_storage.path)
+    worker = make_worker(READS.format(hanging_storage.path))
+    registration = register(logged, worker, "stuck", failure_policy=policy(("kill", 0)))
+    acquire(logged, registration, lease(hanging_storage.path))
+    hanging_storage.hang()
+    fail_at = logged.property("lockspaces/space", "Lockspace", "FailAtUsec")
+
+    line = journal.wait_for("registration-left-to-watchdog")
+    assert time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000 >= fail_at + 50_000_000
+    assert (line["PRIORITY"], line["REGISTRATION_NAME"], line["LOCKSPACE"]) == ("1", "stuck", "space")
+    killed = journal.lines("last-kill")
+    assert len(killed) == 1 and "(1 of them)" in killed[0]["MESSAGE"]
+    hanging_storage.resume()
+    wait_ended(logged, worker)
+    unsafe = journal.wait_for("incident-unsafe")
+    assert unsafe["PRIORITY"] == "1" and "overdue" in unsafe["MESSAGE"]
+    assert unsafe["INCIDENT"] == line["INCIDENT"] == killed[0]["INCIDENT"]
+    assert not journal.lines("incident-ended")
 
 
 def test_join_that_fails(logged, storage):
