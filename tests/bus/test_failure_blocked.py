@@ -55,9 +55,12 @@ def boottime():
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
 
 
-def wait_for_end(worker):
+def wait_for_end(pid):
     """When it ended. It is only looked at, so that its end stays to be seen by others."""
-    pidfd = os.pidfd_open(worker.pid)
+    try:
+        pidfd = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return boottime()
     try:
         poll = select.poll()
         poll.register(pidfd, select.POLLIN)
@@ -98,11 +101,11 @@ def test_the_last_kill_does_not_need_the_main_loop(service, hanging_storage, sto
     service.wait_for_property(SPACE, "Lockspace", "State", "late")
     fail_at = service.property(SPACE, "Lockspace", "FailAtUsec")
     with StoppedThread(service.daemon.pid):
-        ended = wait_for_end(patient)
+        ended = wait_for_end(patient.pid)
         assert fail_at + BUDGET <= ended < fail_at + BUDGET + SLACK
-        assert wait_for_end(family) < fail_at + BUDGET + SLACK
-        for pid in [child, *grandchildren]:
-            assert not is_running(pid)
+        # Killed together; which of them is gone first is the scheduler's choice.
+        for pid in [family.pid, child, *grandchildren]:
+            assert wait_for_end(pid) < fail_at + BUDGET + SLACK
         assert ignoring.poll() is None and elsewhere.poll() is None
     hanging_storage.resume()
     assert patient.wait() == family.wait() == -signal.SIGKILL
@@ -116,11 +119,3 @@ def test_the_last_kill_does_not_need_the_main_loop(service, hanging_storage, sto
 def children_of(pid):
     with open(f"/proc/{pid}/task/{pid}/children") as children:
         return [int(each) for each in children.read().split()]
-
-
-def is_running(pid):
-    try:
-        with open(f"/proc/{pid}/stat") as stat:
-            return stat.read().rpartition(")")[2].split()[0] not in "ZX"
-    except FileNotFoundError:
-        return False
