@@ -110,6 +110,7 @@ gboolean launcher_answer_is_good(const LauncherAnswer *answer, const char *path,
         launcher_set_time_out(error, path, checked);
         return FALSE;
     case LAUNCHER_ANSWER_NOT_STARTED:
+    case LAUNCHER_ANSWER_PONG:
         break;
     }
     set_start_error(error, answer, path, uid);

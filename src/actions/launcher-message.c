@@ -87,6 +87,7 @@ bool launcher_request_is_sound(const LauncherRequest *self, size_t size, unsigne
     case LAUNCHER_REQUEST_CHECK:
         return n_fds == 0 && self->n_args == 1 && self->n_env == 0 && words_are_sound(self);
     case LAUNCHER_REQUEST_KILL:
+    case LAUNCHER_REQUEST_PING:
         return n_fds == 0 && self->n_args == 0 && self->n_env == 0 && self->n_bytes == 0;
     default:
         return false;
@@ -128,6 +129,8 @@ bool launcher_answer_is_sound(const LauncherAnswer *self, size_t size)
     case LAUNCHER_ANSWER_NOT_STARTED:
         return self->stage > LAUNCHER_STAGE_NONE && self->stage < LAUNCHER_STAGE_COUNT &&
                self->detail > 0 && self->detail <= ERRNO_MAX;
+    case LAUNCHER_ANSWER_PONG:
+        return self->stage == LAUNCHER_STAGE_NONE && self->detail > 0;
     default:
         return false;
     }

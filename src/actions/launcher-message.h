@@ -12,6 +12,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Goes up with each change of what stands here. Daemon and launcher are the same file as a rule:
+ * the first answer of a launcher is to show it. */
+#define LAUNCHER_PROTOCOL 2
+
 /* More than a failure policy and the variables of an exec step can have. */
 #define LAUNCHER_WORDS_MAX 64u
 #define LAUNCHER_BYTES_MAX 8192u
@@ -26,12 +30,14 @@ typedef enum LauncherRequestKind {
     LAUNCHER_REQUEST_CHECK,
     /* The program is not wanted any more. Its answer comes as that of any other. */
     LAUNCHER_REQUEST_KILL,
+    /* Are you there? `id` is this question's. */
+    LAUNCHER_REQUEST_PING,
 } LauncherRequestKind;
 
 typedef struct LauncherRequest {
     uint32_t magic;
     uint32_t kind;
-    uint64_t id;       /* of the program: never 0, never used again */
+    uint64_t id;       /* of the program, or of the ping: never 0, never used again */
     uint64_t until_us; /* CLOCK_BOOTTIME: then it is killed */
     uint32_t uid;
     uint16_t n_args; /* words; the first one is the absolute path of the program */
@@ -42,10 +48,11 @@ typedef struct LauncherRequest {
 } LauncherRequest;
 
 typedef enum LauncherAnswerKind {
-    LAUNCHER_ANSWER_EXITED = 1, /* `detail`: the status */
-    LAUNCHER_ANSWER_SIGNALLED,  /* `detail`: the signal that ended it */
-    LAUNCHER_ANSWER_KILLED,     /* at its limit or as asked for; it may have yet to end */
-    LAUNCHER_ANSWER_NOT_STARTED /* `detail`: errno; `stage`: of what */
+    LAUNCHER_ANSWER_EXITED = 1,  /* `detail`: the status */
+    LAUNCHER_ANSWER_SIGNALLED,   /* `detail`: the signal that ended it */
+    LAUNCHER_ANSWER_KILLED,      /* at its limit or as asked for; it may have yet to end */
+    LAUNCHER_ANSWER_NOT_STARTED, /* `detail`: errno; `stage`: of what */
+    LAUNCHER_ANSWER_PONG,        /* `detail`: LAUNCHER_PROTOCOL of who answers */
 } LauncherAnswerKind;
 
 typedef enum LauncherStage {
@@ -57,7 +64,7 @@ typedef enum LauncherStage {
     LAUNCHER_STAGE_COUNT,
 } LauncherStage;
 
-/* One for each request but KILL. */
+/* One for each request but KILL; for PING, one for the last of several. */
 typedef struct LauncherAnswer {
     uint32_t magic;
     uint32_t kind;

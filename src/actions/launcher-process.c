@@ -11,12 +11,19 @@
  *
  * A number of a process is used for as long as the launcher has not reaped it only; so it is that
  * process's.
+ *
+ * When the daemon ends, so does the launcher, with all that it has started. The end of the socket
+ * tells it, and the kernel: the parent-death signal is SIGCONT, which also wakes a launcher that
+ * somebody has stopped, and which says nothing by itself (it may be anybody's, or come of a thread
+ * that has ended). What counts is whether the parent is still the process that made the socket.
+ * A SIGKILL instead would leave what the programs have started to nobody.
  */
 #include "actions/launcher-process.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -35,9 +42,9 @@
 #include "base/checked-time.h"
 
 #define SOCKET_FD 3
-/* When the daemon has ended. Nobody else sends it: other signals, the service manager's for all of
- * a service among them, are blocked and have no effect. */
-#define SIGNAL_PARENT_ENDED SIGUSR1
+/* Perhaps the daemon has ended. Other signals, the service manager's for all of a service among
+ * them, are blocked and have no effect. */
+#define SIGNAL_PARENT_ENDED SIGCONT
 /* Requests between two looks at children and limits. */
 #define REQUESTS_AT_ONCE 16
 /* At the end: how long to wait for those that were killed. */
@@ -58,6 +65,8 @@ static unsigned n_places; /* no program lies beyond */
 static unsigned n_living;
 static unsigned n_unsent;
 static LauncherFailure *failures; /* shared with the children; a program's is that of its place */
+static uint64_t ping_id;          /* 0: none is to be answered */
+static pid_t daemon_pid;
 static int signal_fd;
 static int timer_fd;
 static uint64_t timer_us;
@@ -96,18 +105,42 @@ static void free_place(Program *program)
         n_places--;
 }
 
+/* False when it could not be sent for another reason than that the daemon does not read. */
+static bool send_answer(const LauncherAnswer *what, bool *ret_sent)
+{
+    *ret_sent = send(SOCKET_FD, what, sizeof *what, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+    return *ret_sent || errno == EAGAIN || errno == EINTR || errno == ENOBUFS;
+}
+
+static bool send_pong(void)
+{
+    LauncherAnswer pong;
+    bool sent, going_on;
+
+    if (ping_id == 0)
+        return true;
+    launcher_answer_init(&pong, LAUNCHER_ANSWER_PONG, ping_id);
+    pong.detail = LAUNCHER_PROTOCOL;
+    going_on = send_answer(&pong, &sent);
+    if (sent)
+        ping_id = 0;
+    return going_on;
+}
+
 /* False when the daemon is gone. */
 static bool send_answers(void)
 {
+    if (!send_pong())
+        return false;
     for (unsigned i = 0; i < n_places && n_unsent > 0; i++) {
         Program *program = &programs[i];
+        bool going_on;
 
         if (program->id == 0 || !program->answered || program->sent)
             continue;
-        if (send(SOCKET_FD, &program->answer, sizeof program->answer, MSG_DONTWAIT | MSG_NOSIGNAL) <
-            0)
-            return errno == EAGAIN || errno == EINTR || errno == ENOBUFS;
-        program->sent = true;
+        going_on = send_answer(&program->answer, &program->sent);
+        if (!program->sent)
+            return going_on;
         n_unsent--;
         free_place(program);
     }
@@ -259,6 +292,10 @@ static bool carry_out(LauncherRequest *request, int output_fd)
 {
     Program *program = find_program(request->id);
 
+    if (request->kind == LAUNCHER_REQUEST_PING) {
+        ping_id = request->id;
+        return true;
+    }
     if (request->kind == LAUNCHER_REQUEST_KILL) {
         if (program != NULL)
             kill_program(program);
@@ -381,13 +418,11 @@ static void set_timer(void)
 static bool take_signals(void)
 {
     struct signalfd_siginfo info;
-    bool going_on = true;
 
     while (read(signal_fd, &info, sizeof info) == sizeof info)
-        if (info.ssi_signo == SIGNAL_PARENT_ENDED)
-            going_on = false;
+        ;
     reap();
-    return going_on;
+    return getppid() == daemon_pid;
 }
 
 static void serve(void)
@@ -403,7 +438,7 @@ static void serve(void)
         uint64_t unused;
 
         set_timer();
-        fds[0].events = n_unsent > 0 ? POLLIN | POLLOUT : POLLIN;
+        fds[0].events = n_unsent > 0 || ping_id != 0 ? POLLIN | POLLOUT : POLLIN;
         if (poll(fds, 3, -1) < 0 && errno != EINTR)
             return;
         /* It may never be set off again when its time has passed already. */
@@ -454,16 +489,24 @@ static bool fill_standard_descriptors(void)
     return fd >= 0 && close(fd) == 0;
 }
 
-static bool is_our_socket(int fd)
+/* `ret_maker`: the process that made it, by the kernel's word. */
+static bool is_our_socket(int fd, pid_t *ret_maker)
 {
+    struct ucred maker = { 0 };
     int type = 0, domain = 0;
     socklen_t size = sizeof type;
 
     if (getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) != 0)
         return false;
     size = sizeof domain;
-    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) == 0 && type == SOCK_SEQPACKET &&
-           domain == AF_UNIX;
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size) != 0 || type != SOCK_SEQPACKET ||
+        domain != AF_UNIX)
+        return false;
+    size = sizeof maker;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &maker, &size) != 0 || maker.pid <= 0)
+        return false;
+    *ret_maker = maker.pid;
+    return true;
 }
 
 static bool set_up_signals(void)
@@ -484,6 +527,16 @@ static bool set_up_signals(void)
     return signal_fd >= 0;
 }
 
+/* One that is started anew comes from a daemon that may have a real-time priority by then; none of
+ * this is urgent enough for that. Its nice value stays: it is the daemon's. */
+static void drop_real_time(void)
+{
+    const struct sched_param none = { 0 };
+
+    if (sched_getscheduler(0) != SCHED_OTHER)
+        (void)sched_setscheduler(0, SCHED_OTHER, &none);
+}
+
 static bool set_up(void)
 {
     if (!set_up_signals())
@@ -497,14 +550,14 @@ static bool set_up(void)
     if (failures == MAP_FAILED)
         return false;
     prctl(PR_SET_NAME, "bailiff-launch");
-    /* A daemon that has ended before is noticed by the end of the socket. */
+    drop_real_time();
     return chdir("/") == 0 && prctl(PR_SET_CHILD_SUBREAPER, 1) == 0 &&
            prctl(PR_SET_PDEATHSIG, SIGNAL_PARENT_ENDED) == 0;
 }
 
 int launcher_process_main(int socket_fd)
 {
-    if (!is_our_socket(socket_fd)) {
+    if (!is_our_socket(socket_fd, &daemon_pid)) {
         fprintf(stderr, "bailiffd: " LAUNCHER_OPTION " is for bailiffd's own use.\n");
         return EXIT_USAGE;
     }
@@ -518,7 +571,9 @@ int launcher_process_main(int socket_fd)
         complain("start");
         return EXIT_FAILURE;
     }
-    serve();
+    /* A daemon that had ended before the kernel was asked to tell of it has told nobody. */
+    if (getppid() == daemon_pid)
+        serve();
     close(SOCKET_FD);
     end_all();
     return EXIT_SUCCESS;

@@ -64,6 +64,12 @@ static void test_kinds(void)
     g_assert_true(launcher_request_add_args(&request, some_args));
     g_assert_false(is_sound(0));
 
+    launcher_request_init(&request, LAUNCHER_REQUEST_PING, 7);
+    g_assert_true(is_sound(0));
+    g_assert_false(is_sound(1));
+    g_assert_true(launcher_request_add_env(&request, some_env));
+    g_assert_false(is_sound(0));
+
     for (guint kind = 0; kind < 10; kind++) {
         make_run();
         request.kind = kind;
@@ -205,6 +211,9 @@ static void test_answers(void)
     assert_answer(LAUNCHER_ANSWER_NOT_STARTED, 0, LAUNCHER_STAGE_PROGRAM, FALSE);
     assert_answer(LAUNCHER_ANSWER_NOT_STARTED, ENOENT, LAUNCHER_STAGE_NONE, FALSE);
     assert_answer(LAUNCHER_ANSWER_NOT_STARTED, ENOENT, LAUNCHER_STAGE_COUNT, FALSE);
+    assert_answer(LAUNCHER_ANSWER_PONG, LAUNCHER_PROTOCOL, LAUNCHER_STAGE_NONE, TRUE);
+    assert_answer(LAUNCHER_ANSWER_PONG, 0, LAUNCHER_STAGE_NONE, FALSE);
+    assert_answer(LAUNCHER_ANSWER_PONG, LAUNCHER_PROTOCOL, LAUNCHER_STAGE_FORK, FALSE);
     assert_answer(0, 0, LAUNCHER_STAGE_NONE, FALSE);
     assert_answer(99, 0, LAUNCHER_STAGE_NONE, FALSE);
 

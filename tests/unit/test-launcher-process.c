@@ -282,53 +282,148 @@ static void test_signals_have_no_effect(void)
     g_assert_no_errno(kill(process.pid, SIGINT));
     g_assert_no_errno(kill(process.pid, SIGHUP));
     g_assert_no_errno(kill(process.pid, SIGRTMIN));
+    g_assert_no_errno(kill(process.pid, SIGCONT));
     run(&process, 2, "/bin/true");
     assert_answer(&process, 2, LAUNCHER_ANSWER_EXITED, 0);
     end(&process);
 }
 
-/* A daemon that is killed: `keep_socket`: somebody else has its end of the socket open. */
-static void test_daemon_ends(gconstpointer keep_socket)
+/* Asked for nothing else, it answers at once; and between other requests. */
+static void test_ping(void)
+{
+    Process process = start();
+
+    make_request(LAUNCHER_REQUEST_PING, 7, NULL);
+    send_request(&process, NO_FD);
+    assert_answer(&process, 7, LAUNCHER_ANSWER_PONG, LAUNCHER_PROTOCOL);
+    run(&process, 7, "/bin/true");
+    make_request(LAUNCHER_REQUEST_PING, 7, NULL);
+    send_request(&process, NO_FD);
+    assert_answer(&process, 7, LAUNCHER_ANSWER_PONG, LAUNCHER_PROTOCOL);
+    assert_answer(&process, 7, LAUNCHER_ANSWER_EXITED, 0);
+    end(&process);
+}
+
+/* Sent to a launcher that cannot say anything else first: its socket is full. */
+static void test_pong_waits_for_the_socket(void)
+{
+    Process process = start();
+    guint64 n_answers = 0;
+
+    for (guint64 id = 1; id <= 2000; id++) {
+        make_request(LAUNCHER_REQUEST_RUN, id, "/bin/true");
+        request.until_us = 0;
+        send_request(&process, STDERR_FILENO);
+    }
+    make_request(LAUNCHER_REQUEST_PING, 9999, NULL);
+    send_request(&process, NO_FD);
+    for (guint i = 0; i < 2001; i++)
+        n_answers += read_answer(&process).kind == LAUNCHER_ANSWER_KILLED ? 1 : 0;
+    g_assert_cmpuint(n_answers, ==, 2000);
+    end(&process);
+}
+
+typedef struct DaemonCase {
+    gboolean keep_socket; /* somebody else has the daemon's end of it open */
+    gboolean stopped;     /* the launcher stands still when the daemon ends */
+    gboolean early;       /* before the kernel was asked to tell the launcher of it */
+} DaemonCase;
+
+/* As a daemon: says which process is its launcher, and lends its end of the socket. */
+static __attribute__((noreturn)) void be_daemon(int report, const DaemonCase *the_case)
 {
     Process process;
-    int sockets[2], output[2], report[2];
+    int sockets[2];
+
+    g_assert_no_errno(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets));
+    if (the_case->early) {
+        /* Its child is ours to start, when this one has ended. */
+        process.pid = fork();
+        if (process.pid == 0) {
+            pid_t daemon = getppid();
+
+            raise(SIGSTOP);
+            g_assert_cmpint(getppid(), !=, daemon);
+            dup2(sockets[1], 3);
+            execl(self_path, self_path, LAUNCHER_OPTION, "3", NULL);
+        }
+    } else {
+        process.pid = spawn_launcher(sockets[1]);
+    }
+    close(sockets[1]);
+    process.socket = report;
+    send_bytes(&process, &process.pid, sizeof process.pid, sockets[0], 1);
+    for (;;)
+        pause();
+}
+
+static Process receive_daemons_launcher(int report)
+{
+    union {
+        struct cmsghdr head;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control;
+    Process process = { 0 };
+    struct iovec part = { .iov_base = &process.pid, .iov_len = sizeof process.pid };
+    struct msghdr message = {
+        .msg_iov = &part, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control
+    };
+
+    g_assert_cmpint(recvmsg(report, &message, MSG_CMSG_CLOEXEC), ==, sizeof process.pid);
+    memcpy(&process.socket, CMSG_DATA(&control.head), sizeof(int));
+    return process;
+}
+
+/* A daemon that is killed. */
+static void test_daemon_ends(gconstpointer data)
+{
+    const DaemonCase *the_case = data;
+    Process process;
+    int output[2], report[2];
     char bytes[4096];
     pid_t daemon;
 
-    g_assert_no_errno(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets));
+    g_assert_no_errno(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, report));
     g_assert_no_errno(pipe2(output, O_CLOEXEC));
-    g_assert_no_errno(pipe2(report, O_CLOEXEC));
     daemon = fork();
-    if (daemon == 0) {
-        pid_t launcher = spawn_launcher(sockets[1]);
-
-        close(sockets[1]);
-        (void)!write(report[1], &launcher, sizeof launcher);
-        for (;;)
-            pause();
+    if (daemon == 0)
+        be_daemon(report[1], the_case);
+    close(report[1]);
+    process = receive_daemons_launcher(report[0]);
+    if (!the_case->early) {
+        make_request(LAUNCHER_REQUEST_RUN, 1, "/usr/bin/yes");
+        send_request(&process, output[1]);
+        close(output[1]);
+        g_assert_cmpint(read(output[0], bytes, 1), ==, 1);
     }
-    close(sockets[1]);
-    process.socket = sockets[0];
-    g_assert_cmpint(read(report[0], &process.pid, sizeof process.pid), ==, sizeof process.pid);
-    make_request(LAUNCHER_REQUEST_RUN, 1, "/usr/bin/yes");
-    send_request(&process, output[1]);
-    close(output[1]);
-    g_assert_cmpint(read(output[0], bytes, 1), ==, 1);
-
-    if (keep_socket == NULL)
+    if (the_case->stopped)
+        g_assert_no_errno(kill(process.pid, SIGSTOP));
+    if (!the_case->keep_socket)
         close(process.socket);
     g_assert_no_errno(kill(daemon, SIGKILL));
     g_assert_cmpint(waitpid(daemon, NULL, 0), ==, daemon);
+    if (the_case->early) {
+        int status;
+
+        close(output[1]);
+        g_assert_cmpint(waitpid(process.pid, &status, WUNTRACED), ==, process.pid);
+        g_assert_true(WIFSTOPPED(status));
+        g_assert_no_errno(kill(process.pid, SIGCONT));
+    }
     while (read(output[0], bytes, sizeof bytes) > 0)
         ;
     /* We are its next parent. */
     g_assert_cmpint(wait_status(process.pid), ==, 0);
-    if (keep_socket != NULL)
+    if (the_case->keep_socket)
         close(process.socket);
     close(output[0]);
     close(report[0]);
-    close(report[1]);
 }
+
+static const DaemonCase daemon_ends = { 0 };
+static const DaemonCase daemon_ends_keep = { .keep_socket = TRUE };
+static const DaemonCase daemon_ends_stopped = { .keep_socket = TRUE, .stopped = TRUE };
+static const DaemonCase daemon_ends_early = { .keep_socket = TRUE, .early = TRUE };
 
 static void test_not_a_socket(void)
 {
@@ -385,8 +480,15 @@ int main(int argc, char **argv)
     add_bad("twice", bad_twice);
     add_bad("relative", bad_relative);
     g_test_add_func("/launcher-process/signals-have-no-effect", test_signals_have_no_effect);
-    g_test_add_data_func("/launcher-process/daemon-ends/with-its-socket", NULL, test_daemon_ends);
-    g_test_add_data_func("/launcher-process/daemon-ends/without-its-socket", "kept",
+    g_test_add_func("/launcher-process/ping", test_ping);
+    g_test_add_func("/launcher-process/pong-waits-for-the-socket", test_pong_waits_for_the_socket);
+    g_test_add_data_func("/launcher-process/daemon-ends/with-its-socket", &daemon_ends,
+                         test_daemon_ends);
+    g_test_add_data_func("/launcher-process/daemon-ends/without-its-socket", &daemon_ends_keep,
+                         test_daemon_ends);
+    g_test_add_data_func("/launcher-process/daemon-ends/while-it-stands-still",
+                         &daemon_ends_stopped, test_daemon_ends);
+    g_test_add_data_func("/launcher-process/daemon-ends/before-it-can-be-told", &daemon_ends_early,
                          test_daemon_ends);
     g_test_add_func("/launcher-process/not-a-socket", test_not_a_socket);
     g_test_add_func("/launcher-process/bad-words", test_bad_words);
