@@ -2,38 +2,41 @@
 /*
  * The launcher process and the socket to it.
  *
- * It is started by posix_spawn(), which copies nothing of the daemon, in a session of its own, so
- * that signals for the daemon's terminal do not reach it. The first packet that cannot be sent at
- * once, and all after it, wait in a queue until the socket takes them.
+ *     up ──── it ends, hangs, makes no sense ────► dying ──── its pidfd ────► gone
+ *      ▲                                                                       │ delay
+ *      └── its first answer ── started ◄── launcher-start, in a thread ◄───────┘
+ *
+ * The first packet that cannot be sent at once, and all after it, wait in a queue until the socket
+ * takes them.
  */
 #include "actions/launcher-link.h"
 
-#include <poll.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <glib-unix.h>
+#include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "actions/launcher-process.h"
+#include "actions/launcher-orphans.h"
+#include "actions/launcher-start.h"
 #include "base/checked-time.h"
 #include "common/bailiff-error.h"
 #include "common/boottime-timer.h"
 #include "common/boottime.h"
 #include "common/log-message.h"
 
-#define CHILD_SOCKET_FD 3
-#define FIRST_DELAY_US (USEC_PER_SECOND / 10)
-#define LAST_DELAY_US (30u * USEC_PER_SECOND)
-/* One that has lived for so long is started again at once as the first time. */
-#define LONG_LIFE_US (60u * USEC_PER_SECOND)
-/* For one that is given up to end what it has started. */
+/* For one that is given up to end what it has started; and for one that is stopped, which itself
+ * waits for five seconds. */
 #define END_PATIENCE_US (2u * USEC_PER_SECOND)
+#define STOP_PATIENCE_US (6u * USEC_PER_SECOND)
+/* For the first answer of the first one. */
+#define START_PATIENCE_MS 10000
+/* How long the end of the daemon waits for that of a launcher that was not stopped before. */
+#define END_WAIT_MS 500
 #define ANSWERS_AT_ONCE 64
 
 /* Reaps it, whatever becomes of the link. */
@@ -42,31 +45,36 @@ typedef struct LauncherProcess {
     int pidfd;
     GSource *end_source;
     BoottimeTimer *kill_timer;
-    LauncherLink *link; /* NULL: it was given up */
+    LauncherLink *link; /* NULL: there is none any more */
 } LauncherProcess;
 
 typedef struct Packet {
-    guint64 id;
+    guint64 id; /* of a program; 0: of none */
     int fd;
     gsize size;
     guint8 bytes[];
 } Packet;
 
-/* How long the end of the daemon waits for that of the launcher, which takes a millisecond. */
-#define END_WAIT_MS 500
-
 struct LauncherLink {
     char *executable;
     const LauncherLinkEvents *events;
     gpointer user_data;
-    LauncherProcess *process; /* NULL: none */
+    LauncherProcess *process; /* with a socket; NULL: none */
+    LauncherProcess *dying;   /* given up, and not gone yet */
+    LauncherStart *start;     /* under way */
+    LauncherOrphans *orphans;
     int socket_fd;
+    gboolean is_closed; /* by the launcher, which is about to end */
     GSource *in_source;
     GSource *out_source; /* while packets wait */
     GQueue packets;
-    guint64 started_us;
-    guint64 delay_us;
+    LauncherHealth health;
+    BoottimeTimer *health_timer;
+    guint64 last_ping;
     BoottimeTimer *start_timer;
+    gboolean start_is_due; /* when what is dying is gone */
+    guint64 n_losses;
+    gboolean stopping;
 };
 
 static void drop_source(GSource **source)
@@ -77,6 +85,9 @@ static void drop_source(GSource **source)
 }
 
 static gboolean receive(LauncherLink *self);
+static void give_up(LauncherLink *self, const char *reason, guint64 patience_us);
+static void start_later(LauncherLink *self, const char *reason);
+static void process_is_gone(LauncherLink *self);
 
 /* The process. */
 
@@ -89,20 +100,25 @@ static char *describe_end(const siginfo_t *info)
 static gboolean on_process_ended(int fd, GIOCondition condition, gpointer user_data)
 {
     LauncherProcess *process = user_data;
+    LauncherLink *link = process->link;
     siginfo_t info = { 0 };
 
     if (waitid(P_PIDFD, (id_t)fd, &info, WEXITED | WNOHANG) == 0 && info.si_pid == 0)
         return G_SOURCE_CONTINUE;
-    g_autofree char *end = describe_end(&info);
-    /* Its last words first. */
-    while (process->link != NULL && receive(process->link))
-        ;
-    if (process->link != NULL)
-        launcher_link_give_up(process->link, end);
+    if (link != NULL && link->process == process) {
+        g_autofree char *end = describe_end(&info);
+
+        /* Its last words first. */
+        while (receive(link))
+            ;
+        give_up(link, end, TIME_NEVER);
+    }
     boottime_timer_free(process->kill_timer);
     drop_source(&process->end_source);
     close(process->pidfd);
     g_free(process);
+    if (link != NULL)
+        process_is_gone(link);
     return G_SOURCE_REMOVE;
 }
 
@@ -113,49 +129,15 @@ static void on_kill_timer(gpointer user_data)
     (void)syscall(SYS_pidfd_send_signal, process->pidfd, SIGKILL, NULL, 0);
 }
 
-/* Its socket is closed: it ends what it has started, and then itself, or it hangs. */
-static void abandon(LauncherProcess *process)
-{
-    process->link = NULL;
-    boottime_timer_set(process->kill_timer, time_add(boottime_now(), END_PATIENCE_US));
-}
-
-static int spawn(const LauncherLink *self, int child_socket, pid_t *ret_pid)
-{
-    g_autofree char *word = g_strdup_printf("%d", CHILD_SOCKET_FD);
-    char *argv[] = { (char *)"bailiffd", (char *)LAUNCHER_OPTION, word, NULL };
-    posix_spawn_file_actions_t files;
-    posix_spawnattr_t attributes;
-    sigset_t all, none;
-    int failed;
-
-    sigfillset(&all);
-    sigemptyset(&none);
-    posix_spawnattr_init(&attributes);
-    posix_spawnattr_setflags(&attributes,
-                             POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK);
-    posix_spawnattr_setsigdefault(&attributes, &all);
-    posix_spawnattr_setsigmask(&attributes, &none);
-    posix_spawn_file_actions_init(&files);
-    failed = posix_spawn_file_actions_adddup2(&files, child_socket, CHILD_SOCKET_FD);
-    if (failed == 0)
-        failed = posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    if (failed == 0)
-        failed = posix_spawn(ret_pid, self->executable, &files, &attributes, argv, environ);
-    posix_spawn_file_actions_destroy(&files);
-    posix_spawnattr_destroy(&attributes);
-    return failed;
-}
-
-static LauncherProcess *watch_process(LauncherLink *self, pid_t pid, int pidfd)
+static LauncherProcess *watch_process(LauncherLink *self, const LauncherStarted *started)
 {
     LauncherProcess *process = g_new0(LauncherProcess, 1);
 
-    process->pid = pid;
-    process->pidfd = pidfd;
+    process->pid = started->pid;
+    process->pidfd = started->pidfd;
     process->link = self;
     process->kill_timer = boottime_timer_new(on_kill_timer, process);
-    process->end_source = g_unix_fd_source_new(pidfd, G_IO_IN);
+    process->end_source = g_unix_fd_source_new(process->pidfd, G_IO_IN);
     g_source_set_callback(process->end_source, G_SOURCE_FUNC(on_process_ended), process, NULL);
     g_source_attach(process->end_source, NULL);
     return process;
@@ -163,23 +145,59 @@ static LauncherProcess *watch_process(LauncherLink *self, pid_t pid, int pidfd)
 
 /* Answers. */
 
+static void on_pong(LauncherLink *self, const LauncherAnswer *answer)
+{
+    if (answer->id != self->last_ping) {
+        give_up(self, "it has answered what makes no sense", END_PATIENCE_US);
+        return;
+    }
+    if (answer->detail != LAUNCHER_PROTOCOL) {
+        give_up(self, "it is of another version", END_PATIENCE_US);
+        return;
+    }
+    if (launcher_health_heard(&self->health, true, boottime_now()) && self->n_losses > 0) {
+        log_message(MESSAGE_LAUNCHER_BACK, LOG_SUBJECT(.pid = self->process->pid),
+                    "The launcher of programs runs again (process %d)", (int)self->process->pid);
+        self->events->changed(self->user_data);
+    }
+    boottime_timer_set(self->health_timer, self->health.next_us);
+}
+
+/* The process ends in this moment as a rule, and then it is known how. */
+static void wait_for_its_end(LauncherLink *self)
+{
+    gboolean was_up = launcher_link_is_up(self);
+
+    self->is_closed = TRUE;
+    drop_source(&self->in_source);
+    boottime_timer_set(self->process->kill_timer, time_add(boottime_now(), END_PATIENCE_US));
+    if (was_up)
+        self->events->changed(self->user_data);
+}
+
+/* FALSE: there is nothing more, or the launcher was given up. */
 static gboolean receive(LauncherLink *self)
 {
+    LauncherProcess *process = self->process;
     LauncherAnswer answer;
-    ssize_t size = recv(self->socket_fd, &answer, sizeof answer, MSG_DONTWAIT | MSG_TRUNC);
+    ssize_t size;
 
+    if (process == NULL || self->is_closed)
+        return FALSE;
+    size = recv(self->socket_fd, &answer, sizeof answer, MSG_DONTWAIT | MSG_TRUNC);
     if (size < 0 && (errno == EAGAIN || errno == EINTR))
         return FALSE;
-    if (size <= 0) {
-        launcher_link_give_up(self, "it has closed its socket");
-        return FALSE;
-    }
-    if (!launcher_answer_is_sound(&answer, (gsize)size) ||
-        !self->events->answered(&answer, self->user_data)) {
-        launcher_link_give_up(self, "it has answered what makes no sense");
-        return FALSE;
-    }
-    return TRUE;
+    if (size <= 0)
+        wait_for_its_end(self);
+    else if (!launcher_answer_is_sound(&answer, (gsize)size))
+        give_up(self, "it has answered what makes no sense", END_PATIENCE_US);
+    else if (answer.kind == LAUNCHER_ANSWER_PONG)
+        on_pong(self, &answer);
+    else if (self->events->answered(&answer, self->user_data))
+        (void)launcher_health_heard(&self->health, false, boottime_now());
+    else
+        give_up(self, "it has answered what was not asked", END_PATIENCE_US);
+    return self->process == process && !self->is_closed;
 }
 
 static gboolean on_readable(int fd, GIOCondition condition, gpointer user_data)
@@ -249,12 +267,12 @@ static gboolean on_writable(int fd, GIOCondition condition, gpointer user_data)
     return G_SOURCE_REMOVE;
 }
 
-void launcher_link_send(LauncherLink *self, const LauncherRequest *request, int output_fd)
+static void queue(LauncherLink *self, const LauncherRequest *request, int output_fd)
 {
     gsize size = launcher_request_size(request);
     Packet *packet = g_malloc(sizeof *packet + size);
 
-    packet->id = request->id;
+    packet->id = request->kind == LAUNCHER_REQUEST_PING ? 0 : request->id;
     packet->fd = output_fd;
     packet->size = size;
     memcpy(packet->bytes, request, size);
@@ -283,101 +301,210 @@ gboolean launcher_link_take_back(LauncherLink *self, guint64 id)
     return FALSE;
 }
 
-/* Beginning and end. */
+/* Health. */
 
-/* 0, or an errno. */
-static int start_process(LauncherLink *self, int *ret_socket)
+static void ask(LauncherLink *self)
 {
-    int fds[2], pidfd, failed;
-    pid_t pid = 0;
+    g_autofree LauncherRequest *request = g_new(LauncherRequest, 1);
 
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, fds) != 0)
-        return errno;
-    failed = spawn(self, fds[1], &pid);
-    close(fds[1]);
-    if (failed == 0) {
-        pidfd = (int)syscall(SYS_pidfd_open, pid, 0);
-        if (pidfd >= 0) {
-            self->process = watch_process(self, pid, pidfd);
-            *ret_socket = fds[0];
-            return 0;
-        }
-        /* Without its socket it ends; nobody reaps it. */
-        failed = errno;
-    }
-    close(fds[0]);
-    return failed;
+    launcher_request_init(request, LAUNCHER_REQUEST_PING, ++self->last_ping);
+    queue(self, request, -1);
+    boottime_timer_set(self->health_timer, self->health.next_us);
 }
 
-static gboolean start(LauncherLink *self, GError **error)
+static void on_health_timer(gpointer user_data)
 {
-    int failed = start_process(self, &self->socket_fd);
+    LauncherLink *self = user_data;
 
-    if (failed != 0) {
-        bailiff_set_error(error, BAILIFF_ERROR_IO_ERROR,
-                          "See to what the system is short of, and start bailiffd again.",
-                          "The launcher of programs, %s, cannot be started: %s.", self->executable,
-                          g_strerror(failed));
-        return FALSE;
+    /* An answer that has come is one, however late the main loop is itself. */
+    while (receive(self))
+        ;
+    if (self->process == NULL)
+        return;
+    switch (launcher_health_look(&self->health, boottime_now())) {
+    case LAUNCHER_HEALTH_WAIT:
+        boottime_timer_set(self->health_timer, self->health.next_us);
+        return;
+    case LAUNCHER_HEALTH_ASK:
+        ask(self);
+        return;
+    case LAUNCHER_HEALTH_HANGS:
+        launcher_link_give_up(self);
+        return;
     }
-    self->started_us = boottime_now();
-    self->in_source = g_unix_fd_source_new(self->socket_fd, G_IO_IN);
-    g_source_set_callback(self->in_source, G_SOURCE_FUNC(on_readable), self, NULL);
-    g_source_attach(self->in_source, NULL);
-    return TRUE;
 }
 
-static void disconnect(LauncherLink *self)
+/* Asked before each request: the answer to the question comes first, so that a request whose
+ * program would only be waited for until its limit is known to be lost. */
+void launcher_link_send(LauncherLink *self, const LauncherRequest *request, int output_fd)
 {
+    if (launcher_health_needs(&self->health, boottime_now()))
+        ask(self);
+    queue(self, request, output_fd);
+}
+
+/* The end of a launcher. */
+
+/* Without its socket it ends what it has started, and then itself; or it is killed. */
+static void disconnect(LauncherLink *self, guint64 patience_us)
+{
+    if (self->process == NULL)
+        return;
     drop_source(&self->in_source);
     drop_source(&self->out_source);
     g_queue_clear_full(&self->packets, (GDestroyNotify)packet_free);
-    if (self->socket_fd >= 0)
-        close(self->socket_fd);
+    close(self->socket_fd);
     self->socket_fd = -1;
-    if (self->process != NULL)
-        abandon(self->process);
-    self->process = NULL;
+    boottime_timer_set(self->health_timer, TIME_NEVER);
+    self->dying = g_steal_pointer(&self->process);
+    if (patience_us == 0)
+        on_kill_timer(self->dying);
+    else
+        boottime_timer_set(self->dying->kill_timer, time_add(boottime_now(), patience_us));
+}
+
+/* `patience_us`: until it is killed; 0: at once, so that it does not begin what it was asked for
+ * when it goes on. */
+static void give_up(LauncherLink *self, const char *reason, guint64 patience_us)
+{
+    gboolean was_up = launcher_link_is_up(self);
+
+    if (self->process == NULL)
+        return;
+    disconnect(self, patience_us);
+    start_later(self, reason);
+    self->events->lost(reason, self->user_data);
+    if (was_up)
+        self->events->changed(self->user_data);
+}
+
+void launcher_link_give_up(LauncherLink *self)
+{
+    give_up(self, "it does not answer", 0);
+}
+
+static gboolean is_stopped(const LauncherLink *self)
+{
+    return self->process == NULL && self->dying == NULL && self->start == NULL &&
+           launcher_orphans_count(self->orphans) == 0;
+}
+
+static void orphans_are_gone(gpointer user_data)
+{
+    LauncherLink *self = user_data;
+
+    if (self->stopping && is_stopped(self))
+        self->events->stopped(self->user_data);
+}
+
+static void begin_start(LauncherLink *self);
+
+/* All that it had started is the daemon's now. */
+static void process_is_gone(LauncherLink *self)
+{
+    gboolean gone = launcher_orphans_kill_but(self->orphans, 0);
+
+    self->dying = NULL;
+    if (self->start_is_due)
+        begin_start(self);
+    else if (gone)
+        orphans_are_gone(self);
+}
+
+/* The beginning. */
+
+static void connect_to(LauncherLink *self, const LauncherStarted *started)
+{
+    self->process = watch_process(self, started);
+    self->socket_fd = started->socket_fd;
+    self->is_closed = FALSE;
+    self->in_source = g_unix_fd_source_new(self->socket_fd, G_IO_IN);
+    g_source_set_callback(self->in_source, G_SOURCE_FUNC(on_readable), self, NULL);
+    g_source_attach(self->in_source, NULL);
+    launcher_health_started(&self->health, boottime_now());
+    ask(self);
 }
 
 static void start_later(LauncherLink *self, const char *reason)
 {
     guint64 now_us = boottime_now();
+    guint64 delay_us = launcher_health_lost(&self->health, now_us);
 
-    if (time_since(now_us, self->started_us) >= LONG_LIFE_US)
-        self->delay_us = FIRST_DELAY_US;
+    self->n_losses++;
     log_message(MESSAGE_LAUNCHER_LOST, NULL,
                 "There is no launcher of programs (%s): exec steps fail. It is started again in "
                 "%.1f s",
-                reason, (double)self->delay_us / USEC_PER_SECOND);
-    boottime_timer_set(self->start_timer, time_add(now_us, self->delay_us));
-    self->delay_us = MIN(self->delay_us * 2, LAST_DELAY_US);
+                reason, (double)delay_us / USEC_PER_SECOND);
+    boottime_timer_set(self->start_timer, time_add(now_us, delay_us));
+}
+
+static void on_started(const LauncherStarted *started, gpointer user_data)
+{
+    LauncherLink *self = user_data;
+
+    self->start = NULL;
+    if (started->failed == 0) {
+        connect_to(self, started);
+        (void)launcher_orphans_kill_but(self->orphans, started->pid);
+        if (self->stopping)
+            disconnect(self, STOP_PATIENCE_US);
+        return;
+    }
+    if (!self->stopping)
+        start_later(self, g_strerror(started->failed));
+    if (launcher_orphans_kill_but(self->orphans, 0))
+        orphans_are_gone(self);
+}
+
+static void begin_start(LauncherLink *self)
+{
+    int failed = 0;
+
+    self->start_is_due = FALSE;
+    launcher_orphans_hold(self->orphans);
+    self->start = launcher_start_begin(self->executable, on_started, self, &failed);
+    if (self->start == NULL)
+        on_started(&(LauncherStarted){ .failed = failed }, self);
 }
 
 static void on_start_timer(gpointer user_data)
 {
     LauncherLink *self = user_data;
-    g_autoptr(GError) error = NULL;
 
-    if (start(self, &error)) {
-        log_message(MESSAGE_LAUNCHER_BACK, NULL, "The launcher of programs runs again");
-        return;
-    }
-    self->started_us = boottime_now();
-    start_later(self, error->message);
+    if (self->dying != NULL)
+        self->start_is_due = TRUE;
+    else
+        begin_start(self);
 }
 
-void launcher_link_give_up(LauncherLink *self, const char *reason)
+/* The first one, by which it is also known whether there can be any. */
+static gboolean start_first(LauncherLink *self, GError **error)
 {
-    if (self->process == NULL)
-        return;
-    disconnect(self);
-    start_later(self, reason);
-    self->events->lost(self->user_data);
+    LauncherStarted started;
+    struct pollfd fd = { .events = POLLIN };
+    const char *reason;
+
+    launcher_start(self->executable, &started);
+    reason = g_strerror(started.failed);
+    if (started.failed == 0) {
+        reason = "it does not answer";
+        connect_to(self, &started);
+        fd.fd = self->socket_fd;
+        if (poll(&fd, 1, START_PATIENCE_MS) == 1)
+            (void)receive(self);
+    }
+    if (launcher_link_is_up(self))
+        return TRUE;
+    bailiff_set_error(error, BAILIFF_ERROR_IO_ERROR,
+                      "See to what the system is short of, and start bailiffd again.",
+                      "The launcher of programs, %s, cannot be started: %s.", self->executable,
+                      reason);
+    return FALSE;
 }
 
-LauncherLink *launcher_link_new(const char *executable, const LauncherLinkEvents *events,
-                                gpointer user_data, GError **error)
+LauncherLink *launcher_link_new(const char *executable, const LauncherTimes *times,
+                                const LauncherLinkEvents *events, gpointer user_data,
+                                GError **error)
 {
     g_autoptr(LauncherLink) self = g_new0(LauncherLink, 1);
 
@@ -385,43 +512,89 @@ LauncherLink *launcher_link_new(const char *executable, const LauncherLinkEvents
     self->events = events;
     self->user_data = user_data;
     self->socket_fd = -1;
-    self->delay_us = FIRST_DELAY_US;
     self->start_timer = boottime_timer_new(on_start_timer, self);
+    self->health_timer = boottime_timer_new(on_health_timer, self);
+    self->orphans = launcher_orphans_new(orphans_are_gone, self);
+    launcher_health_init(&self->health, times);
     g_queue_init(&self->packets);
-    return start(self, error) ? g_steal_pointer(&self) : NULL;
+    return start_first(self, error) ? g_steal_pointer(&self) : NULL;
 }
 
-/* The daemon is about to end, and nobody looks after the process any more: a zombie would stay
- * until process 1 takes notice. One that hangs is left to it. */
-static void wait_for_end(LauncherProcess *process)
-{
-    struct pollfd fd = { .fd = process->pidfd, .events = POLLIN };
+/* Stopping. */
 
-    if (poll(&fd, 1, END_WAIT_MS) == 1)
-        (void)on_process_ended(process->pidfd, G_IO_IN, process);
+gboolean launcher_link_stop(LauncherLink *self)
+{
+    self->stopping = TRUE;
+    self->start_is_due = FALSE;
+    boottime_timer_set(self->start_timer, TIME_NEVER);
+    disconnect(self, STOP_PATIENCE_US);
+    return is_stopped(self);
+}
+
+char *launcher_link_describe_rest(const LauncherLink *self)
+{
+    g_autofree char *orphans = launcher_orphans_describe(self->orphans);
+    GString *text;
+
+    if (is_stopped(self))
+        return NULL;
+    text = g_string_new(NULL);
+    if (self->dying != NULL)
+        g_string_append_printf(text, "the launcher, process %d", (int)self->dying->pid);
+    else if (self->start != NULL)
+        g_string_append(text, "a launcher that is being started");
+    if (*orphans != '\0')
+        g_string_append_printf(text, "%s%s", text->len > 0 ? ", " : "", orphans);
+    return g_string_free(text, FALSE);
+}
+
+void launcher_link_resume(LauncherLink *self)
+{
+    self->stopping = FALSE;
+    if (self->process == NULL && self->start == NULL)
+        on_start_timer(self);
+}
+
+/* Nobody looks after the process any more: a zombie would stay until process 1 takes notice. One
+ * that hangs is left to it. */
+static void wait_for_end(LauncherLink *self)
+{
+    struct pollfd fd = { .fd = self->dying->pidfd, .events = POLLIN };
+
+    self->dying->link = NULL;
+    if (poll(&fd, 1, END_WAIT_MS) != 1)
+        return;
+    (void)on_process_ended(fd.fd, G_IO_IN, self->dying);
+    (void)launcher_orphans_kill_but(self->orphans, 0);
 }
 
 void launcher_link_free(LauncherLink *self)
 {
-    LauncherProcess *process;
-
     if (self == NULL)
         return;
-    process = self->process;
-    disconnect(self);
-    if (process != NULL)
-        wait_for_end(process);
+    disconnect(self, STOP_PATIENCE_US);
+    if (self->dying != NULL)
+        wait_for_end(self);
+    if (self->start != NULL)
+        launcher_start_forget(self->start);
     boottime_timer_free(self->start_timer);
+    boottime_timer_free(self->health_timer);
+    launcher_orphans_free(self->orphans);
     g_free(self->executable);
     g_free(self);
 }
 
 gboolean launcher_link_is_up(const LauncherLink *self)
 {
-    return self->process != NULL;
+    return self->process != NULL && self->health.well && !self->is_closed;
 }
 
 pid_t launcher_link_get_pid(const LauncherLink *self)
 {
-    return self->process != NULL ? self->process->pid : 0;
+    return launcher_link_is_up(self) ? self->process->pid : 0;
+}
+
+guint64 launcher_link_count_losses(const LauncherLink *self)
+{
+    return self->n_losses;
 }

@@ -27,6 +27,9 @@
 #define CHECKS_AT_ONCE 64u
 /* After the limit, for the launcher to say that it has killed it. */
 #define ANSWER_PATIENCE_US (5u * USEC_PER_SECOND)
+/* For all to be gone that was killed: longer than the launcher itself waits for its programs, and
+ * than the link waits for the launcher. */
+#define STOP_LIMIT_US (8u * USEC_PER_SECOND)
 
 struct Launcher {
     LauncherLink *link;
@@ -34,6 +37,12 @@ struct Launcher {
     guint64 last_id;
     guint n_checks; /* that somebody waits for */
     GQueue *checks; /* of WaitingCheck */
+    void (*changed)(gpointer user_data);
+    gpointer changed_data;
+    GTask *stop; /* NULL: it is not being stopped */
+    BoottimeTimer *stop_timer;
+    gboolean is_stopped; /* or is about to be: it takes no programs */
+    gboolean is_ended;   /* what was under way at the stop has ended, or was given up */
 };
 
 typedef struct Program {
@@ -54,7 +63,7 @@ typedef struct WaitingCheck {
     uid_t uid;
 } WaitingCheck;
 
-static void begin_waiting_checks(Launcher *self);
+static void go_on(Launcher *self);
 
 /* One program. */
 
@@ -120,14 +129,14 @@ static void on_timer(gpointer user_data)
     GError *error = NULL;
 
     if (task == NULL) {
-        launcher_link_give_up(program->launcher->link, "it does not answer");
+        launcher_link_give_up(program->launcher->link);
         return;
     }
     Launcher *self = program->launcher;
     launcher_set_time_out(&error, program->path, program->output == NULL);
     end_program(program);
     answer_caller(task, error);
-    begin_waiting_checks(self);
+    go_on(self);
 }
 
 static gboolean on_cancelled(GCancellable *cancellable, gpointer user_data)
@@ -138,7 +147,7 @@ static gboolean on_cancelled(GCancellable *cancellable, gpointer user_data)
 
     end_program(program);
     answer_caller(task, g_error_new_literal(G_IO_ERROR, G_IO_ERROR_CANCELLED, "No longer wanted"));
-    begin_waiting_checks(self);
+    go_on(self);
     return G_SOURCE_REMOVE;
 }
 
@@ -165,7 +174,7 @@ static gboolean on_answered(const LauncherAnswer *answer, gpointer user_data)
     GTask *task = take_task(program);
     g_hash_table_remove(self->programs, &id);
     answer_caller(task, error);
-    begin_waiting_checks(self);
+    go_on(self);
     return TRUE;
 }
 
@@ -178,27 +187,112 @@ static void fail_all(Launcher *self, const char *cause)
         Program *program = at->data;
         GError *error = bailiff_error_make(
             BAILIFF_ERROR_IO_ERROR, "See in the log what has happened to it.",
-            "It is not known how the program %s ended: %s.", program->path, cause);
+            "The program %s is killed, if it had not ended already: %s.", program->path, cause);
         GTask *task = take_task(program);
 
         program_free(program);
         answer_caller(task, error);
     }
-    begin_waiting_checks(self);
+    go_on(self);
 }
 
-static void on_lost(gpointer user_data)
+static void on_lost(const char *reason, gpointer user_data)
 {
-    fail_all(user_data, "its launcher is gone");
+    g_autofree char *cause = g_strdup_printf("its launcher is gone (%s)", reason);
+
+    fail_all(user_data, cause);
 }
 
-static const LauncherLinkEvents link_events = { .answered = on_answered, .lost = on_lost };
+static void on_changed(gpointer user_data)
+{
+    Launcher *self = user_data;
+
+    if (self->changed != NULL)
+        self->changed(self->changed_data);
+}
+
+/* The end of all of it. */
+
+static void end_stop(Launcher *self, GError *error)
+{
+    g_autoptr(GTask) task = g_steal_pointer(&self->stop);
+
+    g_clear_pointer(&self->stop_timer, boottime_timer_free);
+    if (task == NULL)
+        g_clear_error(&error);
+    else if (error != NULL)
+        g_task_return_error(task, error);
+    else
+        g_task_return_boolean(task, TRUE);
+}
+
+static void on_stopped(gpointer user_data)
+{
+    end_stop(user_data, NULL);
+}
+
+static void end_all(Launcher *self)
+{
+    self->is_ended = TRUE;
+    boottime_timer_set(self->stop_timer, time_add(boottime_now(), STOP_LIMIT_US));
+    fail_all(self, "bailiffd ends its launcher");
+    if (launcher_link_stop(self->link))
+        end_stop(self, NULL);
+}
+
+static void on_stop_timer(gpointer user_data)
+{
+    Launcher *self = user_data;
+    g_autofree char *rest = NULL;
+
+    if (!self->is_ended) {
+        end_all(self);
+        return;
+    }
+    rest = launcher_link_describe_rest(self->link);
+    end_stop(self, bailiff_error_make(BAILIFF_ERROR_BUSY,
+                                      "See what these processes wait for: storage, most often.",
+                                      "Killed and not ended: %s.", rest != NULL ? rest : "?"));
+}
+
+void launcher_stop_async(Launcher *self, guint64 until_us, GAsyncReadyCallback callback,
+                         gpointer user_data)
+{
+    g_return_if_fail(self->stop == NULL);
+    self->stop = g_task_new(NULL, NULL, callback, user_data);
+    g_task_set_source_tag(self->stop, launcher_stop_async);
+    self->stop_timer = boottime_timer_new(on_stop_timer, self);
+    self->is_stopped = TRUE;
+    self->is_ended = FALSE;
+    boottime_timer_set(self->stop_timer, until_us);
+    go_on(self);
+}
+
+gboolean launcher_stop_finish(Launcher *self, GAsyncResult *result, GError **error)
+{
+    return g_task_propagate_boolean(G_TASK(result), error);
+}
+
+void launcher_resume(Launcher *self)
+{
+    self->is_stopped = FALSE;
+    launcher_link_resume(self->link);
+}
+
+static const LauncherLinkEvents link_events = {
+    .answered = on_answered, .lost = on_lost, .changed = on_changed, .stopped = on_stopped
+};
 
 /* Requests. */
 
 static gboolean is_ready(Launcher *self, GError **error)
 {
-    if (self->link == NULL || !launcher_link_is_up(self->link)) {
+    if (self->link == NULL || self->is_stopped) {
+        bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Try again when bailiffd runs again.",
+                          "bailiffd is about to end, and starts no more programs.");
+        return FALSE;
+    }
+    if (!launcher_link_is_up(self->link)) {
         bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Try again in a moment; see the log.",
                           "The launcher of programs is gone and is being started again.");
         return FALSE;
@@ -337,6 +431,14 @@ static void begin_waiting_checks(Launcher *self)
     }
 }
 
+/* After each end of a program. */
+static void go_on(Launcher *self)
+{
+    begin_waiting_checks(self);
+    if (self->stop != NULL && !self->is_ended && g_hash_table_size(self->programs) == 0)
+        end_all(self);
+}
+
 void launcher_check_async(Launcher *self, const char *path, uid_t uid, GCancellable *cancellable,
                           GAsyncReadyCallback callback, gpointer user_data)
 {
@@ -358,15 +460,21 @@ gboolean launcher_check_finish(Launcher *self, GAsyncResult *result, GError **er
     return g_task_propagate_boolean(G_TASK(result), error);
 }
 
-Launcher *launcher_new(const char *executable, GError **error)
+Launcher *launcher_new_with_times(const char *executable, const LauncherTimes *times,
+                                  GError **error)
 {
     g_autoptr(Launcher) self = g_new0(Launcher, 1);
 
     self->programs =
         g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, (GDestroyNotify)program_free);
     self->checks = g_queue_new();
-    self->link = launcher_link_new(executable, &link_events, self, error);
+    self->link = launcher_link_new(executable, times, &link_events, self, error);
     return self->link != NULL ? g_steal_pointer(&self) : NULL;
+}
+
+Launcher *launcher_new(const char *executable, GError **error)
+{
+    return launcher_new_with_times(executable, &launcher_times, error);
 }
 
 void launcher_free(Launcher *self)
@@ -374,10 +482,28 @@ void launcher_free(Launcher *self)
     if (self == NULL)
         return;
     g_clear_pointer(&self->link, launcher_link_free);
+    end_stop(self, bailiff_error_make(BAILIFF_ERROR_BUSY, "Look for its processes.",
+                                      "The launcher of programs was not waited for."));
     fail_all(self, "bailiffd ends");
     g_hash_table_unref(self->programs);
     g_queue_free(self->checks);
     g_free(self);
+}
+
+gboolean launcher_is_up(Launcher *self)
+{
+    return launcher_link_is_up(self->link);
+}
+
+guint64 launcher_count_losses(Launcher *self)
+{
+    return launcher_link_count_losses(self->link);
+}
+
+void launcher_watch(Launcher *self, void (*changed)(gpointer), gpointer user_data)
+{
+    self->changed = changed;
+    self->changed_data = user_data;
 }
 
 pid_t launcher_get_pid(Launcher *self)

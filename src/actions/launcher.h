@@ -3,13 +3,22 @@
  * Starts programs for `exec` steps by a small process that does nothing else (launcher-process.h).
  *
  * The daemon itself does not fork: it is large, has threads, and its main loop must not wait. The
- * launcher is started first, dies with the daemon, and is told what to start over a socket. When it
- * is gone it is started anew; until then programs cannot be started (Busy).
+ * launcher is started first, dies with the daemon, and is told what to start over a socket. It is
+ * asked every few seconds whether it is there; when it ends or hangs it is killed with all that it
+ * has started, and another one is started after a delay that grows.
+ *
+ * Until then programs cannot be started, and whoever wants one is told so at once (Busy). A step of
+ * a failure policy does not wait for the launcher, though it has time: when it will be back nobody
+ * knows (what keeps it away may be what makes the policy be walked, storage that hangs), and the
+ * step that counts is the kill at the end, which needs no launcher and is the safer the earlier it
+ * comes. The program was only the kinder way.
  */
 #pragma once
 
 #include <gio/gio.h>
 #include <sys/types.h>
+
+#include "actions/launcher-health.h"
 
 typedef struct Launcher Launcher;
 
@@ -25,6 +34,9 @@ typedef struct LauncherProgram {
  * when its first argument is LAUNCHER_OPTION; NULL: this very one. IoError when it cannot be
  * started. */
 Launcher *launcher_new(const char *executable, GError **error);
+/* The same with other times, for tests; they stay valid. */
+Launcher *launcher_new_with_times(const char *executable, const LauncherTimes *times,
+                                  GError **error);
 /* What runs is killed, and reported as failed. Not from inside a callback of it. */
 void launcher_free(Launcher *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Launcher, launcher_free)
@@ -44,6 +56,30 @@ gboolean launcher_run_finish(Launcher *self, GAsyncResult *result, GError **erro
 void launcher_check_async(Launcher *self, const char *path, uid_t uid, GCancellable *cancellable,
                           GAsyncReadyCallback callback, gpointer user_data);
 gboolean launcher_check_finish(Launcher *self, GAsyncResult *result, GError **error);
+
+/* Ends it before the daemon ends or executes itself: takes no more programs from now on, waits for
+ * those under way until `until_us` (CLOCK_BOOTTIME), kills what runs then and tells who waits for
+ * it, and answers when no process is left. Once, or again after launcher_resume().
+ *
+ * Nothing of it crosses an execve() of the daemon: a program's step, its output and its end are
+ * known here only, so who goes on would have to believe in what it cannot see. A new launcher is
+ * started in a millisecond.
+ *
+ * FALSE with an error (Busy) when there are processes some seconds later that have not ended though
+ * they were killed; the text names them. */
+void launcher_stop_async(Launcher *self, guint64 until_us, GAsyncReadyCallback callback,
+                         gpointer user_data);
+gboolean launcher_stop_finish(Launcher *self, GAsyncResult *result, GError **error);
+/* The daemon goes on after all: another one is started. After the answer of launcher_stop_async().
+ */
+void launcher_resume(Launcher *self);
+
+/* Whether programs can be started, and how often that ended since launcher_new(). */
+gboolean launcher_is_up(Launcher *self);
+guint64 launcher_count_losses(Launcher *self);
+/* `changed` is called by the main loop when launcher_is_up() has changed. One at a time; NULL: no
+ * more. */
+void launcher_watch(Launcher *self, void (*changed)(gpointer user_data), gpointer user_data);
 
 /* For tests: the launcher process, 0 while there is none. */
 pid_t launcher_get_pid(Launcher *self);

@@ -85,17 +85,22 @@ static inline gboolean is_up(gconstpointer data)
     return launcher_get_pid((Launcher *)data) != 0;
 }
 
-static inline void set_up(Fixture *fixture, gconstpointer unused)
+static inline void set_up_with(Fixture *fixture, const char *executable, const LauncherTimes *times)
 {
     g_autoptr(GError) error = NULL;
 
-    fixture->launcher = launcher_new(self_path, &error);
+    fixture->launcher = launcher_new_with_times(executable, times, &error);
     g_assert_no_error(error);
     fixture->directory = g_dir_make_tmp("launcher-XXXXXX", &error);
     g_assert_no_error(error);
     g_assert_no_errno(g_chmod(fixture->directory, 0755));
     g_ptr_array_set_size(log_lines, 0);
     g_ptr_array_set_size(messages, 0);
+}
+
+static inline void set_up(Fixture *fixture, gconstpointer unused)
+{
+    set_up_with(fixture, self_path, &launcher_times);
 }
 
 /* By /proc, of all processes: TRUE when one has this program or word in its command line. */
