@@ -328,6 +328,17 @@ static void off_the_bus(GObject *source, GAsyncResult *result, gpointer user_dat
     g_main_loop_quit(daemon->loop);
 }
 
+/* After the last step of the last failure policy: what is left is killed. */
+static void launcher_stopped(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    Daemon *daemon = user_data;
+    g_autoptr(GError) error = NULL;
+
+    if (!launcher_stop_finish(daemon->launcher, result, &error))
+        log_line(LOG_WARNING, NULL, "%s", error->message);
+    bailiff_bus_service_stop_async(daemon->service, off_the_bus, daemon);
+}
+
 static void shut_down_done(GObject *source, GAsyncResult *result, gpointer user_data)
 {
     Daemon *daemon = user_data;
@@ -339,7 +350,7 @@ static void shut_down_done(GObject *source, GAsyncResult *result, gpointer user_
         log_message(MESSAGE_DAEMON_STOPPED, NULL, "Shut down");
     for (guint i = 0; i < daemon->stop_callers->len; i++)
         g_task_return_boolean(daemon->stop_callers->pdata[i], TRUE);
-    bailiff_bus_service_stop_async(daemon->service, off_the_bus, daemon);
+    launcher_stop_async(daemon->launcher, 0, launcher_stopped, daemon);
 }
 
 /* "lockspace a (failing), registration 3 (pid 812)" */
@@ -542,6 +553,7 @@ int main(int argc, char **argv)
     watch_signals(&daemon);
     if (make_engine(&daemon, &options, &error)) {
         daemon.status = service_status_new(daemon.engine, daemon.manager);
+        service_status_set_launcher(daemon.status, daemon.launcher);
         daemon.host_shutdown = host_shutdown_new(daemon.engine);
         daemon.control = (DaemonControl){
             .daemon = &daemon,

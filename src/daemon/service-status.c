@@ -16,6 +16,7 @@
 struct ServiceStatus {
     BailiffEngine *engine;
     ServiceManager *manager;
+    Launcher *launcher; /* NULL: none is looked at */
     char *activity;
     guint idle_source;
 };
@@ -107,14 +108,16 @@ guint service_status_patience(BailiffEngine *engine)
 
 static void update_status(ServiceStatus *self)
 {
-    g_autofree char *text = service_status_describe(self->engine);
+    g_autofree char *model = service_status_describe(self->engine);
+    g_autoptr(GString) text = g_string_new(model);
 
+    if (self->launcher != NULL && !launcher_is_up(self->launcher))
+        g_string_append(text, "; no launcher of programs: exec steps fail");
     if (self->activity != NULL) {
-        g_autofree char *both = g_strdup_printf("%s: %s", self->activity, text);
-        service_manager_set_status(self->manager, both);
-        return;
+        g_string_prepend(text, ": ");
+        g_string_prepend(text, self->activity);
     }
-    service_manager_set_status(self->manager, text);
+    service_manager_set_status(self->manager, text->str);
 }
 
 static gboolean on_idle(gpointer user_data)
@@ -131,6 +134,11 @@ static void changed(ServiceStatus *self)
 {
     if (self->idle_source == 0)
         self->idle_source = g_idle_add_full(G_PRIORITY_LOW, on_idle, self, NULL);
+}
+
+static void on_launcher_changed(gpointer user_data)
+{
+    changed(user_data);
 }
 
 static void watch(ServiceStatus *self, GObject *object)
@@ -186,10 +194,19 @@ void service_status_free(ServiceStatus *self)
         g_signal_handlers_disconnect_by_data(lockspaces->pdata[i], self);
     for (guint i = 0; i < registrations->len; i++)
         g_signal_handlers_disconnect_by_data(registrations->pdata[i], self);
+    if (self->launcher != NULL)
+        launcher_watch(self->launcher, NULL, NULL);
     if (self->idle_source != 0)
         g_source_remove(self->idle_source);
     g_free(self->activity);
     g_free(self);
+}
+
+void service_status_set_launcher(ServiceStatus *self, Launcher *launcher)
+{
+    self->launcher = launcher;
+    launcher_watch(launcher, on_launcher_changed, self);
+    changed(self);
 }
 
 void service_status_set_activity(ServiceStatus *self, const char *activity)

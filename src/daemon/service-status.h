@@ -15,6 +15,9 @@ ServiceStatus *service_status_new(BailiffEngine *engine, ServiceManager *manager
 void service_status_free(ServiceStatus *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ServiceStatus, service_status_free)
 
+/* Says so as long as no programs can be started; it lives longer, too. */
+void service_status_set_launcher(ServiceStatus *self, Launcher *launcher);
+
 /* Says this in place of what there is, until it is called with NULL: "Shutting down". */
 void service_status_set_activity(ServiceStatus *self, const char *activity);
 

@@ -277,6 +277,21 @@ static void print_actions(BailiffMetrics *self, GString *text)
                         kill_guard_count_kills(bailiff_engine_get_kill_guard(self->engine)));
 }
 
+static void print_launcher(BailiffMetrics *self, GString *text)
+{
+    Launcher *launcher = bailiff_engine_get_services(self->engine)->launcher;
+
+    if (launcher == NULL)
+        return;
+    metrics_text_family(text, "bailiff_launcher_up", "gauge", NULL,
+                        "1 when programs of failure policies can be started, 0 when not.");
+    metrics_text_number(text, "bailiff_launcher_up", "", NULL, launcher_is_up(launcher) ? 1 : 0);
+    metrics_text_family(text, "bailiff_launcher_losses", "counter", NULL,
+                        "How often the launcher of programs ended, hung or could not be started.");
+    metrics_text_number(text, "bailiff_launcher_losses", "_total", NULL,
+                        launcher_count_losses(launcher));
+}
+
 static void print_incidents(BailiffMetrics *self, GString *text)
 {
     g_autoptr(GPtrArray) incidents =
@@ -305,6 +320,7 @@ char *bailiff_metrics_print(BailiffMetrics *self)
     print_resources(text, lockspaces);
     print_renewals(self, text);
     print_actions(self, text);
+    print_launcher(self, text);
     print_incidents(self, text);
     metrics_text_family(text, "bailiff_scheduling_delay_seconds", "histogram", "seconds",
                         "How late timers of the main loop fire, measured every five seconds.");

@@ -9,49 +9,13 @@ import pytest
 
 from control_groups import ControlGroup, NoControlGroups
 from event_times import EventTimes
+from exec_programs import launchers, running, scripts, steps
 from lease_calls import (IGNORE_TERM, MIB, SPACE, acquire, fails_with, format_lockspace,
                          format_resource, join, lease, register, unregister, wait_by_asking, wait_ended)
 from mocked_systemd import MockedSystemd
 from private_service import BusError, options
 
 SECOND = 1_000_000
-
-
-def steps(*given):
-    """An option failure-policy: steps(("exec", 3, "/bin/true", "an argument"), ("kill", 0))."""
-    return "a(sua{sv})", [
-        (action, grace, options(program=("s", words[0]), arguments=("as", list(words[1:]))) if words else {})
-        for action, grace, *words in given]
-
-
-@pytest.fixture
-def scripts(tmp_path):
-    """scripts(name, body, mode): the path of a shell script, which may write beside itself ($0.out)."""
-    def make(name, body="exit 0", mode=0o755):
-        path = tmp_path / name
-        path.write_text(f"#!/bin/sh\n{body}\n")
-        path.chmod(mode)
-        return str(path)
-    return make
-
-
-def running(word):
-    """Processes with this word in their command lines."""
-    found = []
-    for entry in pathlib.Path("/proc").iterdir():
-        if entry.name.isdigit():
-            try:
-                if word.encode() in (entry / "cmdline").read_bytes():
-                    found.append(int(entry.name))
-            except OSError:
-                pass
-    return found
-
-
-def launchers(service):
-    """Children of the daemon, of which the launcher is the only one."""
-    return [int(word) for word in
-            pathlib.Path(f"/proc/{service.daemon.pid}/task/{service.daemon.pid}/children").read_text().split()]
 
 
 # When the policy is given
@@ -218,19 +182,3 @@ def test_a_unit(service, scripts):
     finally:
         systemd.vanish()
         group.remove()
-
-
-# The launcher
-
-def test_a_launcher_that_is_killed(service, worker, scripts):
-    """It comes back by itself."""
-    first, = launchers(service)
-    os.kill(first, signal.SIGKILL)
-    wait_by_asking(service, lambda: launchers(service) not in ([], [first]), "another launcher")
-    unregister(service, register(service, worker, failure_policy=steps(("exec", 3, scripts("good")), ("kill", 0))))
-
-
-def test_no_launcher_outlives_its_daemon(service):
-    launcher, = launchers(service)
-    service.kill_daemon()
-    wait_by_asking(service, lambda: not os.path.exists(f"/proc/{launcher}"), "the end of the launcher")

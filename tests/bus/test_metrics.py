@@ -22,6 +22,8 @@ def test_of_an_idle_daemon(daemon):
     assert value(families, "bailiff_lockspaces", state="held") == 0
     assert value(families, "bailiff_registrations", state="active") == 0
     assert value(families, "bailiff_guard_kills", "_total") == 0
+    assert value(families, "bailiff_launcher_up") == 1
+    assert value(families, "bailiff_launcher_losses", "_total") == 0
     assert families["bailiff_lockspace_margin_seconds"].samples == {}
     assert families["bailiff_scheduling_delay_seconds"].type == "histogram"
     assert all(name.startswith("bailiff_") for name in families)

@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "actions/launcher-process.h"
 #include "daemon/service-status.h"
 #include "support/engine-fixture.h"
 
@@ -68,12 +69,41 @@ static void test_changes(Fixture *fixture, gconstpointer data)
     WAIT_FOR_STATUS("Shutting down: 1 lockspace (held), no registrations");
 }
 
+static gboolean is_up(Launcher *launcher)
+{
+    return launcher_is_up(launcher);
+}
+
+static void test_launcher(Fixture *fixture, gconstpointer data)
+{
+    int fd = *(const int *)data;
+    g_autofree char *status = NULL;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Launcher) launcher = launcher_new(NULL, &error);
+    g_autoptr(ServiceManager) manager = service_manager_new();
+    g_autoptr(ServiceStatus) self = service_status_new(fixture->engine, manager);
+
+    g_assert_no_error(error);
+    service_status_set_launcher(self, launcher);
+    WAIT_FOR_STATUS("No lockspaces, no registrations");
+    g_assert_no_errno(kill(launcher_get_pid(launcher), SIGKILL));
+    WAIT_FOR_STATUS("No lockspaces, no registrations; no launcher of programs: exec steps fail");
+    service_status_set_activity(self, "Shutting down");
+    WAIT_FOR_STATUS("Shutting down: No lockspaces, no registrations; "
+                    "no launcher of programs: exec steps fail");
+    service_status_set_activity(self, NULL);
+    WAIT_FOR(is_up(launcher));
+    WAIT_FOR_STATUS("No lockspaces, no registrations");
+}
+
 int main(int argc, char **argv)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX, .sun_path = "/tmp/notify-XXXXXX" };
     int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     int status;
 
+    if (argc == 3 && g_str_equal(argv[1], LAUNCHER_OPTION))
+        return launcher_process_main_of_word(argv[2]);
     g_test_init(&argc, &argv, NULL);
     close(g_mkstemp(address.sun_path));
     g_unlink(address.sun_path);
@@ -81,6 +111,7 @@ int main(int argc, char **argv)
     g_setenv("NOTIFY_SOCKET", address.sun_path, TRUE);
     g_test_add("/service-status/texts", Fixture, NULL, set_up, test_texts, tear_down);
     g_test_add("/service-status/changes", Fixture, &fd, set_up, test_changes, tear_down);
+    g_test_add("/service-status/launcher", Fixture, &fd, set_up, test_launcher, tear_down);
     status = g_test_run();
     close(fd);
     g_unlink(address.sun_path);
