@@ -3,16 +3,13 @@
 those of one that runs or is about to."""
 
 import os
-import shutil
 import signal
 import subprocess
 
-import pytest
-
 from ctl import PROGRAM, environment
-from lease_calls import (MIB, SPACE, acquire, fails_with, format_lockspace, format_resource, join, lease, policy,
-                         register, wait_by_asking, wait_ended)
-from libvirt_test_driver import NAME, RUNNING, UUID, LibvirtTestDriver, write_configuration
+from driver_domains import domain, libvirt, register_with_lease, resources, service, space
+from lease_calls import MIB, SPACE, acquire, fails_with, lease, policy, register, wait_by_asking, wait_ended
+from libvirt_test_driver import NAME, RUNNING, UUID
 from main_loop import LIMIT
 from private_service import options
 
@@ -22,55 +19,11 @@ DOMAIN = """<domain type='qemu'><name>{name}</name><uuid>{uuid}</uuid><devices>
 """
 
 
-@pytest.fixture
-def service(make_service, tmp_path):
-    return make_service(write_configuration(str(tmp_path)))
-
-
-@pytest.fixture
-def libvirt(service, tmp_path):
-    if not shutil.which("libvirt-dbus", path=f"{os.environ['PATH']}:/usr/sbin"):
-        pytest.skip("libvirt-dbus is not installed (Debian package libvirt-dbus)")
-    made = LibvirtTestDriver(service, str(tmp_path))
-    made.start_broker()
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def domain(libvirt):
-    """It runs."""
-    libvirt.start_qemu()
-    return libvirt
-
-
-@pytest.fixture
-def space(service, hanging_storage):
-    path = hanging_storage.path
-    format_lockspace(service, path)
-    format_resource(service, path)
-    join(service, path)
-    yield path
-    hanging_storage.resume()
-    hanging_storage.fail(False, False)
-
-
-def register_with_lease(service, space, *steps, **given):
-    path = service.call("Manager", "Manager", "RegisterDomain", "(sa{sv})", UUID,
-                        options(failure_policy=policy(*steps), **given))
-    acquire(service, path, lease(space))
-    return path
-
-
 def prepare(service, space):
     """What libvirt's hook does before a start."""
     return subprocess.run([PROGRAM, "libvirt-hook", "--", NAME, "prepare", "begin", "-"], env=environment(service),
                           text=True, input=DOMAIN.format(name=NAME, uuid=UUID, path=space, offset=MIB),
                           capture_output=True, timeout=LIMIT)
-
-
-def resources(service, path):
-    return service.property(path, "Registration", "Resources")
 
 
 def test_no_start_on_leases_that_are_being_given_back(service, domain, space, hanging_storage):

@@ -5,54 +5,15 @@ libvirt-dbus is the real one, with libvirt's test driver; libvirtd and QEMU are 
 """
 
 import os
-import shutil
 import signal
 
-import pytest
-
+from driver_domains import domain, libvirt, register_domain, register_with_lease, resources, service, space
 from event_times import EventTimes
-from lease_calls import (SPACE, acquire, fails_with, format_lockspace, format_resource, join, lease, leave, policy, release,
-                         unregister, values_of, wait_by_asking, wait_ended, wait_removed)
-from libvirt_test_driver import OFF, PAUSED, RUNNING, UUID, LibvirtTestDriver, write_configuration
-from private_service import options
+from lease_calls import (SPACE, acquire, fails_with, join, lease, leave, release, unregister, values_of,
+                         wait_by_asking, wait_ended, wait_removed)
+from libvirt_test_driver import OFF, PAUSED, RUNNING, UUID
 
 SECOND = 1_000_000
-
-
-@pytest.fixture
-def service(make_service, tmp_path):
-    return make_service(write_configuration(str(tmp_path)))
-
-
-@pytest.fixture
-def libvirt(service, tmp_path):
-    if not shutil.which("libvirt-dbus", path=f"{os.environ['PATH']}:/usr/sbin"):
-        pytest.skip("libvirt-dbus is not installed (Debian package libvirt-dbus)")
-    made = LibvirtTestDriver(service, str(tmp_path))
-    made.start_broker()
-    yield made
-    made.stop()
-
-
-@pytest.fixture
-def domain(libvirt):
-    """It runs."""
-    libvirt.start_qemu()
-    return libvirt
-
-
-@pytest.fixture
-def space(service, hanging_storage):
-    path = hanging_storage.path
-    format_lockspace(service, path)
-    format_resource(service, path)
-    join(service, path)
-    yield path
-    hanging_storage.fail(False, False)
-
-
-def register_domain(service, uuid=UUID, **given):
-    return service.call("Manager", "Manager", "RegisterDomain", "(sa{sv})", uuid, options(**given))
 
 
 def state(service, path):
@@ -61,12 +22,6 @@ def state(service, path):
 
 def wait_state(service, path, wanted):
     service.wait_for_property(path, "Registration", "State", wanted)
-
-
-def register_with_lease(service, space, *steps, **given):
-    path = register_domain(service, failure_policy=policy(*steps), **given)
-    acquire(service, path, lease(space))
-    return path
 
 
 def fail(service, hanging_storage):
@@ -79,10 +34,6 @@ def pause_by_failure(service, hanging_storage, path):
     fail(service, hanging_storage)
     wait_state(service, path, "paused")
     service.wait_for_property(SPACE, "Lockspace", "State", "lost")
-
-
-def resources(service, path):
-    return service.property(path, "Registration", "Resources")
 
 
 def version(service, path):
