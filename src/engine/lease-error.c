@@ -129,11 +129,19 @@ static GError *host_lease_error_new(const LeaseFault *fault, const LeaseErrorCon
             BAILIFF_ERROR_HOST_ID_BUSY, "Give every host a host id of its own.",
             "Host id %" G_GUINT64_FORMAT " of lockspace %s is in use by the live host %s.",
             context->host_id, context->lockspace, name);
+    case LEASE_NO_HOST_ID:
+        return bailiff_error_make(
+            BAILIFF_ERROR_HOST_ID_BUSY,
+            "Leave the lockspace on a host that does not need it, or join with the host id of a "
+            "host that is gone for good.",
+            "None of the %" G_GUINT64_FORMAT " host ids of lockspace %s is free.", fault->limit,
+            context->lockspace);
     case LEASE_HOST_ID_LOST:
         return bailiff_error_make(
             BAILIFF_ERROR_HOST_ID_CONFLICT, "Give every host a host id of its own.",
-            "Another host took host id %" G_GUINT64_FORMAT " of lockspace %s at the same moment.",
-            context->host_id, context->lockspace);
+            "Another host%s%s took host id %" G_GUINT64_FORMAT
+            " of lockspace %s at the same moment.",
+            *name != '\0' ? ", " : "", name, context->host_id, context->lockspace);
     case LEASE_TAKEN:
         return bailiff_error_make(
             BAILIFF_ERROR_HOST_ID_CONFLICT, "Give every host a host id and a host name of its own.",
@@ -254,6 +262,7 @@ GError *lease_error_new(const LeaseFault *fault, const LeaseErrorContext *contex
         return record_error_new(fault->record, context);
     case LEASE_BAD_HOST_ID:
     case LEASE_HOST_ID_BUSY:
+    case LEASE_NO_HOST_ID:
     case LEASE_HOST_ID_LOST:
     case LEASE_TAKEN:
     case LEASE_ALTERED:

@@ -175,6 +175,8 @@ static MachineStep join_take_sector(HostLeaseJoin *self, const MachineInput *inp
     self->in_doubt = lease->doubt_from_us != 0 && input->now_us >= lease->doubt_from_us;
     if (!self->in_doubt && join_is_free_to_us(self, &self->watched))
         return join_propose(self, input);
+    if (!self->in_doubt && lease->any_host_id)
+        return join_fail(self, host_lease_named_fault(LEASE_HOST_ID_BUSY, &self->watched));
     return join_watch(self, input);
 }
 

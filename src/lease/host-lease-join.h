@@ -5,6 +5,7 @@
  *   ours leaves a doubt about whose it is (host-lease-past.h): then as
  *   somebody else's: watch it for its host-dead time (8 No + 60 s, interruptible), take it only if
  *   all 200 bytes stayed the same or it was released meanwhile, else LEASE_HOST_ID_BUSY;
+ * (where any host id will do, a sector that another host holds is LEASE_HOST_ID_BUSY at once);
  * wait 2 No, read again: exactly what we wrote, or LEASE_HOST_ID_LOST.
  * No is the io timeout that the sector held before (of the format, or of the last holder).
  *

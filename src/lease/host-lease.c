@@ -22,6 +22,7 @@ void host_lease_init(HostLease *self, const HostLeaseWish *wish)
         .host_id = wish->host_id,
         .io_timeout = wish->io_timeout,
         .doubt_from_us = wish->doubt_from_us,
+        .any_host_id = wish->any_host_id,
     };
     copy_name(self->lockspace_name, wish->lockspace_name);
     copy_name(self->host_name, wish->host_name);

@@ -23,6 +23,8 @@ typedef struct HostLeaseWish {
     uint32_t io_timeout; /* seconds */
     /* From host-lease-past.h; 0: nothing is in doubt. */
     uint64_t doubt_from_us;
+    /* Another host id would do as well: another host's is not watched until it is dead. */
+    bool any_host_id;
 } HostLeaseWish;
 
 typedef struct HostLease {
@@ -32,6 +34,7 @@ typedef struct HostLease {
     uint64_t host_id;
     uint32_t io_timeout;    /* seconds */
     uint64_t doubt_from_us; /* see the wish */
+    bool any_host_id;       /* see the wish */
     Layout layout;          /* known once join has read the area's head */
 
     LeaderRecord last; /* the record that we last knew to be on disk as ours */

@@ -26,6 +26,8 @@ const char *lease_fault_name(LeaseFaultKind kind)
         return "bad-host-id";
     case LEASE_HOST_ID_BUSY:
         return "host-id-busy";
+    case LEASE_NO_HOST_ID:
+        return "no-host-id";
     case LEASE_HOST_ID_LOST:
         return "host-id-lost";
     case LEASE_TAKEN:

@@ -27,6 +27,7 @@ typedef enum LeaseFaultKind {
     /* Host lease. */
     LEASE_BAD_HOST_ID,  /* the area has no such host id; `limit` is the highest */
     LEASE_HOST_ID_BUSY, /* held by `host_name`, who is alive (-262) */
+    LEASE_NO_HOST_ID,   /* none of the `limit` host ids is to be had */
     LEASE_HOST_ID_LOST, /* somebody else wrote our record while we joined (-262) */
     LEASE_TAKEN,        /* our record names another owner (-260): fatal for the lockspace */
     LEASE_ALTERED,      /* our record was changed by somebody (-261): fatal for the lockspace */
