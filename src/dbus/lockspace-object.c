@@ -208,6 +208,7 @@ static void sync_properties(BailiffLockspaceObject *self)
     BailiffBusLockspace *bus = BAILIFF_BUS_LOCKSPACE(self);
     BailiffLockspace *lockspace = self->lockspace;
 
+    bailiff_bus_lockspace_set_host_id(bus, bailiff_lockspace_get_host_id(lockspace));
     bailiff_bus_lockspace_set_generation(bus, bailiff_lockspace_get_generation(lockspace));
     bailiff_bus_lockspace_set_sector_size(bus, bailiff_lockspace_get_sector_size(lockspace));
     bailiff_bus_lockspace_set_align_size(bus, bailiff_lockspace_get_align_size(lockspace));
@@ -414,7 +415,6 @@ static BailiffLockspaceObject *lockspace_object_new(BailiffBusService *service,
     bailiff_bus_lockspace_set_name(bus, bailiff_lockspace_get_name(lockspace));
     bailiff_bus_lockspace_set_path(bus, bailiff_lockspace_get_path(lockspace));
     bailiff_bus_lockspace_set_offset(bus, bailiff_lockspace_get_offset(lockspace));
-    bailiff_bus_lockspace_set_host_id(bus, bailiff_lockspace_get_host_id(lockspace));
     bailiff_bus_lockspace_set_io_timeout(bus, bailiff_lockspace_get_io_timeout(lockspace));
     sync_properties(self);
     set_registrations(self);

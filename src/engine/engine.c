@@ -519,39 +519,45 @@ static gboolean check_none_failing_for(BailiffEngine *self, const char *lockspac
     return TRUE;
 }
 
-static gboolean check_join(BailiffEngine *self, const char *name, const char *path, guint64 offset,
-                           guint64 host_id, guint32 io_timeout, GError **error)
+gboolean bailiff_engine_check_join(const BailiffJoin *join, GError **error)
 {
     Layout smallest = { .sector_size = SECTOR_SIZE_MIN, .align_size = MEBIBYTE };
 
-    if (!bailiff_engine_check_accepts_work(self, error) ||
-        !bailiff_check_name("lockspace", name, FIXED_NAME_SIZE, error) ||
-        !bailiff_check_path(path, error))
+    if (!bailiff_check_name("lockspace", join->name, FIXED_NAME_SIZE, error) ||
+        !bailiff_check_path(join->path, error))
         return FALSE;
-    if (host_id == 0 || host_id > LAYOUT_MAX_HOSTS) {
+    if (join->host_id > LAYOUT_MAX_HOSTS) {
         bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT,
                           "Use 1 to 2000, or less where the lockspace is smaller.",
-                          "Host id %" G_GUINT64_FORMAT " is not possible.", host_id);
+                          "Host id %" G_GUINT64_FORMAT " is not possible.", join->host_id);
         return FALSE;
     }
-    if (io_timeout > IO_TIMEOUT_MAX) {
+    if (join->io_timeout > IO_TIMEOUT_MAX) {
         bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT, "Use 1 to 255 seconds.",
-                          "An io timeout of %u seconds is not possible.", io_timeout);
+                          "An io timeout of %u seconds is not possible.", join->io_timeout);
         return FALSE;
     }
-    if (!layout_offset_ok(&smallest, offset)) {
-        bailiff_set_error(
-            error, BAILIFF_ERROR_INVALID_ARGUMENT,
-            "Use the offset that the lockspace was formatted at.",
-            "Offset %" G_GUINT64_FORMAT " is not a multiple of 512 bytes, or too large.", offset);
+    if (!layout_offset_ok(&smallest, join->offset)) {
+        bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT,
+                          "Use the offset that the lockspace was formatted at.",
+                          "Offset %" G_GUINT64_FORMAT
+                          " is not a multiple of 512 bytes, or too large.",
+                          join->offset);
         return FALSE;
     }
-    return check_place(self, name, path, offset, error) &&
+    return TRUE;
+}
+
+static gboolean check_join(BailiffEngine *self, const BailiffJoin *join, GError **error)
+{
+    return bailiff_engine_check_accepts_work(self, error) &&
+           bailiff_engine_check_join(join, error) &&
+           check_place(self, join->name, join->path, join->offset, error) &&
            bailiff_engine_check_predecessor_gone(self, error) &&
-           check_none_failing_for(self, name, error) &&
-           held_records_check(self->runtime_dir, self->first_id, is_own_record, self, name,
+           check_none_failing_for(self, join->name, error) &&
+           held_records_check(self->runtime_dir, self->first_id, is_own_record, self, join->name,
                               error) &&
-           persistent_record_check(self->runtime_dir, name, error);
+           persistent_record_check(self->runtime_dir, join->name, error);
 }
 
 gboolean bailiff_engine_forget_orphans(BailiffEngine *self, const char *lockspace, GError **error)
@@ -576,20 +582,34 @@ BailiffLockspace *bailiff_engine_join(BailiffEngine *self, const char *name, con
                                       guint64 offset, guint64 host_id, guint32 io_timeout,
                                       GError **error)
 {
+    const BailiffJoin join = {
+        .name = name, .path = path, .offset = offset, .host_id = host_id, .io_timeout = io_timeout
+    };
+
+    return bailiff_engine_join_as(self, &join, error);
+}
+
+BailiffLockspace *bailiff_engine_join_as(BailiffEngine *self, const BailiffJoin *join,
+                                         GError **error)
+{
     BailiffLockspace *lockspace, *lost;
 
-    if (!check_join(self, name, path, offset, host_id, io_timeout, error))
+    if (!check_join(self, join, error))
         return NULL;
-    lost = bailiff_engine_find_lockspace(self, name);
+    lost = bailiff_engine_find_lockspace(self, join->name);
     if (lost != NULL) {
         /* Its writes that may still land are fenced, ours wait for them; and no other begins. */
         bailiff_lockspace_abandon(lost);
         bailiff_engine_remove_lockspace(self, lost);
     }
-    lockspace = bailiff_lockspace_new(self, name, path, offset, host_id,
-                                      io_timeout != 0 ? io_timeout : IO_TIMEOUT_DEFAULT);
+    lockspace =
+        bailiff_lockspace_new(self, join->name, join->path, join->offset, join->host_id,
+                              join->io_timeout != 0 ? join->io_timeout : IO_TIMEOUT_DEFAULT);
     bailiff_engine_insert_lockspace(self, lockspace);
-    bailiff_lockspace_start_join(lockspace);
+    if (join->host_id != 0)
+        bailiff_lockspace_start_join(lockspace);
+    else
+        bailiff_lockspace_start_join_anywhere(lockspace, join->kept_host_id);
     return lockspace;
 }
 

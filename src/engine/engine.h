@@ -109,8 +109,25 @@ void bailiff_engine_inspect_async(BailiffEngine *self, const char *path, guint64
                                   gpointer user_data);
 GVariant *bailiff_engine_inspect_finish(BailiffEngine *self, GAsyncResult *result, GError **error);
 
+/* What is joined; strings are borrowed for the call. */
+typedef struct BailiffJoin {
+    const char *name;
+    const char *path;
+    guint64 offset;
+    guint64 host_id;      /* 0: bailiffd chooses (lease/host-id-choice.h) */
+    guint64 kept_host_id; /* where it chooses: the one that it chose before; 0: none */
+    guint32 io_timeout;   /* seconds; 0: the default */
+} BailiffJoin;
+
+/* The sentences of bailiff_engine_join_as() for what needs no look at the state of anything:
+ * InvalidArgument. */
+gboolean bailiff_engine_check_join(const BailiffJoin *join, GError **error);
+
 /* Borrowed object in state joining, or NULL with AlreadyExists, InvalidArgument, Busy. A lockspace
- * of this name that is lost is replaced. io_timeout 0: the default. */
+ * of this name that is lost is replaced. */
+BailiffLockspace *bailiff_engine_join_as(BailiffEngine *self, const BailiffJoin *join,
+                                         GError **error);
+/* The same in few words. */
 BailiffLockspace *bailiff_engine_join(BailiffEngine *self, const char *name, const char *path,
                                       guint64 offset, guint64 host_id, guint32 io_timeout,
                                       GError **error);

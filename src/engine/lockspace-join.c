@@ -4,7 +4,6 @@
  */
 #include "engine/lockspace-lease.h"
 
-#include "common/bailiff-error.h"
 #include "common/boottime.h"
 #include "common/log-message.h"
 #include "engine/device-opener.h"
@@ -17,6 +16,8 @@
 #define RENEWAL_QUEUE_DEPTH 4u
 /* How long an open of the storage may take before the join is called failed. */
 #define OPEN_TIMEOUT_US (30 * USEC_PER_SECOND)
+/* So many host ids are tried before a join that may choose is called failed. */
+#define CHOICES_MAX 16u
 
 LeaseWorker *lockspace_make_renewal_worker(GError **error)
 {
@@ -69,13 +70,18 @@ static void on_join_stepped(gpointer machine, gpointer user_data)
     g_source_attach(source, NULL);
 }
 
-static void join_failed(BailiffLockspace *self, const char *reason)
+/* NULL: it is being left, and would not have gone on anyway. */
+static void join_failed(BailiffLockspace *self, const GError *error)
 {
+    g_clear_error(&self->join_error);
+    self->join_error = error != NULL ? g_error_copy(error) : NULL;
     if (self->state == BAILIFF_LOCKSPACE_JOINING)
-        lockspace_become_lost(self, reason);
+        lockspace_become_lost(self, self->join_error->message);
     else if (self->state == BAILIFF_LOCKSPACE_LEAVING)
         lockspace_go_on_leaving(self);
 }
+
+static gboolean choose_again(BailiffLockspace *self, const LeaseFault *fault);
 
 static void on_joined(GObject *source, GAsyncResult *result, gpointer user_data)
 {
@@ -91,7 +97,8 @@ static void on_joined(GObject *source, GAsyncResult *result, gpointer user_data)
         g_autoptr(GError) error = lockspace_describe_fault(self, &fault);
 
         lockspace_note_past(self, FALSE);
-        join_failed(self, error->message);
+        if (!choose_again(self, &fault))
+            join_failed(self, error);
         return;
     }
     self->last_renewal_us = self->lease.last_renewal_us;
@@ -126,7 +133,7 @@ static void start_join_machine(BailiffLockspace *self)
     self->past_before = lockspace_past_load(runtime_dir, self->name, self->host_id);
     if (!lockspace_write_past(self, host_lease_past_joining(&self->past_before, boottime_now()),
                               &error)) {
-        join_failed(self, error->message);
+        join_failed(self, error);
         return;
     }
     const HostLeaseWish wish = {
@@ -136,13 +143,8 @@ static void start_join_machine(BailiffLockspace *self)
         .host_id = self->host_id,
         .io_timeout = self->io_timeout,
         .doubt_from_us = self->past_before.doubt_from_us,
+        .any_host_id = self->choice != NULL,
     };
-    self->renewal_worker = lockspace_make_renewal_worker(&error);
-    if (self->renewal_worker == NULL) {
-        join_failed(self, error->message);
-        return;
-    }
-    lease_worker_hurry(self->renewal_worker);
     /* Lives as long as the lockspace: the worker's last step comes before the task's end. */
     progress = g_new0(JoinProgress, 1);
     progress->lockspace = self;
@@ -153,6 +155,74 @@ static void start_join_machine(BailiffLockspace *self)
     host_lease_init(&self->lease, &wish);
     host_lease_join_init(&self->machine.join, &self->lease);
     lockspace_operate(self, &job, on_joined);
+}
+
+/* --- a host id that nobody has given ------------------------------------------------------------
+ */
+
+static MachineStep resume_choice(void *machine, const MachineInput *input)
+{
+    return host_id_choice_resume(*(HostIdChoice **)machine, input);
+}
+
+static void on_chosen(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autoptr(BailiffLockspace) self = user_data;
+    LeaseFault fault;
+    gboolean worked = machine_run_finish(result, &fault);
+
+    self->operating = FALSE;
+    if (self->abandoned)
+        return;
+    if (!worked || self->state != BAILIFF_LOCKSPACE_JOINING) {
+        g_autoptr(GError) error = worked ? NULL : lockspace_describe_fault(self, &fault);
+
+        join_failed(self, error);
+        return;
+    }
+    log_line(LOG_NOTICE, LOG_SUBJECT(.lockspace = self->name, .host_id = self->choice->host_id),
+             "Lockspace %s is joined with host id %" G_GUINT64_FORMAT ", which was chosen for it.",
+             self->name, self->choice->host_id);
+    bailiff_lockspace_set_host_id(self, self->choice->host_id);
+    start_join_machine(self);
+}
+
+static void choose_host_id(BailiffLockspace *self)
+{
+    MachineJob job = { .resume = resume_choice };
+
+    bailiff_lockspace_set_join_ends(self, 0);
+    self->machine.choice = self->choice;
+    lockspace_operate(self, &job, on_chosen);
+}
+
+/* Another host was quicker. */
+static gboolean choose_again(BailiffLockspace *self, const LeaseFault *fault)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (self->choice == NULL || self->choice->n_avoided >= CHOICES_MAX ||
+        self->state != BAILIFF_LOCKSPACE_JOINING ||
+        (fault->kind != LEASE_HOST_ID_BUSY && fault->kind != LEASE_HOST_ID_LOST))
+        return FALSE;
+    error = lockspace_describe_fault(self, fault);
+    log_line(LOG_NOTICE, LOG_SUBJECT(.lockspace = self->name, .host_id = self->host_id),
+             "Lockspace %s: another host id is chosen. %s", self->name, error->message);
+    host_id_choice_avoid(self->choice, self->host_id);
+    choose_host_id(self);
+    return TRUE;
+}
+
+/* --- the beginning
+ * -------------------------------------------------------------------------------- */
+
+static gboolean make_worker(BailiffLockspace *self, GError **error)
+{
+    self->renewal_worker = lockspace_make_renewal_worker(error);
+    if (self->renewal_worker == NULL)
+        return FALSE;
+    lease_worker_hurry(self->renewal_worker);
+    return TRUE;
 }
 
 static void on_device_opened(GObject *source, GAsyncResult *result, gpointer user_data)
@@ -172,8 +242,10 @@ static void on_device_opened(GObject *source, GAsyncResult *result, gpointer use
         self->device = g_steal_pointer(&device);
     if (self->device != NULL)
         bailiff_engine_end_lost(self->engine, self->device, self->offset, SECTOR_SIZE_MIN);
-    if (self->device == NULL)
-        join_failed(self, error != NULL ? error->message : "");
+    if (self->device == NULL || !make_worker(self, &error))
+        join_failed(self, error);
+    else if (self->choice != NULL)
+        choose_host_id(self);
     else
         start_join_machine(self);
 }
@@ -183,4 +255,19 @@ void bailiff_lockspace_start_join(BailiffLockspace *self)
     self->operating = TRUE;
     device_open_async(NULL, self->path, FALSE, OPEN_TIMEOUT_US, on_device_opened,
                       g_object_ref(self));
+}
+
+void bailiff_lockspace_start_join_anywhere(BailiffLockspace *self, guint64 kept_host_id)
+{
+    const HostIdWish wish = {
+        .lockspace_name = self->name,
+        .host_name = bailiff_engine_get_host_name(self->engine),
+        .lockspace_offset = self->offset,
+        .io_timeout = self->io_timeout,
+        .kept_host_id = kept_host_id,
+    };
+
+    self->choice = g_new(HostIdChoice, 1);
+    host_id_choice_init(self->choice, &wish);
+    bailiff_lockspace_start_join(self);
 }

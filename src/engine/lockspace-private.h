@@ -15,6 +15,7 @@
 #include "engine/renewal-history.h"
 #include "engine/saved-lockspace.h"
 #include "engine/turn-queue.h"
+#include "lease/host-id-choice.h"
 #include "lease/host-lease-join.h"
 #include "lease/host-lease-leave.h"
 #include "lease/host-lease-past.h"
@@ -53,12 +54,15 @@ struct _BailiffLockspace {
     HostLeasePast past;        /* of this lease, as written down */
     HostLeasePast past_before; /* what was known before the join */
     union {
+        HostIdChoice *choice; /* self->choice */
         HostLeaseJoin join;
         HostLeaseRenew renew;
         HostLeaseLeave leave;
     } machine;
     gboolean operating;
     GCancellable *cancellable; /* of the operation */
+    HostIdChoice *choice;      /* bailiffd chooses the host id; NULL: it was given */
+    GError *join_error;        /* why the join has failed; NULL: it has not */
     gboolean last_renewal_worked;
     guint64 attempt_started_us;
 
@@ -112,6 +116,8 @@ void bailiff_lockspace_emit_lease_lost(BailiffLockspace *self, const char *reaso
 void bailiff_lockspace_emit_renewal_ended(BailiffLockspace *self, gboolean worked, guint64 took_us);
 void bailiff_lockspace_emit_host_event(BailiffLockspace *self, const HostEventIn *event);
 
+void bailiff_lockspace_set_host_id(BailiffLockspace *self, guint64 host_id);
+
 BailiffLockspace *bailiff_lockspace_new(BailiffEngine *engine, const char *name, const char *path,
                                         guint64 offset, guint64 host_id, guint32 io_timeout);
 
@@ -149,6 +155,8 @@ BailiffResource *bailiff_lockspace_reserve_orphan(BailiffLockspace *self, const 
 
 /* lockspace-lease.c */
 void bailiff_lockspace_start_join(BailiffLockspace *self);
+/* The same, with a host id that bailiffd chooses: `kept_host_id` if it can be had (0: none). */
+void bailiff_lockspace_start_join_anywhere(BailiffLockspace *self, guint64 kept_host_id);
 /* Somebody or something may have become harmless: go on with failing or leaving. */
 void bailiff_lockspace_check_cleared(BailiffLockspace *self);
 void bailiff_lockspace_start_leave(BailiffLockspace *self);

@@ -24,6 +24,7 @@ G_DEFINE_TYPE(BailiffLockspace, bailiff_lockspace, G_TYPE_OBJECT)
 enum {
     PROP_STATE = 1,
     PROP_REASON,
+    PROP_HOST_ID,
     PROP_GENERATION,
     PROP_SECTOR_SIZE,
     PROP_ALIGN_SIZE,
@@ -71,6 +72,9 @@ static void bailiff_lockspace_get_property(GObject *object, guint id, GValue *va
     case PROP_REASON:
         g_value_set_string(value, self->reason);
         break;
+    case PROP_HOST_ID:
+        g_value_set_uint64(value, self->host_id);
+        break;
     case PROP_GENERATION:
         g_value_set_uint64(value, self->generation);
         break;
@@ -108,6 +112,8 @@ static void bailiff_lockspace_finalize(GObject *object)
     g_free(self->name);
     g_free(self->path);
     g_free(self->reason);
+    g_free(self->choice);
+    g_clear_error(&self->join_error);
     g_clear_object(&self->cancellable);
     g_clear_pointer(&self->device, block_device_unref);
     device_openers_unref(self->openers);
@@ -163,6 +169,7 @@ static void bailiff_lockspace_class_init(BailiffLockspaceClass *klass)
 
     props[PROP_STATE] = g_param_spec_int("state", NULL, NULL, 0, BAILIFF_LOCKSPACE_LOST, 0, flags);
     props[PROP_REASON] = g_param_spec_string("reason", NULL, NULL, "", flags);
+    props[PROP_HOST_ID] = g_param_spec_uint64("host-id", NULL, NULL, 0, G_MAXUINT64, 0, flags);
     props[PROP_GENERATION] =
         g_param_spec_uint64("generation", NULL, NULL, 0, G_MAXUINT64, 0, flags);
     props[PROP_SECTOR_SIZE] = g_param_spec_uint("sector-size", NULL, NULL, 0, G_MAXUINT, 0, flags);
@@ -221,6 +228,12 @@ void bailiff_lockspace_set_state(BailiffLockspace *self, BailiffLockspaceState s
         turn_wake_all(self->turns, boottime_now());
     if (self->engine != NULL)
         bailiff_engine_lockspace_changed(self->engine, self);
+}
+
+void bailiff_lockspace_set_host_id(BailiffLockspace *self, guint64 host_id)
+{
+    self->host_id = host_id;
+    g_object_notify_by_pspec(G_OBJECT(self), props[PROP_HOST_ID]);
 }
 
 void bailiff_lockspace_set_joined(BailiffLockspace *self, guint64 generation, const Layout *layout)
@@ -489,6 +502,16 @@ guint64 bailiff_lockspace_get_offset(BailiffLockspace *self)
 guint64 bailiff_lockspace_get_host_id(BailiffLockspace *self)
 {
     return self->host_id;
+}
+
+gboolean bailiff_lockspace_get_chooses_host_id(BailiffLockspace *self)
+{
+    return self->choice != NULL;
+}
+
+const GError *bailiff_lockspace_get_join_error(BailiffLockspace *self)
+{
+    return self->join_error;
 }
 
 guint64 bailiff_lockspace_get_generation(BailiffLockspace *self)

@@ -22,9 +22,9 @@ typedef enum BailiffLockspaceState {
 } BailiffLockspaceState;
 
 /*
- * Properties (all readable, notify on change): state (enum as int), reason (string), generation
- * (uint64), sector-size, align-size (uint), join-ends-at (uint64), registrations-changed is no
- * property but a signal.
+ * Properties (all readable, notify on change): state (enum as int), reason (string), host-id,
+ * generation (uint64), sector-size, align-size (uint), join-ends-at (uint64), registrations-changed
+ * is no property but a signal.
  *
  * Signals:
  *   host-added (BailiffHost), host-state-changed (BailiffHost, int old, int new)
@@ -44,13 +44,17 @@ const char *bailiff_lockspace_state_name(BailiffLockspaceState state);
 const char *bailiff_lockspace_get_name(BailiffLockspace *self);
 const char *bailiff_lockspace_get_path(BailiffLockspace *self);
 guint64 bailiff_lockspace_get_offset(BailiffLockspace *self);
-guint64 bailiff_lockspace_get_host_id(BailiffLockspace *self);
+guint64 bailiff_lockspace_get_host_id(BailiffLockspace *self); /* 0: not chosen yet */
+/* The host id is bailiffd's to choose. */
+gboolean bailiff_lockspace_get_chooses_host_id(BailiffLockspace *self);
 guint64 bailiff_lockspace_get_generation(BailiffLockspace *self);
 guint32 bailiff_lockspace_get_sector_size(BailiffLockspace *self);
 guint32 bailiff_lockspace_get_align_size(BailiffLockspace *self);
 guint32 bailiff_lockspace_get_io_timeout(BailiffLockspace *self);
 BailiffLockspaceState bailiff_lockspace_get_state(BailiffLockspace *self);
 const char *bailiff_lockspace_get_reason(BailiffLockspace *self); /* never NULL */
+/* Of a lockspace that is lost because its join has failed: why. Else NULL. Borrowed. */
+const GError *bailiff_lockspace_get_join_error(BailiffLockspace *self);
 
 /* Points in time, CLOCK_BOOTTIME microseconds; 0: not known yet. */
 guint64 bailiff_lockspace_get_join_ends_at(BailiffLockspace *self);

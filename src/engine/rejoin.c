@@ -5,7 +5,6 @@
 #include "engine/rejoin.h"
 
 #include "base/checked-time.h"
-#include "common/bailiff-error.h"
 #include "common/boottime-timer.h"
 #include "common/boottime.h"
 #include "common/log-message.h"
@@ -82,13 +81,21 @@ static void on_timer(gpointer user_data)
         return;
     }
     path = g_strdup(bailiff_lockspace_get_path(lost));
+    guint64 host_id = bailiff_lockspace_get_host_id(lost);
+    gboolean chooses = bailiff_lockspace_get_chooses_host_id(lost);
     log_message(MESSAGE_LOCKSPACE_REJOINING, LOG_SUBJECT(.lockspace = attempt->name),
                 "Lockspace %s is joined again, for those who wait for it.", attempt->name);
     /* What begins now tells by its states how it goes on. */
     arm(attempt);
-    if (bailiff_engine_join(engine, attempt->name, path, bailiff_lockspace_get_offset(lost),
-                            bailiff_lockspace_get_host_id(lost),
-                            bailiff_lockspace_get_io_timeout(lost), &error) == NULL)
+    const BailiffJoin join = {
+        .name = attempt->name,
+        .path = path,
+        .offset = bailiff_lockspace_get_offset(lost),
+        .host_id = chooses ? 0 : host_id,
+        .kept_host_id = host_id,
+        .io_timeout = bailiff_lockspace_get_io_timeout(lost),
+    };
+    if (bailiff_engine_join_as(engine, &join, &error) == NULL)
         log_line(LOG_WARNING, LOG_SUBJECT(.lockspace = attempt->name),
                  "Lockspace %s could not be joined again yet: %s", attempt->name, error->message);
 }
