@@ -69,6 +69,13 @@ static const MessageKind kinds[] = {
                                       LOG_NOTICE },
     [MESSAGE_LOCKSPACE_SUSPECTED] = { "lockspace-suspected", "40d6c06e5fbc44b4873579fedf7c305a",
                                       LOG_WARNING },
+    [MESSAGE_HOST_ID_CHOSEN] = { "host-id-chosen", "e1991b2a2f834e058544cc2846c6f268", LOG_NOTICE },
+    [MESSAGE_LOCKSPACE_RETRIED] = { "lockspace-retried", "8df238f9d81745509ff1032ec2d7040d",
+                                    LOG_WARNING },
+    [MESSAGE_LOCKSPACE_NOT_RETRIED] = { "lockspace-not-retried", "88bfff2e4ce244eea6e9ea7ad2ba787e",
+                                        LOG_ERR },
+    [MESSAGE_LOCKSPACE_RECORD_REFUSED] = { "lockspace-record-refused",
+                                           "a618306741be4fb6b7902bb1cefe3f18", LOG_ERR },
 
     [MESSAGE_RESOURCE_ACQUIRED] = { "resource-acquired", "5e7b2675a2ea4cc4a05f864ac5768f76",
                                     LOG_DEBUG },

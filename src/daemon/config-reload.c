@@ -5,6 +5,7 @@
 
 #include "common/bailiff-error.h"
 #include "common/log-message.h"
+#include "engine/records.h"
 
 struct ConfigReload {
     BailiffEngine *engine;
@@ -168,6 +169,8 @@ void config_reload_start(ConfigReload *self)
 
     if (self->stopped)
         return;
+    /* Each record by itself, and whatever becomes of the rest. */
+    bailiff_records_reload(bailiff_engine_get_records(self->engine));
     service_manager_reloading(self->manager);
     if (self->running) {
         self->again = TRUE;

@@ -35,12 +35,14 @@
 #include "engine/config-file.h"
 #include "engine/engine.h"
 #include "engine/lockspace.h"
+#include "engine/records.h"
 #include "engine/registration.h"
 #include "engine/standstill.h"
 
 #define DEFAULT_RUNTIME_DIR "/run/bailiff"
 #define DEFAULT_CONFIG_FILE "/etc/bailiff/bailiffd.conf"
 #define DEFAULT_STATE_DIR "/var/lib/bailiff"
+#define DEFAULT_RECORDS_DIR "/etc/bailiff/lockspaces.d"
 
 /* For the last lines; a journal that hangs does not keep the daemon from its end. */
 #define LOG_END_US (2 * G_USEC_PER_SEC)
@@ -71,6 +73,7 @@ typedef struct Options {
     char *runtime_dir;
     char *config;
     char *state_dir;
+    char *records_dir;
     gboolean session;
     gboolean system;
     gboolean replace;
@@ -84,6 +87,7 @@ static void options_clear(Options *options)
     g_free(options->runtime_dir);
     g_free(options->config);
     g_free(options->state_dir);
+    g_free(options->records_dir);
 }
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
 
@@ -106,6 +110,8 @@ static gboolean parse_options(Options *options, int *argc, char ***argv, int *re
           N_("The configuration (default: /etc/bailiff/bailiffd.conf)"), N_("FILE") },
         { "state-dir", 0, 0, G_OPTION_ARG_FILENAME, &options->state_dir,
           N_("Where incidents are kept"), N_("DIRECTORY") },
+        { "records-dir", 0, 0, G_OPTION_ARG_FILENAME, &options->records_dir,
+          N_("Where lockspace records are (default: /etc/bailiff/lockspaces.d)"), N_("DIRECTORY") },
         { "system", 0, 0, G_OPTION_ARG_NONE, &options->system, N_("Use the system bus (default)"),
           NULL },
         { "session", 0, 0, G_OPTION_ARG_NONE, &options->session, N_("Use the session bus"), NULL },
@@ -146,7 +152,7 @@ static gboolean parse_options(Options *options, int *argc, char ***argv, int *re
  * ours is the first; the usual place; NULL: none of them. */
 static char *choose_directory(const char *given, const char *variable, const char *usual)
 {
-    const char *list = g_getenv(variable);
+    const char *list = variable != NULL ? g_getenv(variable) : NULL;
 
     if (given != NULL)
         return g_canonicalize_filename(given, NULL);
@@ -177,6 +183,8 @@ static gboolean make_engine(Daemon *daemon, const Options *options, GError **err
         choose_directory(options->runtime_dir, "RUNTIME_DIRECTORY", DEFAULT_RUNTIME_DIR);
     g_autofree char *state_dir =
         choose_directory(options->state_dir, "STATE_DIRECTORY", DEFAULT_STATE_DIR);
+    g_autofree char *records_dir =
+        choose_directory(options->records_dir, NULL, DEFAULT_RECORDS_DIR);
 
     if (file == NULL)
         return FALSE;
@@ -207,6 +215,7 @@ static gboolean make_engine(Daemon *daemon, const Options *options, GError **err
         .failure_defaults = file->failure_defaults,
         .state_dir = state_dir,
         .lock = daemon->lock,
+        .records_dir = records_dir,
         .launcher = daemon->launcher,
     };
     daemon->engine = bailiff_engine_new(&config, error);
@@ -454,6 +463,13 @@ static gboolean asked_to_stop(gpointer user_data)
 
 /* The beginning. */
 
+/* Only now: this is the one bailiffd of this bus, and what a former one has left is taken care of.
+ */
+static void join_recorded(Daemon *daemon)
+{
+    bailiff_records_start(bailiff_engine_get_records(daemon->engine));
+}
+
 static void on_the_bus(GObject *source, GAsyncResult *result, gpointer user_data)
 {
     Daemon *daemon = user_data;
@@ -462,8 +478,10 @@ static void on_the_bus(GObject *source, GAsyncResult *result, gpointer user_data
     if (bailiff_bus_service_start_finish(BAILIFF_BUS_SERVICE(source), result, &error)) {
         log_message(MESSAGE_DAEMON_READY, NULL, "Ready as host %s",
                     bailiff_engine_get_host_name(daemon->engine));
-        if (!daemon->stopping)
+        if (!daemon->stopping) {
             service_manager_ready(daemon->manager);
+            join_recorded(daemon);
+        }
         return;
     }
     daemon->exit_status = 1;

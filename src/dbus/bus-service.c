@@ -15,6 +15,7 @@
 #include "dbus/manager-object.h"
 #include "dbus/method-call.h"
 #include "dbus/object-path.h"
+#include "dbus/record-object.h"
 #include "dbus/registration-object.h"
 
 struct _BailiffBusService {
@@ -201,6 +202,27 @@ static void show_incidents(BailiffBusService *self)
         bailiff_incident_object_show(self, g_ptr_array_index(incidents, i));
 }
 
+static void record_added(BailiffRecords *records, BailiffRecord *record, BailiffBusService *self)
+{
+    bailiff_record_object_show(self, record);
+}
+
+static void record_removed(BailiffRecords *records, BailiffRecord *record, BailiffBusService *self)
+{
+    bailiff_record_object_hide(self, record);
+}
+
+static void show_records(BailiffBusService *self)
+{
+    BailiffRecords *records = bailiff_engine_get_records(self->engine);
+    g_autoptr(GPtrArray) list = bailiff_records_list(records);
+
+    g_signal_connect_object(records, "record-added", G_CALLBACK(record_added), self, 0);
+    g_signal_connect_object(records, "record-removed", G_CALLBACK(record_removed), self, 0);
+    for (guint i = 0; i < list->len; i++)
+        bailiff_record_object_show(self, g_ptr_array_index(list, i));
+}
+
 /* How the last one ended, which is why the daemon could end. */
 static void tell_incidents(BailiffBusService *self)
 {
@@ -228,6 +250,7 @@ static void show_engine(BailiffBusService *self)
     for (guint i = 0; i < lockspaces->len; i++)
         bailiff_lockspace_object_show(self, g_ptr_array_index(lockspaces, i));
     show_incidents(self);
+    show_records(self);
 }
 
 /* The bus. */

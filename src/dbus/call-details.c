@@ -33,6 +33,9 @@ static void add_object(GVariantDict *details, gpointer interface)
     if (BAILIFF_BUS_IS_LOCKSPACE(interface)) {
         add(details, "lockspace", bailiff_bus_lockspace_get_name(interface));
         add(details, "path", bailiff_bus_lockspace_get_path(interface));
+    } else if (BAILIFF_BUS_IS_RECORD(interface)) {
+        add(details, "lockspace", bailiff_bus_record_get_name(interface));
+        add(details, "path", bailiff_bus_record_get_path(interface));
     } else if (BAILIFF_BUS_IS_RESOURCE(interface)) {
         add(details, "lockspace", bailiff_bus_resource_get_lockspace(interface));
         add(details, "resource", bailiff_bus_resource_get_name(interface));
@@ -88,6 +91,18 @@ static void add_argument(GVariantDict *details, GDBusMethodInvocation *invocatio
         else if (g_variant_is_of_type(value, G_VARIANT_TYPE_UINT64))
             add_number(details, key, g_variant_get_uint64(value));
     }
+}
+
+/* What a record is to say from now on, which a rule may not want. */
+static void add_changes(GVariantDict *details, GVariant *changes)
+{
+    const char *path;
+    guint64 host_id;
+
+    if (g_variant_lookup(changes, "path", "&s", &path))
+        add(details, "path", path);
+    if (g_variant_lookup(changes, "host-id", "t", &host_id))
+        add_number(details, "host-id", host_id);
 }
 
 static void add_leases(GVariantDict *details, GVariant *leases)
@@ -151,6 +166,8 @@ GVariant *call_details_new(GDBusMethodInvocation *invocation, gpointer interface
         g_autoptr(GVariant) value = g_variant_get_child_value(arguments, i);
         if (g_variant_is_of_type(value, G_VARIANT_TYPE("a(sssta{sv})")))
             add_leases(&details, value);
+        else if (g_str_equal(method->in_args[i]->name, "changes"))
+            add_changes(&details, value);
         else
             add_argument(&details, invocation, method->in_args[i]->name, value);
     }

@@ -9,6 +9,7 @@
 #include "common/protocol-version.h"
 #include "dbus/check-methods.h"
 #include "dbus/daemon-methods.h"
+#include "dbus/join-methods.h"
 #include "dbus/lockspace-object.h"
 #include "dbus/method-call.h"
 #include "dbus/metrics-methods.h"
@@ -239,65 +240,14 @@ static gboolean handle_stop(BailiffBusManager *object, GDBusMethodInvocation *in
 
 /* Joining. */
 
-typedef struct JoinArgs {
-    char *name;
-    char *path;
-    guint64 offset;
-    guint64 host_id;
-    guint32 io_timeout;
-    gboolean forget_orphans;
-} JoinArgs;
-
-static void join_args_free(JoinArgs *args)
-{
-    g_free(args->name);
-    g_free(args->path);
-    g_free(args);
-}
-
-static void join_act(MethodCall *call)
-{
-    const JoinArgs *args = call->args;
-    BailiffEngine *engine = bailiff_bus_service_get_engine(call->service);
-    GError *error = NULL;
-    BailiffLockspace *lockspace = NULL;
-
-    if (!args->forget_orphans || bailiff_engine_forget_orphans(engine, args->name, &error))
-        lockspace = bailiff_engine_join(engine, args->name, args->path, args->offset, args->host_id,
-                                        args->io_timeout, &error);
-    if (lockspace == NULL) {
-        method_call_fail(call, error);
-        return;
-    }
-    g_autofree char *object_path = object_path_lockspace(bailiff_lockspace_get_name(lockspace));
-    method_call_reply(call, g_variant_new("(o)", object_path));
-}
-
 static gboolean handle_join_lockspace(BailiffBusManager *object, GDBusMethodInvocation *invocation,
                                       const char *name, const char *path, guint64 offset,
                                       guint64 host_id, GVariant *options)
 {
     BailiffManagerObject *self = BAILIFF_MANAGER_OBJECT(object);
-    guint32 io_timeout = 0;
-    GError *error = NULL;
+    const BailiffJoin join = { .name = name, .path = path, .offset = offset, .host_id = host_id };
 
-    gboolean forget_orphans = FALSE;
-    const VariantOption known[] = {
-        { "io-timeout", "u", &io_timeout, 1, 255 },
-        { "forget-orphans", "b", &forget_orphans },
-    };
-    if (!variant_options_parse(options, known, G_N_ELEMENTS(known), &error))
-        return method_call_refuse(invocation, error);
-
-    JoinArgs *args = g_new0(JoinArgs, 1);
-    args->name = g_strdup(name);
-    args->path = g_strdup(path);
-    args->offset = offset;
-    args->host_id = host_id;
-    args->io_timeout = io_timeout;
-    args->forget_orphans = forget_orphans;
-    return method_call_start(self->service, self, invocation, join_act, args,
-                             (GDestroyNotify)join_args_free);
+    return join_lockspace_method(self->service, self, invocation, &join, options);
 }
 
 /* Registering. */

@@ -84,3 +84,10 @@ char *object_path_incident(guint64 number)
 {
     return g_strdup_printf(OBJECT_PATH_ROOT "/incidents/%" G_GUINT64_FORMAT, number);
 }
+
+char *object_path_record(const char *name)
+{
+    g_autofree char *label = object_path_escape(name);
+
+    return g_strconcat(OBJECT_PATH_ROOT "/records/", label, NULL);
+}

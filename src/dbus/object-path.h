@@ -22,3 +22,4 @@ char *object_path_host(const char *lockspace, guint64 host_id);
 char *object_path_resource(const char *lockspace, const char *resource);
 char *object_path_registration(guint64 id);
 char *object_path_incident(guint64 number);
+char *object_path_record(const char *name);

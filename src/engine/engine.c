@@ -20,6 +20,7 @@
 #include "engine/lockspace-private.h"
 #include "engine/name-error.h"
 #include "engine/persistent-record.h"
+#include "engine/records.h"
 #include "engine/registration-private.h"
 #include "engine/rejoin.h"
 #include "engine/resource-private.h"
@@ -49,6 +50,7 @@ struct _BailiffEngine {
     BailiffIncidentLog *incidents;
     BailiffIncidentRecorder *recorder;
     BailiffMetrics *metrics;
+    BailiffRecords *records;
     GArray *claims; /* of Claim: ranges that are being formatted */
     guint64 next_claim;
     ActionServices services;
@@ -80,6 +82,9 @@ static void bailiff_engine_finalize(GObject *object)
 
     g_clear_pointer(&self->succession, succession_free);
     rejoin_free(self->rejoin);
+    if (self->records != NULL)
+        bailiff_records_close(self->records);
+    g_clear_object(&self->records);
     g_clear_object(&self->metrics);
     g_clear_object(&self->recorder);
     g_clear_object(&self->incidents);
@@ -176,6 +181,7 @@ BailiffEngine *bailiff_engine_new(const BailiffEngineConfig *config, GError **er
     self->incidents = bailiff_incident_log_new(config->state_dir);
     self->recorder = bailiff_incident_recorder_new(self, self->incidents);
     self->metrics = bailiff_metrics_new(self);
+    self->records = bailiff_records_new(self, config->records_dir);
     self->succession = succession_new(self);
     return g_steal_pointer(&self);
 }
@@ -183,6 +189,11 @@ BailiffEngine *bailiff_engine_new(const BailiffEngineConfig *config, GError **er
 BailiffIncidentLog *bailiff_engine_get_incidents(BailiffEngine *self)
 {
     return self->incidents;
+}
+
+BailiffRecords *bailiff_engine_get_records(BailiffEngine *self)
+{
+    return self->records;
 }
 
 char *bailiff_engine_print_metrics(BailiffEngine *self)
@@ -519,7 +530,7 @@ static gboolean check_none_failing_for(BailiffEngine *self, const char *lockspac
     return TRUE;
 }
 
-gboolean bailiff_engine_check_join(const BailiffJoin *join, GError **error)
+gboolean bailiff_join_check(const BailiffJoin *join, GError **error)
 {
     Layout smallest = { .sector_size = SECTOR_SIZE_MIN, .align_size = MEBIBYTE };
 
@@ -548,10 +559,9 @@ gboolean bailiff_engine_check_join(const BailiffJoin *join, GError **error)
     return TRUE;
 }
 
-static gboolean check_join(BailiffEngine *self, const BailiffJoin *join, GError **error)
+gboolean bailiff_engine_check_join(BailiffEngine *self, const BailiffJoin *join, GError **error)
 {
-    return bailiff_engine_check_accepts_work(self, error) &&
-           bailiff_engine_check_join(join, error) &&
+    return bailiff_engine_check_accepts_work(self, error) && bailiff_join_check(join, error) &&
            check_place(self, join->name, join->path, join->offset, error) &&
            bailiff_engine_check_predecessor_gone(self, error) &&
            check_none_failing_for(self, join->name, error) &&
@@ -594,7 +604,7 @@ BailiffLockspace *bailiff_engine_join_as(BailiffEngine *self, const BailiffJoin 
 {
     BailiffLockspace *lockspace, *lost;
 
-    if (!check_join(self, join, error))
+    if (!bailiff_engine_check_join(self, join, error))
         return NULL;
     lost = bailiff_engine_find_lockspace(self, join->name);
     if (lost != NULL) {
@@ -606,6 +616,8 @@ BailiffLockspace *bailiff_engine_join_as(BailiffEngine *self, const BailiffJoin 
         bailiff_lockspace_new(self, join->name, join->path, join->offset, join->host_id,
                               join->io_timeout != 0 ? join->io_timeout : IO_TIMEOUT_DEFAULT);
     bailiff_engine_insert_lockspace(self, lockspace);
+    lockspace->is_retried = join->is_retried;
+    bailiff_records_lockspace_joining(self->records, join->name);
     if (join->host_id != 0)
         bailiff_lockspace_start_join(lockspace);
     else
@@ -617,7 +629,8 @@ void bailiff_engine_lockspace_changed(BailiffEngine *self, BailiffLockspace *loc
 {
     g_autoptr(GPtrArray) registrations = NULL;
 
-    rejoin_lockspace_changed(self->rejoin, lockspace);
+    if (!bailiff_records_lockspace_changed(self->records, lockspace))
+        rejoin_lockspace_changed(self->rejoin, lockspace);
     if (bailiff_lockspace_get_state(lockspace) != BAILIFF_LOCKSPACE_HELD)
         return;
     registrations = bailiff_engine_list_registrations(self);
@@ -634,6 +647,7 @@ void bailiff_engine_remove_lockspace(BailiffEngine *self, BailiffLockspace *lock
     g_hash_table_remove(self->lockspaces, bailiff_lockspace_get_name(lockspace));
     g_signal_emit(self, signals[SIGNAL_LOCKSPACE_REMOVED], 0, lockspace);
     last_kill_forget_lockspace(lockspace);
+    bailiff_records_lockspace_removed(self->records, bailiff_lockspace_get_name(lockspace));
     lockspace->engine = NULL;
 }
 

@@ -23,6 +23,7 @@ typedef struct _BailiffLockspace BailiffLockspace;
 typedef struct _BailiffRegistration BailiffRegistration;
 typedef struct _BailiffResource BailiffResource;
 typedef struct _BailiffHost BailiffHost;
+typedef struct _BailiffRecords BailiffRecords;
 
 /*
  * Signals, each with the object as its only argument:
@@ -41,9 +42,10 @@ typedef struct BailiffEngineConfig {
     /* Policies of registrations that have none of their own; NULL: the built-in ones. The engine
      * takes a reference. */
     FailureDefaults *failure_defaults;
-    const char *state_dir; /* where incidents are kept across restarts; NULL: nowhere */
-    InstanceLock *lock;    /* taken over; NULL: the engine makes it */
-    Launcher *launcher;    /* lives longer than the engine; NULL: `exec` steps fail */
+    const char *state_dir;   /* where incidents are kept across restarts; NULL: nowhere */
+    const char *records_dir; /* where lockspace records are; NULL: there are none */
+    InstanceLock *lock;      /* taken over; NULL: the engine makes it */
+    Launcher *launcher;      /* lives longer than the engine; NULL: `exec` steps fail */
 } BailiffEngineConfig;
 
 /* InvalidArgument when the host name is none, IoError when the machine id or the runtime directory
@@ -66,10 +68,13 @@ const char *bailiff_engine_get_watchdog_state(BailiffEngine *self);
 /* What leases were lost here, by this daemon and those before it. Borrowed. */
 BailiffIncidentLog *bailiff_engine_get_incidents(BailiffEngine *self);
 
-/* How everything is doing, as OpenMetrics text; free it. */
+/* The lockspace records (records.h). Borrowed. */
+BailiffRecords *bailiff_engine_get_records(BailiffEngine *self);
+
 /* Busy as long as an earlier daemon, which was killed, may still write to its storage. */
 gboolean bailiff_engine_check_predecessor_gone(BailiffEngine *self, GError **error);
 
+/* How everything is doing, as OpenMetrics text; free it. */
 char *bailiff_engine_print_metrics(BailiffEngine *self);
 
 /* Borrowed; NULL when there is none. */
@@ -117,11 +122,14 @@ typedef struct BailiffJoin {
     guint64 host_id;      /* 0: bailiffd chooses (lease/host-id-choice.h) */
     guint64 kept_host_id; /* where it chooses: the one that it chose before; 0: none */
     guint32 io_timeout;   /* seconds; 0: the default */
+    gboolean is_retried;  /* whoever joins tells by himself why it did not work */
 } BailiffJoin;
 
-/* The sentences of bailiff_engine_join_as() for what needs no look at the state of anything:
- * InvalidArgument. */
-gboolean bailiff_engine_check_join(const BailiffJoin *join, GError **error);
+/* Can these be right at all? InvalidArgument. */
+gboolean bailiff_join_check(const BailiffJoin *join, GError **error);
+
+/* Would it be joined now? The errors of bailiff_engine_join_as(). */
+gboolean bailiff_engine_check_join(BailiffEngine *self, const BailiffJoin *join, GError **error);
 
 /* Borrowed object in state joining, or NULL with AlreadyExists, InvalidArgument, Busy. A lockspace
  * of this name that is lost is replaced. */

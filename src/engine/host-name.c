@@ -17,13 +17,22 @@
 /* 64 of the 128 bits: enough for any number of hosts, and room for a readable name. */
 #define ID_DIGITS 16
 
-char *bailiff_host_name_default(GError **error)
+char *bailiff_host_key(void)
 {
     sd_id128_t id;
     char digits[SD_ID128_STRING_MAX];
+
+    if (sd_id128_get_machine_app_specific(BAILIFF_APPLICATION_ID, &id) < 0)
+        return NULL;
+    return g_strndup(sd_id128_to_string(id, digits), ID_DIGITS);
+}
+
+char *bailiff_host_name_default(GError **error)
+{
+    g_autofree char *key = bailiff_host_key();
     GString *name;
 
-    if (sd_id128_get_machine_app_specific(BAILIFF_APPLICATION_ID, &id) < 0) {
+    if (key == NULL) {
         bailiff_set_error(
             error, BAILIFF_ERROR_IO_ERROR,
             "Run systemd-machine-id-setup, or give bailiffd the option --host-name with "
@@ -31,7 +40,7 @@ char *bailiff_host_name_default(GError **error)
             "This host has no machine id to make a unique host name of.");
         return NULL;
     }
-    name = g_string_new_len(sd_id128_to_string(id, digits), ID_DIGITS);
+    name = g_string_new(key);
     g_string_append_c(name, '.');
     g_string_append(name, g_get_host_name());
     g_string_truncate(name, MIN(name->len, HOST_NAME_MAX_LENGTH));

@@ -180,9 +180,11 @@ static void on_chosen(GObject *source, GAsyncResult *result, gpointer user_data)
         join_failed(self, error);
         return;
     }
-    log_line(LOG_NOTICE, LOG_SUBJECT(.lockspace = self->name, .host_id = self->choice->host_id),
-             "Lockspace %s is joined with host id %" G_GUINT64_FORMAT ", which was chosen for it.",
-             self->name, self->choice->host_id);
+    log_message(MESSAGE_HOST_ID_CHOSEN,
+                LOG_SUBJECT(.lockspace = self->name, .host_id = self->choice->host_id),
+                "Lockspace %s is joined with host id %" G_GUINT64_FORMAT
+                ", which was chosen for it.",
+                self->name, self->choice->host_id);
     bailiff_lockspace_set_host_id(self, self->choice->host_id);
     start_join_machine(self);
 }

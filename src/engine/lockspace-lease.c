@@ -146,11 +146,12 @@ void lockspace_become_lost(BailiffLockspace *self, const char *reason)
         lockspace_note_past(self, FALSE);
     last_kill_forget_lockspace(self);
     bailiff_lockspace_unsave(self);
-    log_message(was_joining ? MESSAGE_LOCKSPACE_JOIN_FAILED : MESSAGE_LOCKSPACE_LOST,
-                LOG_SUBJECT(.lockspace = self->name, .host_id = self->host_id,
-                            .incident = was_joining ? 0 : last_incident(self)),
-                was_joining ? "Lockspace %s is not joined. %s" : "Lockspace %s is lost. %s",
-                self->name, reason);
+    if (!was_joining || !self->is_retried)
+        log_message(was_joining ? MESSAGE_LOCKSPACE_JOIN_FAILED : MESSAGE_LOCKSPACE_LOST,
+                    LOG_SUBJECT(.lockspace = self->name, .host_id = self->host_id,
+                                .incident = was_joining ? 0 : last_incident(self)),
+                    was_joining ? "Lockspace %s is not joined. %s" : "Lockspace %s is lost. %s",
+                    self->name, reason);
     bailiff_lockspace_set_state(self, BAILIFF_LOCKSPACE_LOST, reason);
     if (self->leave_tasks->len > 0)
         lockspace_go_on_leaving(self);

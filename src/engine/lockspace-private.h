@@ -63,6 +63,7 @@ struct _BailiffLockspace {
     GCancellable *cancellable; /* of the operation */
     HostIdChoice *choice;      /* bailiffd chooses the host id; NULL: it was given */
     GError *join_error;        /* why the join has failed; NULL: it has not */
+    gboolean is_retried;       /* its failure is told by whoever tries again */
     gboolean last_renewal_worked;
     guint64 attempt_started_us;
 

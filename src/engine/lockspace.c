@@ -8,6 +8,7 @@
 #include "common/boottime.h"
 #include "engine/engine-private.h"
 #include "engine/host-private.h"
+#include "engine/records.h"
 #include "engine/registration-private.h"
 #include "engine/resource-private.h"
 #include "lease/lease-timing.h"
@@ -468,6 +469,7 @@ void bailiff_lockspace_leave_async(BailiffLockspace *self, gboolean force,
         g_task_return_boolean(task, TRUE); /* already gone */
         return;
     }
+    bailiff_records_lockspace_left(bailiff_engine_get_records(self->engine), self->name);
     if (self->state == BAILIFF_LOCKSPACE_LOST) {
         bailiff_lockspace_abandon(self);
         bailiff_engine_remove_lockspace(self->engine, self);

@@ -237,7 +237,8 @@ class PrivateService:
             process = subprocess.Popen(
                 [*prefix, str(program), "--config", "/dev/null",
                  *shlex.split(arguments if arguments != "none" else ""), "--runtime-dir", os.path.join(self.directory, "run"),
-                 "--state-dir", self.environment.get("BAILIFF_STATE_DIR") or os.path.join(self.directory, "state")],
+                 "--state-dir", self.environment.get("BAILIFF_STATE_DIR") or os.path.join(self.directory, "state"),
+                 "--records-dir", self.environment.get("BAILIFF_RECORDS_DIR") or os.path.join(self.directory, "records")],
                 env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         self.later_daemons.append(process)
         self.daemon = DaemonProcess(process.pid)
