@@ -136,6 +136,29 @@ GPtrArray *bus_client_incidents(BusClient *self)
     return collect(self, BUS_INTERFACE("Incident"), NULL);
 }
 
+GPtrArray *bus_client_records(BusClient *self)
+{
+    return collect(self, BUS_INTERFACE("Record"), NULL);
+}
+
+BailiffBusRecord *bus_client_find_record(BusClient *self, const char *name, GError **error)
+{
+    g_autoptr(GPtrArray) records = bus_client_records(self);
+    g_autoptr(GPtrArray) names = g_ptr_array_new();
+    for (guint i = 0; i < records->len; i++) {
+        if (g_strcmp0(bailiff_bus_record_get_name(records->pdata[i]), name) == 0)
+            return g_object_ref(records->pdata[i]);
+        g_ptr_array_add(names, (gpointer)bailiff_bus_record_get_name(records->pdata[i]));
+    }
+    g_ptr_array_add(names, NULL);
+    const char *near = nearest_word(name, (const char *const *)names->pdata);
+    g_autofree char *cure =
+        near ? g_strdup_printf(_("Did you mean '%s'?"), near)
+             : g_strdup(_("See 'bailiffctl records'; 'bailiffctl join --persist' writes one."));
+    ctl_set_error(error, CTL_EXIT_ERROR, cure, _("There is no record of a lockspace '%s'."), name);
+    return NULL;
+}
+
 static void set_lockspace_not_found(GPtrArray *lockspaces, const char *name, GError **error)
 {
     g_autoptr(GPtrArray) names = g_ptr_array_new();

@@ -42,9 +42,12 @@ GPtrArray *bus_client_hosts(BusClient *self, const char *lockspace_path);
 GPtrArray *bus_client_resources(BusClient *self, const char *lockspace_path);
 
 GPtrArray *bus_client_incidents(BusClient *self);
+GPtrArray *bus_client_records(BusClient *self);
 
 /* A new reference. NotFound (CTL_ERROR) with what there is. */
 BailiffBusLockspace *bus_client_find_lockspace(BusClient *self, const char *name, GError **error);
+/* The same. */
+BailiffBusRecord *bus_client_find_record(BusClient *self, const char *name, GError **error);
 /* By number, object path, or a name that only one has. */
 BailiffBusRegistration *bus_client_find_registration(BusClient *self, const char *word,
                                                      GError **error);

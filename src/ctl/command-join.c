@@ -11,6 +11,7 @@
 #include <glib/gi18n.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/checked-time.h"
@@ -184,22 +185,69 @@ static int wait_until_held(CommandLine *line, BailiffBusLockspace *lockspace)
     return self.status;
 }
 
-static BailiffBusLockspace *start(CommandLine *line, BusClient *client, const char *io_timeout,
-                                  gboolean forget_orphans, GError **error)
+typedef struct JoinOptions {
+    char *io_timeout;
+    char *startup;
+    gboolean no_wait, forget_orphans, persist;
+} JoinOptions;
+
+static void join_options_clear(JoinOptions *self)
+{
+    g_free(self->io_timeout);
+    g_free(self->startup);
+}
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(JoinOptions, join_options_clear)
+
+static gboolean parse_host_id(const char *word, guint64 *ret, GError **error)
+{
+    *ret = 0;
+    return strcmp(word, "auto") == 0 ||
+           command_line_number(word, "HOST_ID", 1, G_MAXUINT64, ret, error);
+}
+
+/* The object path of the lockspace; NULL with an error. */
+static char *start_by_record(CommandLine *line, BusClient *client, GError **error)
+{
+    g_autoptr(BailiffBusRecord) record = NULL;
+    g_auto(GVariantDict) options = G_VARIANT_DICT_INIT(NULL);
+    char *path = NULL;
+    if (bus_client_load(client, error) &&
+        (record = bus_client_find_record(client, line->words[0], error)))
+        bailiff_bus_record_call_join_sync(record, g_variant_dict_end(&options),
+                                          G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION,
+                                          BUS_NO_TIME_LIMIT, &path, NULL, error);
+    return path;
+}
+
+static char *start_by_words(CommandLine *line, BusClient *client, const JoinOptions *given,
+                            GError **error)
 {
     g_auto(StoragePlace) place = { 0 };
     g_auto(GVariantDict) options = G_VARIANT_DICT_INIT(NULL);
-    g_autofree char *path = NULL;
+    char *path = NULL;
     guint64 host_id;
-    if (forget_orphans)
+    if (given->forget_orphans)
         g_variant_dict_insert(&options, "forget-orphans", "b", TRUE);
-    if (!storage_place_parse(&place, line->words[1], error) ||
-        !command_line_number(line->words[2], "HOST_ID", 1, G_MAXUINT64, &host_id, error) ||
-        !io_timeout_insert(&options, io_timeout, error) ||
-        !bailiff_bus_manager_call_join_lockspace_sync(
+    if (given->persist)
+        g_variant_dict_insert(&options, "persist", "b", TRUE);
+    if (given->startup)
+        g_variant_dict_insert(&options, "startup", "s", given->startup);
+    if (storage_place_parse(&place, line->words[1], error) &&
+        parse_host_id(line->words[2], &host_id, error) &&
+        io_timeout_insert(&options, given->io_timeout, error))
+        bailiff_bus_manager_call_join_lockspace_sync(
             client->manager, line->words[0], place.path, place.offset, host_id,
             g_variant_dict_end(&options), G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION,
-            BUS_NO_TIME_LIMIT, &path, NULL, error))
+            BUS_NO_TIME_LIMIT, &path, NULL, error);
+    return path;
+}
+
+static BailiffBusLockspace *start(CommandLine *line, BusClient *client, const JoinOptions *given,
+                                  GError **error)
+{
+    g_autofree char *path = line->n_words == 1 ? start_by_record(line, client, error)
+                                               : start_by_words(line, client, given, error);
+    if (!path)
         return NULL;
     return bailiff_bus_lockspace_proxy_new_sync(client->connection, G_DBUS_PROXY_FLAGS_NONE,
                                                 BUS_NAME, path, NULL, error);
@@ -207,27 +255,36 @@ static BailiffBusLockspace *start(CommandLine *line, BusClient *client, const ch
 
 int command_join(CommandLine *line)
 {
-    g_autofree char *io_timeout = NULL;
-    gboolean no_wait = FALSE, forget_orphans = FALSE;
+    g_auto(JoinOptions) given = { 0 };
     const GOptionEntry entries[] = {
-        { "io-timeout", 0, 0, G_OPTION_ARG_STRING, &io_timeout,
+        { "io-timeout", 0, 0, G_OPTION_ARG_STRING, &given.io_timeout,
           N_("Seconds that one I/O may take; every deadline follows from it (default: 10)"),
           N_("SECONDS") },
-        { "no-wait", 0, 0, G_OPTION_ARG_NONE, &no_wait, N_("Do not wait until it is held"), NULL },
-        { "forget-orphans", 0, 0, G_OPTION_ARG_NONE, &forget_orphans,
+        { "no-wait", 0, 0, G_OPTION_ARG_NONE, &given.no_wait, N_("Do not wait until it is held"),
+          NULL },
+        { "persist", 0, 0, G_OPTION_ARG_NONE, &given.persist,
+          N_("Write a record, so that it is joined again when bailiffd starts"), NULL },
+        { "startup", 0, 0, G_OPTION_ARG_STRING, &given.startup,
+          N_("With --persist: automatic (the default) or manual"), "automatic|manual" },
+        { "forget-orphans", 0, 0, G_OPTION_ARG_NONE, &given.forget_orphans,
           N_("Nothing here uses what persistent leases were left behind for"), NULL },
         { NULL },
     };
     int status;
-    if (!command_line_parse(line, entries, 3, 3, &status))
+    if (!command_line_parse(line, entries, 1, 3, &status))
         return status;
+    if (line->n_words == 2)
+        return command_line_usage(line, _("HOST_ID is missing: a number, or auto."));
+    if (line->n_words == 1 &&
+        (given.persist || given.startup || given.io_timeout || given.forget_orphans))
+        return command_line_usage(line, _("The options of a record's join are in the record."));
 
     GError *error = NULL;
     g_autoptr(BailiffBusLockspace) lockspace = NULL;
     g_autoptr(BusClient) client = bus_client_new(&error);
-    if (!client || !(lockspace = start(line, client, io_timeout, forget_orphans, &error)))
+    if (!client || !(lockspace = start(line, client, &given, &error)))
         return command_line_fail(error);
-    if (!no_wait)
+    if (!given.no_wait)
         return wait_until_held(line, lockspace);
     if (line->json)
         output_json(proxy_properties(lockspace), FALSE);

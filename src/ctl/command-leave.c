@@ -30,6 +30,24 @@ static void tell_who_is_waited_for(BusClient *client, BailiffBusLockspace *locks
     }
 }
 
+/* Of a record that waits there need be no lockspace that could be left. */
+static gboolean stop_joining(BusClient *client, const char *name, int *ret_status)
+{
+    g_autoptr(BailiffBusRecord) record = bus_client_find_record(client, name, NULL);
+    g_autoptr(BailiffBusLockspace) lockspace = bus_client_find_lockspace(client, name, NULL);
+    g_auto(GVariantDict) options = G_VARIANT_DICT_INIT(NULL);
+    GError *error = NULL;
+
+    if (!record || lockspace || g_strcmp0(bailiff_bus_record_get_state(record), "waiting") != 0)
+        return FALSE;
+    *ret_status = CTL_EXIT_OK;
+    if (!bailiff_bus_record_call_stop_joining_sync(
+            record, g_variant_dict_end(&options), G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION,
+            BUS_NO_TIME_LIMIT, NULL, &error))
+        *ret_status = command_line_fail(error);
+    return TRUE;
+}
+
 int command_leave(CommandLine *line)
 {
     gboolean force = FALSE;
@@ -46,8 +64,11 @@ int command_leave(CommandLine *line)
     GError *error = NULL;
     g_autoptr(BailiffBusLockspace) lockspace = NULL;
     g_autoptr(BusClient) client = bus_client_new(&error);
-    if (!client || !bus_client_load(client, &error) ||
-        !(lockspace = bus_client_find_lockspace(client, line->words[0], &error)))
+    if (!client || !bus_client_load(client, &error))
+        return command_line_fail(error);
+    if (stop_joining(client, line->words[0], &status))
+        return status;
+    if (!(lockspace = bus_client_find_lockspace(client, line->words[0], &error)))
         return command_line_fail(error);
     g_auto(GVariantDict) options = G_VARIANT_DICT_INIT(NULL);
     if (force) {

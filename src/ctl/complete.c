@@ -65,10 +65,34 @@ static void add_options(const Typed *self, const GOptionEntry *entries)
     }
 }
 
+/* "HOST_ID|all": a source, and a word that stands for itself. */
+static void add_choices(const Typed *self, const char *token)
+{
+    g_auto(GStrv) choices = g_strsplit(token, "|", -1);
+    for (char **choice = choices; *choice; choice++)
+        if (g_ascii_islower(**choice))
+            completion_list_add(self->list, *choice, NULL);
+        else
+            completion_source_add(self->list, *choice, self->arguments);
+}
+
 /* The value of an option: what its table calls it is what it is. */
 static void add_values(const Typed *self, const GOptionEntry *entry)
 {
-    completion_source_add(self->list, entry->arg_description, self->arguments);
+    if (entry->arg_description)
+        add_choices(self, entry->arg_description);
+}
+
+/* The first one that has a place for one argument more; else the first. */
+static char **choose_longer(char **alternatives, guint n_arguments)
+{
+    for (char **each = alternatives; *each; each++) {
+        g_auto(GStrv) tokens = g_strsplit(*each, " ", -1);
+        if (!g_str_has_prefix(*each, "--") &&
+            (g_strv_length(tokens) > n_arguments || strstr(*each, ELLIPSIS)))
+            return g_steal_pointer(&tokens);
+    }
+    return g_strsplit(alternatives[0] ? alternatives[0] : "", " ", -1);
 }
 
 /* The alternative of a verb's arguments ("A B | --option C") that the given options choose, without
@@ -89,7 +113,7 @@ static char **choose_tokens(const Typed *self, const char *arguments)
             return g_strdupv(tokens + (entry->arg == G_OPTION_ARG_NONE ? 1 : 2));
         }
     }
-    return g_strsplit(alternatives[0] ? alternatives[0] : "", " ", -1);
+    return choose_longer(alternatives, self->arguments->len);
 }
 
 /* "[RESOURCE…]" is RESOURCE; but the brackets of PATH[:OFFSET] are within. */
@@ -118,16 +142,7 @@ static void add_arguments(const Typed *self, const char *arguments)
     if (!tokens[i])
         return;
     g_autofree char *token = bare_token(tokens[i]);
-    if (strchr(token, '|')) {
-        g_auto(GStrv) choices = g_strsplit(token, "|", -1);
-        for (char **choice = choices; *choice; choice++)
-            if (g_ascii_islower(**choice))
-                completion_list_add(self->list, *choice, NULL);
-            else
-                completion_source_add(self->list, *choice, self->arguments);
-    } else {
-        completion_source_add(self->list, token, self->arguments);
-    }
+    add_choices(self, token);
 }
 
 static void look_at_options(CommandLine *line, const GOptionEntry *own, const GOptionEntry *common)

@@ -12,6 +12,7 @@
 #include "ctl/bus-client.h"
 #include "ctl/safe-text.h"
 #include "ctl/model-table.h"
+#include "ctl/record-keys.h"
 
 /* Whoever does not answer by then is not asked for long. */
 #define CALL_LIMIT_MS 1000
@@ -300,6 +301,15 @@ static void add_resource_places(const Source *self)
     }
 }
 
+static void add_record_keys(const Source *self)
+{
+    const char *const *keys = record_keys();
+    for (gsize i = 0; keys[i]; i++) {
+        g_autofree char *word = g_strconcat(keys[i], "=", NULL);
+        completion_list_add(self->list, word, NULL);
+    }
+}
+
 void completion_source_add(CompletionList *list, const char *kind, const GPtrArray *arguments)
 {
     static const struct {
@@ -309,6 +319,8 @@ void completion_source_add(CompletionList *list, const char *kind, const GPtrArr
         void (*add_all)(const Source *self);
     } sources[] = {
         { "LOCKSPACE", BUS_INTERFACE("Lockspace"), add_lockspace, NULL },
+        { "RECORD", BUS_INTERFACE("Record"), add_lockspace, NULL },
+        { "KEY=VALUE", NULL, NULL, add_record_keys },
         { "REGISTRATION", BUS_INTERFACE("Registration"), add_registration, NULL },
         { "HOST_ID", BUS_INTERFACE("Host"), add_host, NULL },
         { "NUMBER", BUS_INTERFACE("Incident"), add_incident, NULL },

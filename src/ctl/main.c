@@ -51,11 +51,24 @@ static const Command commands[] = {
       N_("PATH and OFFSET are those of the index."), command_rebuild_index },
     { "inspect", "PATH[:OFFSET]", N_("Show what lies at a place on storage"),
       "bailiffctl inspect /dev/vg0/leases:1M", NULL, command_inspect },
-    { "join", "NAME PATH[:OFFSET] HOST_ID", N_("Join a lockspace and wait until it is held"),
-      "bailiffctl join vg0 /dev/vg0/leases 1",
-      N_("No two hosts may have the same HOST_ID. Interrupting this does not end the join."),
+    { "join", "RECORD | NAME PATH[:OFFSET] HOST_ID|auto",
+      N_("Join a lockspace and wait until it is held"),
+      "bailiffctl join vg0 /dev/vg0/leases auto --persist",
+      N_("No two hosts may have the same HOST_ID; with auto bailiffd chooses one. RECORD is the "
+         "name of "
+         "a lockspace that has a record. Interrupting this does not end the join."),
       command_join },
     { "leave", "LOCKSPACE", N_("Leave a lockspace"), "bailiffctl leave vg0", NULL, command_leave },
+    { "records", "", N_("Show the lockspace records: what is joined when bailiffd starts"),
+      "bailiffctl records", NULL, command_records },
+    { "edit", "RECORD [KEY=VALUE…]", N_("Change a lockspace record"),
+      "bailiffctl edit vg0 Startup=manual",
+      N_("What can be changed: Path, Offset, HostId, IoTimeout, Startup. Without KEY=VALUE an "
+         "editor is "
+         "started. A lockspace that is joined stays as it is until the next join."),
+      command_edit },
+    { "forget", "RECORD", N_("Remove a lockspace record"), "bailiffctl forget vg0",
+      N_("A lockspace that is joined stays joined."), command_forget },
     { "hosts", "[LOCKSPACE]", N_("Show the hosts of a lockspace, or of all"),
       "bailiffctl hosts vg0", NULL, command_hosts },
     { "history", "LOCKSPACE", N_("Show how the latest renewals went"),

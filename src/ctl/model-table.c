@@ -19,7 +19,8 @@ TableColor state_color(const char *state)
         { "lost", TABLE_RED },        { "dead", TABLE_RED },           { "disarmed", TABLE_YELLOW },
         { "free", TABLE_DIM },        { "cleared", TABLE_DIM },        { "ongoing", TABLE_RED },
         { "recovered", TABLE_GREEN }, { "overdue", TABLE_RED },        { "ignored", TABLE_YELLOW },
-        { "uncleared", TABLE_RED },   { "interrupted", TABLE_YELLOW },
+        { "uncleared", TABLE_RED },   { "interrupted", TABLE_YELLOW }, { "waiting", TABLE_YELLOW },
+        { "failed", TABLE_RED },      { "refused", TABLE_RED },        { "idle", TABLE_DIM },
     };
     for (gsize i = 0; i < G_N_ELEMENTS(colors); i++)
         if (g_strcmp0(state, colors[i].state) == 0)

@@ -88,46 +88,54 @@ static void keep_choice(LockspaceSettings *settings, const LockspaceSettings *be
     settings->chosen_on = g_strdup(before->chosen_on);
 }
 
+/* What was chosen for a host id and cannot be kept is no reason to give the lockspace up. */
+static void tell_not_kept(BailiffRecords *self, const GError *error)
+{
+    if (g_strcmp0(self->said, error->message) == 0)
+        return;
+    log_message(MESSAGE_RECORD_FAILED, NULL, "The host id that was chosen is not in the record: %s",
+                error->message);
+    g_free(self->said);
+    self->said = g_strdup(error->message);
+}
+
+/* The record that was written: takes over `settings`. */
+static void take_written(BailiffRecords *self, BailiffRecord *record, LockspaceSettings *settings,
+                         gboolean by_somebody)
+{
+    g_autofree char *last_error =
+        record->settings != NULL ? g_strdup(record->last_error) : g_strdup("");
+
+    bailiff_record_take(record, settings, NULL);
+    bailiff_record_set_error(record, last_error);
+    if (by_somebody)
+        records_changed(record);
+    else
+        bailiff_record_changed(record);
+}
+
 static void on_written(GObject *source, GAsyncResult *result, gpointer user_data)
 {
     Change *change = user_data;
     BailiffRecords *self = change->records;
-    BailiffRecord *known;
+    LockspaceSettings *settings = change->settings;
+    g_autofree char *entry = g_strconcat(settings->name, ".conf", NULL);
+    g_autofree char *path = g_build_filename(record_store_get_directory(self->store), entry, NULL);
+    /* Two may have written the first one of that name. */
+    BailiffRecord *record = bailiff_records_find(self, settings->name);
     GError *error = NULL;
-    g_autofree char *entry = NULL;
-    g_autofree char *path = NULL;
 
     if (!record_store_finish(result, &error)) {
-        if (change->task == NULL && g_strcmp0(self->said, error->message) != 0) {
-            log_message(MESSAGE_RECORD_FAILED, NULL,
-                        "The host id that was chosen is not in the record: %s", error->message);
-            g_free(self->said);
-            self->said = g_strdup(error->message);
-        }
+        if (change->task == NULL)
+            tell_not_kept(self, error);
         change_end(change, error);
         return;
     }
-    entry = g_strconcat(change->settings->name, ".conf", NULL);
-    path = g_build_filename(record_store_get_directory(self->store), entry, NULL);
-    /* Two may have written the first one of that name. */
-    if (change->record == NULL &&
-        (known = bailiff_records_find(self, change->settings->name)) != NULL)
-        change->record = g_object_ref(known);
-    if (change->record == NULL) {
-        known = records_add(self, change->settings->name, path, g_steal_pointer(&change->settings),
-                            NULL);
-        change->record = g_object_ref(known);
-    } else {
-        g_autofree char *last_error = g_strdup(change->record->last_error);
-        gboolean was_refused = change->record->settings == NULL;
-
-        bailiff_record_take(change->record, g_steal_pointer(&change->settings),
-                            was_refused ? NULL : g_steal_pointer(&last_error));
-        if (change->task != NULL)
-            records_changed(change->record);
-        else
-            bailiff_record_changed(change->record);
-    }
+    change->settings = NULL;
+    if (record == NULL)
+        records_add(self, settings->name, path, settings, NULL);
+    else
+        take_written(self, record, settings, change->task != NULL);
     change_end(change, NULL);
 }
 

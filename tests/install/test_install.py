@@ -31,6 +31,7 @@ OTHERS = {
     "share/doc/bailiff/bailiff.rules",
     "share/doc/bailiff/bailiffd.conf",
     "share/man/man1/bailiffctl.1",
+    "share/man/man5/bailiff-lockspaces.d.5",
     "share/man/man5/bailiffd.conf.5",
     "share/man/man7/bailiff-failure-policy.7",
     "share/man/man7/bailiff-libvirt.7",

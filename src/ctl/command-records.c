@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * bailiffctl records, forget: the lockspace records of this host.
+ */
+#include "ctl/commands.h"
+
+#include <glib/gi18n.h>
+
+#include "base/checked-time.h"
+#include "common/boottime.h"
+#include "ctl/bus-client.h"
+#include "ctl/model-table.h"
+#include "ctl/record-keys.h"
+
+static void add_row(OutputTable *table, BailiffBusRecord *record, guint64 now_us)
+{
+    const char *state = bailiff_bus_record_get_state(record);
+    const char *error = bailiff_bus_record_get_last_error(record);
+    guint64 next_us = bailiff_bus_record_get_next_attempt_usec(record);
+    gboolean refused = g_strcmp0(state, "refused") == 0;
+    g_autofree char *place = refused ? g_strdup("")
+                                     : place_text(bailiff_bus_record_get_path(record),
+                                                  bailiff_bus_record_get_offset(record));
+    g_autofree char *host_id = refused ? g_strdup("") : record_host_id_text(record);
+    g_auto(GStrv) lines = g_strsplit(error != NULL ? error : "", "\n", 2);
+
+    output_table_add(table, TABLE_PLAIN, bailiff_bus_record_get_name(record));
+    output_table_add(table, TABLE_PLAIN, place);
+    output_table_add(table, TABLE_PLAIN, host_id);
+    output_table_add(table, TABLE_PLAIN, bailiff_bus_record_get_startup(record));
+    if (next_us != 0) {
+        g_autofree char *left = span_text(time_since(next_us, now_us));
+        output_table_addf(table, state_color(state), _("%s (%s)"), state, left);
+    } else {
+        output_table_add(table, state_color(state), state);
+    }
+    output_table_add(table, TABLE_PLAIN, lines[0]);
+}
+
+static void print_text(const Output *output, GPtrArray *records)
+{
+    guint64 now_us = boottime_now();
+    g_autoptr(OutputTable) table = output_table_new(_("LOCKSPACE"), _("PLACE"), _("HOST ID"),
+                                                    _("STARTUP"), _("STATE"), _("ERROR"), NULL);
+
+    for (guint i = 0; i < records->len; i++)
+        add_row(table, records->pdata[i], now_us);
+    if (records->len == 0)
+        output_line("%s", _("There are no lockspace records."));
+    else
+        output_table(output, table, 0);
+}
+
+int command_records(CommandLine *line)
+{
+    int status;
+    if (!command_line_parse(line, NULL, 0, 0, &status))
+        return status;
+
+    GError *error = NULL;
+    g_autoptr(BusClient) client = bus_client_new(&error);
+    if (!client || !bus_client_load(client, &error))
+        return command_line_fail(error);
+    g_autoptr(GPtrArray) records = bus_client_records(client);
+    if (line->json)
+        output_json(proxies_to_variant(records), FALSE);
+    else
+        print_text(&line->output, records);
+    return CTL_EXIT_OK;
+}
+
+int command_forget(CommandLine *line)
+{
+    int status;
+    if (!command_line_parse(line, NULL, 1, 1, &status))
+        return status;
+
+    GError *error = NULL;
+    g_autoptr(BailiffBusRecord) record = NULL;
+    g_autoptr(BusClient) client = bus_client_new(&error);
+    g_auto(GVariantDict) options = G_VARIANT_DICT_INIT(NULL);
+    if (!client || !bus_client_load(client, &error) ||
+        !(record = bus_client_find_record(client, line->words[0], &error)) ||
+        !bailiff_bus_record_call_forget_sync(record, g_variant_dict_end(&options),
+                                             G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION,
+                                             BUS_NO_TIME_LIMIT, NULL, &error))
+        return command_line_fail(error);
+    return CTL_EXIT_OK;
+}
