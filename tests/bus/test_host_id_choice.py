@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Joining with a host id that bailiffd chooses: alone, again, beside others, and against another host at the same moment."""
 
+import pathlib
+
 import disk_records as disk
 from lease_calls import (MIB, SPACE, begin_join, format_lockspace, inspect_lockspace, join, leave, wait_by_asking,
                          wait_held, wait_removed)
@@ -37,10 +39,14 @@ def test_the_lowest_and_again_the_same(service, second_service, storage):
     assert host_id(service) == 1
 
 
-def test_a_crashed_host_takes_its_own_host_id_at_once(service, storage):
+def test_a_host_that_was_reset_takes_its_own_host_id_at_once(service, storage):
     format_lockspace(service, storage)
     join(service, storage, host_id=5)
     service.kill_daemon()
+    # What a reset takes away.
+    for path in pathlib.Path(service.directory, "run").rglob("*"):
+        if path.is_file():
+            path.unlink()
     service.start_daemon()
     join(service, storage, host_id=0)
     assert host_id(service) == 5

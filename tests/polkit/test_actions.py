@@ -52,6 +52,10 @@ CALLS = {
     "Lockspace.LookupResource": {"on": "space", "arguments": f"{NOWHERE}, 'thing'"},
     "Lockspace.ListResources": {"on": "space", "arguments": NOWHERE},
     "Lockspace.RebuildIndex": {"on": "space", "arguments": NOWHERE},
+    "Record.Join": {"on": "record", "arguments": ""},
+    "Record.StopJoining": {"on": "record", "arguments": ""},
+    "Record.Edit": {"on": "record", "arguments": NONE},
+    "Record.Forget": {"on": "record", "arguments": ""},
     "Host.WaitForState": {"on": "host", "arguments": "'live'"},
     "Host.SendEvent": {"on": "host", "arguments": "uint64 1, uint64 1"},
     "Registration.Acquire": {"on": "{whose} idle", "arguments": "[('nowhere', 'thing', '/nowhere', uint64 0, @a{sv} {})]"},
@@ -152,6 +156,7 @@ class Objects:
         self.paths = {
             "manager": f"{ROOT_PATH}/Manager", "space": f"{ROOT_PATH}/{SPACE}", "host": f"{ROOT_PATH}/{SPACE}/hosts/1",
             "lost": f"{ROOT_PATH}/lockspaces/nowhere", "log": "/org/freedesktop/LogControl1",
+            "record": f"{ROOT_PATH}/records/nowhere",
             "own idle": self.user.get("Manager", "Manager", "RegisterPid", f"(uint32 0, 'idle', {NONE})"),
             "others idle": register(daemon, self.stranger, "idle"),
             "ignoring": register(daemon, self.stranger, "ignoring", failure_policy=policy(("ignore", 0))),
@@ -176,6 +181,9 @@ class Objects:
         if name == "lost" and self.paths[name] not in self.daemon.objects():
             path = self.daemon.call("Manager", "Manager", "JoinLockspace", "(sstta{sv})", "nowhere", "/nowhere", 0, 1, {})
             self.daemon.wait_for_property(path, "Lockspace", "State", "lost")
+        if name == "record" and self.paths[name] not in self.daemon.objects():
+            self.daemon.call("Manager", "Manager", "JoinLockspace", "(sstta{sv})", "nowhere", "/nowhere", 0, 1,
+                             options(persist=("b", True), startup=("s", "manual")))
         return self.paths[name]
 
     def call(self, case):

@@ -87,6 +87,11 @@ DETAILS = [
     ("Manager", "Manager", "RegisterDomain", f"('uuid', {NONE})", {"method": "RegisterDomain", "domain": "uuid"}),
     ("lockspaces/no_2dwhere", "Lockspace", "LookupResource", f"('/x', uint64 0, 'res', {NONE})",
      {"method": "LookupResource", "lockspace": "no-where", "resource": "res", "path": "/x"}),
+    ("records/no_2dwhere", "Record", "Join", f"({NONE},)",
+     {"method": "Join", "lockspace": "no-where", "path": "/nowhere"}),
+    # What it is to be from then on.
+    ("records/no_2dwhere", "Record", "Edit", f"({{'path': <'/y'>, 'host-id': <uint64 3>}}, {NONE})",
+     {"method": "Edit", "lockspace": "no-where", "path": "/y", "host-id": "3"}),
     ("{registration}", "Registration", "Acquire", f"([('a', 'b', '/x', uint64 0, {NONE})], {NONE})",
      {"method": "Acquire", "lockspace": "a", "resource": "b", "path": "/x", "registration": "mine", "uid": "0",
       "pid": "{pid}"}),
@@ -100,7 +105,8 @@ DETAILS = [
 def test_details(polkit, daemon, nobody, worker, path, interface, method, arguments, details):
     """The rule lets through what has just these details."""
     registration = daemon.call("Manager", "Manager", "RegisterPid", "(usa{sv})", worker.pid, "mine", {})
-    lost = daemon.call("Manager", "Manager", "JoinLockspace", "(sstta{sv})", "no-where", "/nowhere", 0, 1, {})
+    lost = daemon.call("Manager", "Manager", "JoinLockspace", "(sstta{sv})", "no-where", "/nowhere", 0, 1,
+                       options(persist=("b", True), startup=("s", "manual")))
     daemon.wait_for_property(lost, "Lockspace", "State", "lost")
     wanted = {key: details.get(key, "").replace("{pid}", str(worker.pid)) for key in KEYS}
     rule = ("polkit.addRule(function(action, subject) {{ if (action.id.indexOf('org.bailiff.') != 0) return;\n"
