@@ -1,0 +1,348 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A watchdog device of the kernel (linux/watchdog.h; the kernel's watchdog-api.rst). Opening it
+ * starts its timer, closing it stops the timer only if a 'V' was written last.
+ *
+ * It is trusted when it says that its timeout can be set, reads back what was set (twice, since one
+ * value may be what it has anyway), and stops by a magic close alone: one that any close stops
+ * would not outlive a daemon that is killed, and one that nothing stops would reset a host that has
+ * left all its lockspaces. Neither can be found out safely by trying. Where sysfs says so
+ * beforehand, the device is not opened at all.
+ *
+ * Setting the timeout starts the timer again with drivers of the kernel's watchdog core. For those
+ * that do not, it is fed right after.
+ */
+#include "watchdog/watchdog-backend.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/watchdog.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <unistd.h>
+
+#include "common/bailiff-error.h"
+#include "common/boottime.h"
+#include "failure/reset-plan.h"
+#include "watchdog/watchdog.h"
+
+/* What every timer that is trusted takes exactly, and what is asked of it at the least: one that
+ * turns out not to take that is known from then on, see set_timer(). */
+#define PROVEN_SECONDS 10u
+#define SHORTEST_SECONDS 5u
+
+G_STATIC_ASSERT(PROVEN_SECONDS - SHORTEST_SECONDS <= RESET_LATEST_SECONDS - RESET_AIM_SECONDS);
+G_STATIC_ASSERT(PROVEN_SECONDS <= WATCHDOG_TIMEOUT_MIN);
+
+#define NEEDED_OPTIONS (WDIOF_SETTIMEOUT | WDIOF_MAGICCLOSE | WDIOF_KEEPALIVEPING)
+
+/* The node of the first watchdog from before there could be several. */
+#define LEGACY_MAJOR 10
+#define LEGACY_MINOR 130
+
+typedef struct WatchdogDevice {
+    WatchdogBackend parent;
+    char *path;
+    guint32 wanted_timeout;
+    int fd;              /* -1: not open */
+    gboolean is_adopted; /* not looked at yet */
+    char *identity;
+    ResetTimer timer;
+    guint32 set_seconds; /* what it is set to; 0: not known */
+} WatchdogDevice;
+
+static gboolean fail_by_errno(const WatchdogDevice *self, const char *what, GError **error)
+{
+    int number = errno;
+
+    bailiff_set_error(error, BAILIFF_ERROR_IO_ERROR, "See the kernel's log for its driver.",
+                      "The watchdog device %s cannot be %s: %s.", self->path, what,
+                      g_strerror(number));
+    return FALSE;
+}
+
+static gboolean refuse(const WatchdogDevice *self, const char *why, GError **error)
+{
+    bailiff_set_error(error, BAILIFF_ERROR_UNSUPPORTED,
+                      "Name another device in [watchdog] of bailiffd.conf, or another type.",
+                      "The watchdog device %s cannot be trusted: %s.", self->path, why);
+    return FALSE;
+}
+
+/* --- what is known before it is opened ------------------------------------------------------- */
+
+/* "1" in the device's attribute; FALSE also when there is no such attribute. */
+static gboolean attribute_is_set(const WatchdogDevice *self, const char *attribute)
+{
+    g_autofree char *path = NULL;
+    g_autofree char *text = NULL;
+    struct stat facts;
+
+    if (stat(self->path, &facts) != 0 || !S_ISCHR(facts.st_mode))
+        return FALSE;
+    if (major(facts.st_rdev) == LEGACY_MAJOR && minor(facts.st_rdev) == LEGACY_MINOR)
+        path = g_strdup_printf("/sys/class/watchdog/watchdog0/%s", attribute);
+    else
+        path = g_strdup_printf("/sys/dev/char/%u:%u/%s", major(facts.st_rdev), minor(facts.st_rdev),
+                               attribute);
+    return g_file_get_contents(path, &text, NULL, NULL) && g_str_has_prefix(text, "1");
+}
+
+static int open_device(const WatchdogDevice *self, GError **error)
+{
+    int fd;
+
+    if (attribute_is_set(self, "nowayout")) {
+        (void)refuse(self,
+                     "nothing stops it once it runs (nowayout), so this host would be reset after "
+                     "every leave",
+                     error);
+        return -1;
+    }
+    /* O_NONBLOCK: it may be anything, since an administrator has named it. */
+    fd = open(self->path, O_WRONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd >= 0)
+        return fd;
+    if (errno == EBUSY)
+        bailiff_set_error(error, BAILIFF_ERROR_BUSY,
+                          "Stop who uses it: wdmd, the program watchdog, or systemd itself "
+                          "(RuntimeWatchdogSec= in systemd-system.conf).",
+                          "The watchdog device %s is in use.", self->path);
+    else if (errno == ENOENT || errno == ENODEV || errno == ENXIO)
+        bailiff_set_error(error, BAILIFF_ERROR_NOT_FOUND,
+                          "Load the driver of this host's watchdog (softdog when it has none), or "
+                          "set type=none in [watchdog] of bailiffd.conf.",
+                          "There is no watchdog device %s.", self->path);
+    else
+        (void)fail_by_errno(self, "opened", error);
+    return -1;
+}
+
+/* --- whether it can be trusted --------------------------------------------------------------- */
+
+static gboolean check_support(WatchdogDevice *self, GError **error)
+{
+    struct watchdog_info info = { 0 };
+
+    if (ioctl(self->fd, WDIOC_GETSUPPORT, &info) != 0)
+        return refuse(self, "it does not say what it is, so it may be no watchdog at all", error);
+    g_free(self->identity);
+    self->identity = g_strndup((const char *)info.identity,
+                               strnlen((char *)info.identity, sizeof info.identity));
+    if ((info.options & WDIOF_SETTIMEOUT) == 0)
+        return refuse(self, "its timeout cannot be set", error);
+    if ((info.options & WDIOF_MAGICCLOSE) == 0)
+        return refuse(self, "it stops when it is closed, also by a daemon that was killed", error);
+    if ((info.options & NEEDED_OPTIONS) != NEEDED_OPTIONS)
+        return refuse(self, "it cannot be fed", error);
+    return TRUE;
+}
+
+static gboolean check_one_timeout(WatchdogDevice *self, guint32 wish, GError **error)
+{
+    int set = (int)wish, read_back = 0;
+    g_autofree char *why = NULL;
+
+    if (ioctl(self->fd, WDIOC_SETTIMEOUT, &set) != 0) {
+        why = g_strdup_printf("it refuses a timeout of %u seconds (%s)", wish, g_strerror(errno));
+        return refuse(self, why, error);
+    }
+    if (ioctl(self->fd, WDIOC_GETTIMEOUT, &read_back) != 0)
+        return refuse(self, "it does not say what its timeout is", error);
+    if (set == (int)wish && read_back == (int)wish)
+        return TRUE;
+    why = g_strdup_printf("it was set to %u seconds and says %d", wish,
+                          set != (int)wish ? set : read_back);
+    return refuse(self, why, error);
+}
+
+/* Not the shortest one: whoever is held up for so long here would be reset for it. But one that
+ * takes this takes a shorter one for this at most, which the margin behind the reset deadline
+ * bears. */
+static gboolean check_trust(WatchdogDevice *self, GError **error)
+{
+    guint32 other = self->wanted_timeout == PROVEN_SECONDS ? PROVEN_SECONDS + 1 : PROVEN_SECONDS;
+
+    return check_support(self, error) && check_one_timeout(self, other, error) &&
+           check_one_timeout(self, self->wanted_timeout, error);
+}
+
+static void close_device(WatchdogDevice *self)
+{
+    close(self->fd);
+    self->fd = -1;
+    self->is_adopted = FALSE;
+}
+
+static gboolean stop_device(WatchdogDevice *self, GError **error)
+{
+    gboolean stopped = write(self->fd, WATCHDOG_MAGIC_CLOSE, 1) == 1;
+
+    if (!stopped)
+        (void)fail_by_errno(self, "stopped: it will reset this host", error);
+    close_device(self);
+    return stopped;
+}
+
+/* --- feeding it ------------------------------------------------------------------------------ */
+
+/* A timer that takes more than it was asked for would run past the deadline, and further with each
+ * attempt to mend it: from then on it is known not to take less. */
+static gboolean set_timer(WatchdogDevice *self, guint32 seconds, GError **error)
+{
+    int set = (int)seconds;
+
+    if (ioctl(self->fd, WDIOC_SETTIMEOUT, &set) != 0) {
+        if (errno == EINVAL && seconds < self->timer.timeout)
+            self->timer.shortest = MAX(self->timer.shortest, seconds + 1);
+        return fail_by_errno(self, "set", error);
+    }
+    self->set_seconds = (guint32)MAX(set, 1);
+    if (self->set_seconds > seconds)
+        self->timer.shortest = MAX(self->timer.shortest, self->set_seconds);
+    return TRUE;
+}
+
+static gboolean feed_timer(WatchdogDevice *self, guint32 seconds, GError **error)
+{
+    int unused = 0;
+
+    if (seconds != self->set_seconds && !set_timer(self, seconds, error))
+        return FALSE;
+    if (ioctl(self->fd, WDIOC_KEEPALIVE, &unused) != 0)
+        return fail_by_errno(self, "fed", error);
+    self->timer.fires_us = time_add(boottime_now(), time_from_seconds(self->set_seconds));
+    return TRUE;
+}
+
+static guint64 earliest_deadline(const WatchdogBackend *backend)
+{
+    guint64 deadline_us = RESET_SAFE;
+
+    for (guint i = 0; i < *backend->n_entries; i++)
+        if (backend->entries[i].is_used)
+            deadline_us = MIN(deadline_us, reset_deadline(backend->entries[i].fail_us));
+    return deadline_us;
+}
+
+static gboolean device_feed(WatchdogBackend *backend, guint64 *ret_next_us, GError **error)
+{
+    WatchdogDevice *self = (WatchdogDevice *)backend;
+    ResetStep step;
+
+    *ret_next_us = TIME_NEVER;
+    if (self->fd < 0 || self->is_adopted)
+        return TRUE;
+    step = reset_plan(&self->timer, earliest_deadline(backend), boottime_now());
+    *ret_next_us = step.next_us;
+    return step.seconds == 0 || feed_timer(self, step.seconds, error);
+}
+
+/* Of an adopted one the timer runs, perhaps to a deadline that is near: it is not tried out. */
+static gboolean device_guard(WatchdogBackend *backend, guint entry, GError **error)
+{
+    WatchdogDevice *self = (WatchdogDevice *)backend;
+
+    if (self->fd >= 0 && !self->is_adopted)
+        return TRUE;
+    if (self->fd < 0)
+        self->fd = open_device(self, error);
+    if (self->fd < 0)
+        return FALSE;
+    if (self->is_adopted ? !check_support(self, error) : !check_trust(self, error)) {
+        (void)stop_device(self, NULL);
+        return FALSE;
+    }
+    self->set_seconds = self->is_adopted ? 0 : self->wanted_timeout;
+    self->is_adopted = FALSE;
+    self->timer = (ResetTimer){ .timeout = self->wanted_timeout, .shortest = SHORTEST_SECONDS };
+    return TRUE;
+}
+
+static void device_release(WatchdogBackend *backend, guint entry)
+{
+    /* Its deadline is out of the minimum. */
+}
+
+static gboolean device_confirm(WatchdogBackend *backend, guint entry, GError **error)
+{
+    /* What was set is in the device. */
+    return TRUE;
+}
+
+static gboolean device_disarm(WatchdogBackend *backend, GError **error)
+{
+    WatchdogDevice *self = (WatchdogDevice *)backend;
+
+    return self->fd < 0 || stop_device(self, error);
+}
+
+static void device_settle(WatchdogBackend *backend)
+{
+    WatchdogDevice *self = (WatchdogDevice *)backend;
+
+    if (self->is_adopted)
+        (void)stop_device(self, NULL);
+}
+
+static char *device_describe(WatchdogBackend *backend)
+{
+    WatchdogDevice *self = (WatchdogDevice *)backend;
+
+    return self->fd < 0 ? NULL : g_strdup_printf("%s (%s)", self->path, self->identity);
+}
+
+static void device_list(WatchdogBackend *backend, GPtrArray *descriptors)
+{
+    WatchdogDevice *self = (WatchdogDevice *)backend;
+
+    if (self->fd >= 0)
+        watchdog_add_descriptor(descriptors, WATCHDOG_DEVICE_DESCRIPTOR, self->fd);
+}
+
+static gboolean device_adopt(WatchdogBackend *backend, const char *name, int fd)
+{
+    WatchdogDevice *self = (WatchdogDevice *)backend;
+
+    if (self->fd >= 0 || strcmp(name, WATCHDOG_DEVICE_DESCRIPTOR) != 0)
+        return FALSE;
+    self->fd = fd;
+    self->is_adopted = TRUE;
+    return TRUE;
+}
+
+static void device_free(WatchdogBackend *backend, gboolean keep)
+{
+    WatchdogDevice *self = (WatchdogDevice *)backend;
+
+    if (self->fd >= 0 && !keep)
+        close_device(self);
+    g_free(self->identity);
+    g_free(self->path);
+    g_free(self);
+}
+
+WatchdogBackend *watchdog_device_new(const char *path, guint32 timeout)
+{
+    static const WatchdogBackendClass class = {
+        .guard = device_guard,
+        .release = device_release,
+        .feed = device_feed,
+        .confirm = device_confirm,
+        .disarm = device_disarm,
+        .settle = device_settle,
+        .describe = device_describe,
+        .list = device_list,
+        .adopt = device_adopt,
+        .free = device_free,
+    };
+    WatchdogDevice *self = g_new0(WatchdogDevice, 1);
+
+    self->parent.class = &class;
+    self->path = g_strdup(path);
+    self->wanted_timeout = timeout;
+    self->fd = -1;
+    return &self->parent;
+}

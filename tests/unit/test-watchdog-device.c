@@ -1,0 +1,487 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The watchdog with a device: real system calls to a pseudo device (pseudo-watchdog.c), which says
+ * what it was told and when, and resets nothing.
+ */
+#include <fcntl.h>
+#include <gio/gio.h>
+#include <linux/watchdog.h>
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "base/checked-time.h"
+#include "common/bailiff-error.h"
+#include "common/boottime.h"
+#include "failure/reset-plan.h"
+#include "support/wait-for.h"
+#include "support/pseudo-watchdog.h"
+#include "watchdog/watchdog.h"
+
+#define SECOND USEC_PER_SECOND
+#define FRESH_US (80 * SECOND)
+
+typedef struct Bench {
+    PseudoDevice *device;
+    Watchdog *watchdog;
+    guint changes;
+} Bench;
+
+static void on_changed(gpointer data)
+{
+    ((Bench *)data)->changes++;
+}
+
+static Watchdog *make_watchdog(Bench *self, const char *path)
+{
+    const WatchdogConfig config = { .kind = WATCHDOG_DEVICE, .device = path };
+    g_autoptr(GError) error = NULL;
+    Watchdog *watchdog = watchdog_new(&config, on_changed, self, &error);
+
+    g_assert_no_error(error);
+    return watchdog;
+}
+
+static void set_up(Bench *self, gconstpointer setting)
+{
+    if (pseudo_device_missing() != NULL)
+        return;
+    self->device = pseudo_device_new(setting);
+    self->watchdog = make_watchdog(self, self->device->path);
+}
+
+static void tear_down(Bench *self, gconstpointer setting)
+{
+    if (self->device == NULL)
+        return;
+    watchdog_free(self->watchdog);
+    pseudo_device_free(self->device);
+}
+
+static gboolean is_skipped(Bench *self)
+{
+    if (self->device == NULL)
+        g_test_skip(pseudo_device_missing());
+    return self->device == NULL;
+}
+
+static void keep_result(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    *(GAsyncResult **)user_data = g_object_ref(result);
+}
+
+static WatchdogGuard *guard_with(Watchdog *watchdog, const char *name, guint64 fail_us,
+                                 GError **error)
+{
+    g_autoptr(GAsyncResult) result = NULL;
+
+    watchdog_guard_async(watchdog, name, 10, fail_us, keep_result, &result);
+    WAIT_FOR(result != NULL);
+    return watchdog_guard_finish(watchdog, result, error);
+}
+
+static WatchdogGuard *guard(Bench *self, const char *name, guint64 fail_us)
+{
+    g_autoptr(GError) error = NULL;
+    WatchdogGuard *made = guard_with(self->watchdog, name, fail_us, &error);
+
+    g_assert_no_error(error);
+    g_assert_nonnull(made);
+    return made;
+}
+
+static void confirm(Bench *self, WatchdogGuard *guarded, guint64 fail_us)
+{
+    g_autoptr(GAsyncResult) result = NULL;
+    g_autoptr(GError) error = NULL;
+
+    watchdog_guard_confirm_async(guarded, fail_us, keep_result, &result);
+    WAIT_FOR(result != NULL);
+    g_assert_true(watchdog_guard_confirm_finish(self->watchdog, result, &error));
+    g_assert_no_error(error);
+}
+
+static void assert_state(Bench *self, const char *state)
+{
+    g_assert_cmpstr(watchdog_state_name(watchdog_get_state(self->watchdog)), ==, state);
+}
+
+/* The device's timer is set so that it fires then, within the window of reset-plan.h. */
+static gboolean fires_in_window_of(Bench *self, guint64 fail_us)
+{
+    guint64 fires_us = pseudo_device_fires_at(self->device);
+
+    return fires_us >= fail_us + RESET_EARLIEST_SECONDS * SECOND &&
+           fires_us <= fail_us + RESET_AIM_SECONDS * SECOND;
+}
+
+static gboolean fires_in_full(Bench *self)
+{
+    return pseudo_device_fires_at(self->device) > boottime_now() + 50 * SECOND;
+}
+
+/* --- good ones ------------------------------------------------------------------------------- */
+
+static void test_arms_feeds_and_disarms(Bench *self, gconstpointer unused)
+{
+    WatchdogGuard *one, *other;
+
+    if (is_skipped(self))
+        return;
+    assert_state(self, "idle");
+    g_assert_cmpuint(pseudo_device_count(self->device, "open"), ==, 0);
+    one = guard(self, "one", TIME_NEVER);
+    assert_state(self, "armed");
+    confirm(self, one, boottime_now() + FRESH_US);
+    g_assert_cmpuint(pseudo_device_count(self->device, "open"), ==, 1);
+    WAIT_FOR(strstr(watchdog_get_description(self->watchdog), "Pseudo watchdog") != NULL);
+    /* By itself, without anything from the main loop. */
+    WAIT_FOR(pseudo_device_count(self->device, "keepalive") >= 3);
+    other = guard(self, "other", boottime_now() + FRESH_US);
+    watchdog_guard_free(one);
+    watchdog_guard_renewed(other, boottime_now() + FRESH_US);
+    confirm(self, other, boottime_now() + FRESH_US);
+    g_assert_cmpuint(pseudo_device_count(self->device, "magic"), ==, 0);
+    assert_state(self, "armed");
+    watchdog_guard_free(other);
+    assert_state(self, "idle");
+    WAIT_FOR(pseudo_device_count(self->device, "stop") == 1);
+    WAIT_FOR(*watchdog_get_description(self->watchdog) == '\0');
+    /* And again. */
+    one = guard(self, "one", boottime_now() + FRESH_US);
+    g_assert_cmpuint(pseudo_device_count(self->device, "open"), ==, 2);
+    watchdog_guard_free(one);
+    WAIT_FOR(pseudo_device_count(self->device, "stop") == 2);
+    g_assert_cmpuint(pseudo_device_count(self->device, "unclean"), ==, 0);
+}
+
+static void test_counts_down(Bench *self, gconstpointer unused)
+{
+    guint64 fail_us = boottime_now() + SECOND;
+    WatchdogGuard *one;
+
+    if (is_skipped(self))
+        return;
+    one = guard(self, "one", fail_us);
+    confirm(self, one, fail_us);
+    /* The main loop stands still from here on: nothing is told to anybody. */
+    while (boottime_now() < fail_us + SECOND / 2)
+        g_usleep(10000);
+    g_assert_true(fires_in_window_of(self, fail_us));
+    watchdog_guard_failed(one, fail_us);
+    assert_state(self, "firing");
+    confirm(self, one, fail_us);
+    g_assert_true(fires_in_window_of(self, fail_us));
+    watchdog_guard_free(one);
+    WAIT_FOR(pseudo_device_count(self->device, "stop") == 1);
+    g_assert_cmpuint(pseudo_device_count(self->device, "fire"), ==, 0);
+}
+
+/* The deadline of the second counts when the first one is cleared: neither a full feed nor what the
+ * first one had left. */
+static void test_troubles_that_overlap(Bench *self, gconstpointer unused)
+{
+    guint64 now = boottime_now();
+    guint64 first_us = now - 40 * SECOND, second_us = now - 10 * SECOND;
+    WatchdogGuard *first, *second, *third;
+
+    if (is_skipped(self))
+        return;
+    third = guard(self, "third", now + FRESH_US);
+    first = guard(self, "first", first_us);
+    second = guard(self, "second", second_us);
+    confirm(self, third, now + FRESH_US);
+    g_assert_true(fires_in_window_of(self, first_us));
+    watchdog_guard_free(first);
+    WAIT_FOR(fires_in_window_of(self, second_us));
+    watchdog_guard_renewed(third, boottime_now() + FRESH_US);
+    confirm(self, third, boottime_now() + FRESH_US);
+    g_assert_true(fires_in_window_of(self, second_us));
+    watchdog_guard_free(second);
+    WAIT_FOR(fires_in_full(self));
+    watchdog_guard_free(third);
+}
+
+/* One that failed a minute ago, as others see it: soon, but not before what is killed can be gone.
+ */
+static void test_overdue(Bench *self, gconstpointer unused)
+{
+    guint64 now = boottime_now();
+    WatchdogGuard *one;
+    guint64 fires_us;
+
+    if (is_skipped(self))
+        return;
+    one = guard(self, "one", now + FRESH_US);
+    watchdog_guard_failed(one, now - 60 * SECOND);
+    /* What has failed is not renewed; confirm() would. */
+    WAIT_FOR(pseudo_device_fires_at(self->device) < boottime_now() + 30 * SECOND);
+    fires_us = pseudo_device_fires_at(self->device);
+    g_assert_cmpuint(fires_us, >=, now + 5 * SECOND);
+    watchdog_guard_free(one);
+    WAIT_FOR(pseudo_device_count(self->device, "stop") == 1);
+}
+
+/* Who ends without having cleared what it guards leaves it running. */
+static void test_ends_armed(Bench *self, gconstpointer unused)
+{
+    WatchdogGuard *one;
+
+    if (is_skipped(self))
+        return;
+    one = guard(self, "one", boottime_now() + FRESH_US);
+    watchdog_free(self->watchdog);
+    g_free(one);
+    WAIT_FOR(pseudo_device_count(self->device, "unclean") == 1);
+    g_assert_cmpuint(pseudo_device_count(self->device, "magic"), ==, 0);
+    /* The next one can have it, and stop it. */
+    self->watchdog = make_watchdog(self, self->device->path);
+    one = guard(self, "one", boottime_now() + FRESH_US);
+    watchdog_guard_free(one);
+    WAIT_FOR(pseudo_device_count(self->device, "stop") == 1);
+}
+
+/* --- giving way ------------------------------------------------------------------------------ */
+
+/* The name and the number, as they are carried over. */
+static int hand_over(Bench *self)
+{
+    g_autoptr(GPtrArray) descriptors = watchdog_hand_over(self->watchdog);
+    WatchdogDescriptor *descriptor;
+
+    g_assert_cmpuint(descriptors->len, ==, 1);
+    descriptor = descriptors->pdata[0];
+    g_assert_cmpstr(descriptor->name, ==, "device");
+    g_assert_cmpint(fcntl(descriptor->fd, F_GETFD) & FD_CLOEXEC, ==, FD_CLOEXEC);
+    return descriptor->fd;
+}
+
+static void test_adopted(Bench *self, gconstpointer unused)
+{
+    g_autoptr(GAsyncResult) result = NULL;
+    guint64 fail_us = boottime_now() - 20 * SECOND;
+    WatchdogGuard *one;
+    guint n_keepalives;
+    int fd;
+
+    if (is_skipped(self))
+        return;
+    one = guard(self, "one", fail_us);
+    confirm(self, one, fail_us);
+    fd = hand_over(self);
+    watchdog_free(self->watchdog);
+    g_free(one);
+    n_keepalives = pseudo_device_count(self->device, "keepalive");
+
+    self->watchdog = make_watchdog(self, self->device->path);
+    watchdog_adopt(self->watchdog, "device", fd);
+    watchdog_guard_async(self->watchdog, "one", 10, fail_us, keep_result, &result);
+    g_assert_cmpuint(pseudo_device_count(self->device, "keepalive"), ==, n_keepalives);
+    watchdog_adopted(self->watchdog);
+    WAIT_FOR(result != NULL);
+    one = watchdog_guard_finish(self->watchdog, result, NULL);
+    g_assert_nonnull(one);
+    confirm(self, one, fail_us);
+    g_assert_true(fires_in_window_of(self, fail_us));
+    /* Never closed, never opened again. */
+    g_assert_cmpuint(pseudo_device_count(self->device, "open"), ==, 1);
+    g_assert_cmpuint(pseudo_device_count(self->device, "unclean"), ==, 0);
+    watchdog_guard_free(one);
+    WAIT_FOR(pseudo_device_count(self->device, "stop") == 1);
+}
+
+static void test_adopted_for_nothing(Bench *self, gconstpointer unused)
+{
+    WatchdogGuard *one;
+    int fd;
+
+    if (is_skipped(self))
+        return;
+    one = guard(self, "one", boottime_now() + FRESH_US);
+    fd = hand_over(self);
+    watchdog_free(self->watchdog);
+    g_free(one);
+    self->watchdog = make_watchdog(self, self->device->path);
+    watchdog_adopt(self->watchdog, "device", fd);
+    watchdog_adopted(self->watchdog);
+    WAIT_FOR(pseudo_device_count(self->device, "stop") == 1);
+}
+
+/* The configuration has another kind by now. */
+static void test_adopted_by_another_kind(Bench *self, gconstpointer unused)
+{
+    const WatchdogConfig none = { .kind = WATCHDOG_NONE };
+    WatchdogGuard *one;
+    int fd;
+
+    if (is_skipped(self))
+        return;
+    one = guard(self, "one", boottime_now() + FRESH_US);
+    fd = hand_over(self);
+    watchdog_free(self->watchdog);
+    g_free(one);
+    self->watchdog = watchdog_new(&none, on_changed, self, NULL);
+    watchdog_adopt(self->watchdog, "device", fd);
+    g_assert_cmpuint(pseudo_device_count(self->device, "stop"), ==, 0);
+    watchdog_adopted(self->watchdog);
+    WAIT_FOR(pseudo_device_count(self->device, "stop") == 1);
+}
+
+static void test_taken_back(Bench *self, gconstpointer unused)
+{
+    WatchdogGuard *one;
+    guint n;
+
+    if (is_skipped(self))
+        return;
+    one = guard(self, "one", boottime_now() + FRESH_US);
+    (void)hand_over(self);
+    n = pseudo_device_count(self->device, "keepalive");
+    watchdog_take_back(self->watchdog);
+    WAIT_FOR(pseudo_device_count(self->device, "keepalive") > n);
+    watchdog_guard_free(one);
+    WAIT_FOR(pseudo_device_count(self->device, "stop") == 1);
+}
+
+/* --- bad ones -------------------------------------------------------------------------------- */
+
+typedef struct BadDevice {
+    const char *name;
+    const char *setting;
+    BailiffError code;
+    const char *reason;
+} BadDevice;
+
+#define OPTIONS(without)                                                                           \
+    ((WDIOF_SETTIMEOUT | WDIOF_MAGICCLOSE | WDIOF_KEEPALIVEPING) & ~(unsigned)(without))
+
+static void test_refused(gconstpointer data)
+{
+    const BadDevice *bad = data;
+    Bench bench = { 0 };
+    g_autoptr(GError) error = NULL;
+    g_autoptr(Watchdog) watchdog = NULL;
+
+    if (pseudo_device_missing() != NULL) {
+        g_test_skip(pseudo_device_missing());
+        return;
+    }
+    bench.device = pseudo_device_new(bad->setting);
+    watchdog = make_watchdog(&bench, bench.device->path);
+    g_assert_null(guard_with(watchdog, "one", TIME_NEVER, &error));
+    g_assert_error(error, BAILIFF_ERROR, (int)bad->code);
+    g_test_message("%s", error->message);
+    g_assert_nonnull(strstr(error->message, bad->reason));
+    g_assert_cmpstr(watchdog_state_name(watchdog_get_state(watchdog)), ==, "idle");
+    /* What was opened was stopped again. */
+    WAIT_FOR(pseudo_device_count(bench.device, "stop") ==
+             pseudo_device_count(bench.device, "open"));
+    g_assert_cmpuint(pseudo_device_count(bench.device, "unclean"), ==, 0);
+    pseudo_device_free(bench.device);
+}
+
+static void test_not_there(void)
+{
+    static const struct {
+        const char *path;
+        BailiffError code;
+    } cases[] = { { "/dev/no-such-watchdog", BAILIFF_ERROR_NOT_FOUND },
+                  { "/dev/null", BAILIFF_ERROR_UNSUPPORTED },
+                  { "/dev", BAILIFF_ERROR_IO_ERROR } };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(cases); i++) {
+        Bench bench = { 0 };
+        g_autoptr(GError) error = NULL;
+        g_autoptr(Watchdog) watchdog = make_watchdog(&bench, cases[i].path);
+
+        g_assert_null(guard_with(watchdog, "one", TIME_NEVER, &error));
+        g_assert_error(error, BAILIFF_ERROR, (int)cases[i].code);
+        g_assert_nonnull(strchr(error->message, '\n'));
+    }
+}
+
+/* Its shortest timeout is 9 s, which shows when it is too late to look for another device: it must
+ * fire, and not be put off again and again by what should mend it. */
+static void test_learns_the_shortest(Bench *self, gconstpointer unused)
+{
+    guint64 fail_us = boottime_now() - 47 * SECOND;
+    WatchdogGuard *one;
+    guint64 fires_us;
+
+    if (is_skipped(self))
+        return;
+    one = guard(self, "one", fail_us);
+    confirm(self, one, fail_us);
+    fires_us = pseudo_device_fires_at(self->device);
+    g_assert_cmpuint(fires_us, <=, fail_us + RESET_LATEST_SECONDS * SECOND);
+    for (guint i = 0; i < 5; i++)
+        confirm(self, one, fail_us);
+    g_assert_cmpuint(pseudo_device_fires_at(self->device), ==, fires_us);
+    watchdog_guard_free(one);
+}
+
+static void test_none(void)
+{
+    const WatchdogConfig config = { .kind = WATCHDOG_NONE };
+    Bench bench = { 0 };
+    g_autoptr(Watchdog) watchdog = watchdog_new(&config, on_changed, &bench, NULL);
+    WatchdogGuard *one = guard_with(watchdog, "one", TIME_NEVER, NULL);
+
+    g_assert_nonnull(one);
+    bench.watchdog = watchdog;
+    confirm(&bench, one, boottime_now());
+    watchdog_guard_renewed(one, boottime_now());
+    watchdog_guard_failed(one, boottime_now());
+    assert_state(&bench, "disarmed");
+    watchdog_guard_free(one);
+}
+
+static void test_names(void)
+{
+    for (int kind = 0; kind < WATCHDOG_KIND_COUNT; kind++)
+        g_assert_cmpint((int)watchdog_kind_parse(watchdog_kind_name((WatchdogKind)kind)), ==, kind);
+    g_assert_cmpint((int)watchdog_kind_parse("hound"), ==, WATCHDOG_KIND_COUNT);
+    for (int state = 0; state < WATCHDOG_STATE_COUNT; state++)
+        g_assert_nonnull(watchdog_state_name((WatchdogState)state));
+}
+
+#define ADD(name, setting, function)                                                               \
+    g_test_add("/watchdog-device/" name, Bench, setting, set_up, function, tear_down)
+
+int main(int argc, char **argv)
+{
+    static char no_magic[32], no_settimeout[32], no_keepalive[32];
+    static const BadDevice bad[] = {
+        { "no-magic-close", no_magic, BAILIFF_ERROR_UNSUPPORTED, "stops when it is closed" },
+        { "no-timeout", no_settimeout, BAILIFF_ERROR_UNSUPPORTED, "timeout cannot be set" },
+        { "no-keepalive", no_keepalive, BAILIFF_ERROR_UNSUPPORTED, "cannot be fed" },
+        { "fixed-timeout", "fixed=30", BAILIFF_ERROR_UNSUPPORTED, "says 30" },
+        { "fixed-to-the-wish", "fixed=60", BAILIFF_ERROR_UNSUPPORTED, "says 60" },
+        { "short-timeout", "max=32", BAILIFF_ERROR_UNSUPPORTED, "refuses a timeout of" },
+        { "long-timeout", "min=30", BAILIFF_ERROR_UNSUPPORTED, "set to 10 seconds and says 30" },
+        { "busy", "busy=1", BAILIFF_ERROR_BUSY, "is in use" },
+    };
+
+    g_test_init(&argc, &argv, NULL);
+    g_snprintf(no_magic, sizeof no_magic, "options=%u", OPTIONS(WDIOF_MAGICCLOSE));
+    g_snprintf(no_settimeout, sizeof no_settimeout, "options=%u", OPTIONS(WDIOF_SETTIMEOUT));
+    g_snprintf(no_keepalive, sizeof no_keepalive, "options=%u", OPTIONS(WDIOF_KEEPALIVEPING));
+    g_test_add_func("/watchdog-device/names", test_names);
+    g_test_add_func("/watchdog-device/none", test_none);
+    ADD("arms-feeds-and-disarms", NULL, test_arms_feeds_and_disarms);
+    ADD("counts-down", NULL, test_counts_down);
+    ADD("troubles-that-overlap", NULL, test_troubles_that_overlap);
+    ADD("overdue", NULL, test_overdue);
+    ADD("ends-armed", NULL, test_ends_armed);
+    ADD("adopted", NULL, test_adopted);
+    ADD("adopted-for-nothing", NULL, test_adopted_for_nothing);
+    ADD("adopted-by-another-kind", NULL, test_adopted_by_another_kind);
+    ADD("taken-back", NULL, test_taken_back);
+    ADD("learns-the-shortest", "min=9", test_learns_the_shortest);
+    g_test_add_func("/watchdog-device/not-there", test_not_there);
+    for (gsize i = 0; i < G_N_ELEMENTS(bad); i++) {
+        g_autofree char *path = g_strconcat("/watchdog-device/refused/", bad[i].name, NULL);
+        g_test_add_data_func(path, &bad[i], test_refused);
+    }
+    return g_test_run();
+}
