@@ -117,6 +117,16 @@ static const MessageKind kinds[] = {
     [MESSAGE_REGISTRATION_STOPPED_AGAIN] = { "registration-stopped-again",
                                              "6ed111afd51c4da98a8d0316a9f1d86a", LOG_ERR, TRUE },
 
+    [MESSAGE_WATCHDOG_ABSENT] = { "watchdog-absent", "8e5ff1b94afd4390be2ce1aae401c70d",
+                                  LOG_WARNING },
+    [MESSAGE_WATCHDOG_ARMED] = { "watchdog-armed", "980dd0c0b313438dbd53700ea295de0d", LOG_NOTICE },
+    [MESSAGE_WATCHDOG_STOPPED] = { "watchdog-stopped", "f41d860bbc5044e3b4467c2c423684e7",
+                                   LOG_NOTICE },
+    [MESSAGE_WATCHDOG_FIRING] = { "watchdog-firing", "6e920ed5d1ff43b2b67ee7de15b79e6b", LOG_CRIT,
+                                  TRUE },
+    [MESSAGE_WATCHDOG_FAILED] = { "watchdog-failed", "a3fe937ae74e43b3b14ad0d8fc4010f2", LOG_CRIT,
+                                  TRUE },
+
     [MESSAGE_INCIDENT_BEGUN] = { "incident-begun", "6ce043cbeef64b1f8bab654b99f8b0a1",
                                  LOG_WARNING },
     [MESSAGE_INCIDENT_ENDED] = { "incident-ended", "7832d3bcd4624fbd8bad4a77f13325b6", LOG_NOTICE },

@@ -6,6 +6,7 @@
 
 #include "actions/action.h"
 #include "blockio/block-device.h"
+#include "engine/engine-watchdog.h"
 #include "engine/engine.h"
 #include "engine/held-record.h"
 
@@ -37,6 +38,9 @@ FailureDefaults *bailiff_engine_get_failure_defaults(BailiffEngine *self);
 KillGuard *bailiff_engine_get_kill_guard(BailiffEngine *self);
 /* How many it has killed since this was asked for the last time: the guard itself logs nothing. */
 guint64 bailiff_engine_take_last_kills(BailiffEngine *self);
+
+/* What resets this host when somebody cannot be made harmless in time. */
+EngineWatchdog *bailiff_engine_get_watchdog(BailiffEngine *self);
 
 /* Where held leases are written down. */
 const char *bailiff_engine_get_runtime_dir(BailiffEngine *self);

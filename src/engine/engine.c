@@ -17,6 +17,7 @@
 #include "engine/incident-recorder.h"
 #include "engine/instance-lock.h"
 #include "engine/metrics.h"
+#include "engine/lockspace-lease.h"
 #include "engine/lockspace-private.h"
 #include "engine/name-error.h"
 #include "engine/persistent-record.h"
@@ -56,6 +57,7 @@ struct _BailiffEngine {
     ActionServices services;
     KillGuard *kill_guard;
     guint64 last_kills_told;
+    EngineWatchdog *watchdog;
     Rejoin *rejoin;
     Succession *succession;
     InstanceLock *lock;
@@ -76,6 +78,18 @@ enum {
 
 static guint signals[N_SIGNALS];
 
+enum {
+    PROP_WATCHDOG_STATE = 1,
+};
+
+static void bailiff_engine_get_property(GObject *object, guint id, GValue *value, GParamSpec *spec)
+{
+    if (id == PROP_WATCHDOG_STATE)
+        g_value_set_string(value, bailiff_engine_get_watchdog_state(BAILIFF_ENGINE(object)));
+    else
+        G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
+}
+
 static void bailiff_engine_finalize(GObject *object)
 {
     BailiffEngine *self = BAILIFF_ENGINE(object);
@@ -88,6 +102,7 @@ static void bailiff_engine_finalize(GObject *object)
     g_clear_object(&self->metrics);
     g_clear_object(&self->recorder);
     g_clear_object(&self->incidents);
+    engine_watchdog_free(self->watchdog);
     g_hash_table_unref(self->lockspaces);
     g_hash_table_unref(self->registrations);
     kill_guard_free(self->kill_guard);
@@ -112,6 +127,10 @@ static void bailiff_engine_class_init(BailiffEngineClass *klass)
     };
 
     G_OBJECT_CLASS(klass)->finalize = bailiff_engine_finalize;
+    G_OBJECT_CLASS(klass)->get_property = bailiff_engine_get_property;
+    g_object_class_install_property(G_OBJECT_CLASS(klass), PROP_WATCHDOG_STATE,
+                                    g_param_spec_string("watchdog-state", NULL, NULL, NULL,
+                                                        G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
     for (guint i = 0; i < N_SIGNALS; i++)
         signals[i] = g_signal_new(names[i], G_TYPE_FROM_CLASS(klass), G_SIGNAL_RUN_LAST, 0, NULL,
                                   NULL, NULL, G_TYPE_NONE, 1, G_TYPE_OBJECT);
@@ -172,6 +191,9 @@ BailiffEngine *bailiff_engine_new(const BailiffEngineConfig *config, GError **er
     self->kill_guard = kill_guard_new(error);
     if (self->kill_guard == NULL)
         return NULL;
+    self->watchdog = engine_watchdog_new(G_OBJECT(self), config->watchdog, error);
+    if (self->watchdog == NULL)
+        return NULL;
     self->services.libvirt = bailiff_libvirt_new(
         config->libvirt_driver != NULL ? config->libvirt_driver : LIBVIRT_DRIVER_DEFAULT,
         config->libvirt_run_dir != NULL ? config->libvirt_run_dir : LIBVIRT_RUN_DIR_DEFAULT);
@@ -208,7 +230,17 @@ const char *bailiff_engine_get_host_name(BailiffEngine *self)
 
 const char *bailiff_engine_get_watchdog_state(BailiffEngine *self)
 {
-    return "disarmed";
+    return engine_watchdog_get_state(self->watchdog);
+}
+
+const char *bailiff_engine_get_watchdog_description(BailiffEngine *self)
+{
+    return engine_watchdog_get_description(self->watchdog);
+}
+
+EngineWatchdog *bailiff_engine_get_watchdog(BailiffEngine *self)
+{
+    return self->watchdog;
 }
 
 FailureDefaults *bailiff_engine_get_failure_defaults(BailiffEngine *self)
@@ -565,6 +597,9 @@ gboolean bailiff_engine_check_join(BailiffEngine *self, const BailiffJoin *join,
            check_place(self, join->name, join->path, join->offset, error) &&
            bailiff_engine_check_predecessor_gone(self, error) &&
            check_none_failing_for(self, join->name, error) &&
+           lockspace_check_watchdog(self, join->name,
+                                    join->io_timeout != 0 ? join->io_timeout : IO_TIMEOUT_DEFAULT,
+                                    error) &&
            held_records_check(self->runtime_dir, self->first_id, is_own_record, self, join->name,
                               error) &&
            persistent_record_check(self->runtime_dir, join->name, error);
@@ -617,6 +652,7 @@ BailiffLockspace *bailiff_engine_join_as(BailiffEngine *self, const BailiffJoin 
                               join->io_timeout != 0 ? join->io_timeout : IO_TIMEOUT_DEFAULT);
     bailiff_engine_insert_lockspace(self, lockspace);
     lockspace->is_retried = join->is_retried;
+    engine_watchdog_joining(self->watchdog);
     bailiff_records_lockspace_joining(self->records, join->name);
     if (join->host_id != 0)
         bailiff_lockspace_start_join(lockspace);

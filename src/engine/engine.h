@@ -18,6 +18,7 @@
 #include "engine/incident-log.h"
 #include "engine/instance-lock.h"
 #include "failure/failure-policy.h"
+#include "watchdog/watchdog.h"
 
 typedef struct _BailiffLockspace BailiffLockspace;
 typedef struct _BailiffRegistration BailiffRegistration;
@@ -42,10 +43,11 @@ typedef struct BailiffEngineConfig {
     /* Policies of registrations that have none of their own; NULL: the built-in ones. The engine
      * takes a reference. */
     FailureDefaults *failure_defaults;
-    const char *state_dir;   /* where incidents are kept across restarts; NULL: nowhere */
-    const char *records_dir; /* where lockspace records are; NULL: there are none */
-    InstanceLock *lock;      /* taken over; NULL: the engine makes it */
-    Launcher *launcher;      /* lives longer than the engine; NULL: `exec` steps fail */
+    const char *state_dir;          /* where incidents are kept across restarts; NULL: nowhere */
+    const char *records_dir;        /* where lockspace records are; NULL: there are none */
+    const WatchdogConfig *watchdog; /* NULL: none */
+    InstanceLock *lock;             /* taken over; NULL: the engine makes it */
+    Launcher *launcher;             /* lives longer than the engine; NULL: `exec` steps fail */
 } BailiffEngineConfig;
 
 /* InvalidArgument when the host name is none, IoError when the machine id or the runtime directory
@@ -62,8 +64,13 @@ gboolean bailiff_engine_set_failure_defaults(BailiffEngine *self, FailureDefault
 void bailiff_engine_set_bus(BailiffEngine *self, GDBusConnection *bus);
 
 const char *bailiff_engine_get_host_name(BailiffEngine *self);
-/* "disarmed": there is no watchdog. */
+/* "disarmed" (there is none), "idle" (nothing to guard), "armed", "firing", "failed". Also the
+ * property watchdog-state, which notifies. */
 const char *bailiff_engine_get_watchdog_state(BailiffEngine *self);
+/* What stands behind the leases, or why nothing does ("cause\ncure"). Borrowed until the next
+ * change.
+ */
+const char *bailiff_engine_get_watchdog_description(BailiffEngine *self);
 
 /* What leases were lost here, by this daemon and those before it. Borrowed. */
 BailiffIncidentLog *bailiff_engine_get_incidents(BailiffEngine *self);

@@ -21,7 +21,11 @@
 
 LeaseWorker *lockspace_make_renewal_worker(GError **error)
 {
-    return lease_worker_new("bailiff-renew", RENEWAL_QUEUE_DEPTH, error);
+    LeaseWorker *worker = lease_worker_new("bailiff-renew", RENEWAL_QUEUE_DEPTH, error);
+
+    if (worker != NULL)
+        lease_worker_hurry(worker);
+    return worker;
 }
 
 static MachineStep resume_join(void *machine, const MachineInput *input)
@@ -83,12 +87,27 @@ static void join_failed(BailiffLockspace *self, const GError *error)
 
 static gboolean choose_again(BailiffLockspace *self, const LeaseFault *fault);
 
+/* The lease is as old as the settle time by now: it is shown as held after one renewal. */
+static void on_guard_confirmed(BailiffLockspace *self, const GError *error)
+{
+    if (self->state == BAILIFF_LOCKSPACE_LEAVING) {
+        lockspace_go_on_leaving(self);
+    } else if (self->state != BAILIFF_LOCKSPACE_JOINING || error == NULL) {
+        lockspace_start_renewal(self);
+    } else {
+        lockspace_become_lost(self, error->message);
+        if (lockspace_may_give_back(self))
+            lockspace_give_back(self);
+    }
+}
+
 static void on_joined(GObject *source, GAsyncResult *result, gpointer user_data)
 {
     g_autoptr(BailiffLockspace) self = user_data;
     LeaseFault fault;
     gboolean worked = machine_run_finish(result, &fault);
     g_autoptr(GError) save_error = NULL;
+    guint64 first_fail_us;
 
     self->operating = FALSE;
     if (self->abandoned)
@@ -114,13 +133,12 @@ static void on_joined(GObject *source, GAsyncResult *result, gpointer user_data)
                     save_error->message);
     /* Where the io timeout on disk was long the lease can be past its own deadlines by now. Nobody
      * relies on it yet: the first renewal has a whole term from now on. */
-    lockspace_arm(&self->deadline_timer, time_add(boottime_now(), timing_fail(self->io_timeout)),
-                  lockspace_on_deadline, self);
+    first_fail_us = time_add(boottime_now(), timing_fail(self->io_timeout));
+    lockspace_arm(&self->deadline_timer, first_fail_us, lockspace_on_deadline, self);
     if (self->state == BAILIFF_LOCKSPACE_LEAVING)
         lockspace_go_on_leaving(self);
     else
-        /* The lease is as old as the settle time by now: it is shown as held after one renewal. */
-        lockspace_start_renewal(self);
+        lockspace_confirm_guard(self, first_fail_us, on_guard_confirmed);
 }
 
 static void start_join_machine(BailiffLockspace *self)
@@ -221,10 +239,7 @@ static gboolean choose_again(BailiffLockspace *self, const LeaseFault *fault)
 static gboolean make_worker(BailiffLockspace *self, GError **error)
 {
     self->renewal_worker = lockspace_make_renewal_worker(error);
-    if (self->renewal_worker == NULL)
-        return FALSE;
-    lease_worker_hurry(self->renewal_worker);
-    return TRUE;
+    return self->renewal_worker != NULL;
 }
 
 static void on_device_opened(GObject *source, GAsyncResult *result, gpointer user_data)
@@ -252,8 +267,12 @@ static void on_device_opened(GObject *source, GAsyncResult *result, gpointer use
         start_join_machine(self);
 }
 
-void bailiff_lockspace_start_join(BailiffLockspace *self)
+static void on_guarded(BailiffLockspace *self, const GError *error)
 {
+    if (error != NULL || self->state != BAILIFF_LOCKSPACE_JOINING) {
+        join_failed(self, error);
+        return;
+    }
     self->operating = TRUE;
     device_open_async(NULL, self->path, FALSE, OPEN_TIMEOUT_US, on_device_opened,
                       g_object_ref(self));
@@ -272,4 +291,9 @@ void bailiff_lockspace_start_join_anywhere(BailiffLockspace *self, guint64 kept_
     self->choice = g_new(HostIdChoice, 1);
     host_id_choice_init(self->choice, &wish);
     bailiff_lockspace_start_join(self);
+}
+
+void bailiff_lockspace_start_join(BailiffLockspace *self)
+{
+    lockspace_guard(self, on_guarded);
 }

@@ -47,6 +47,7 @@ void bailiff_lockspace_stop_timers(BailiffLockspace *self)
     lockspace_disarm(&self->renewal_timer);
     lockspace_disarm(&self->deadline_timer);
     lockspace_disarm(&self->leave_timer);
+    lockspace_disarm(&self->guard_timer);
 }
 
 /* --- one operation at a time ----------------------------------------------------------------- */
@@ -145,6 +146,7 @@ void lockspace_become_lost(BailiffLockspace *self, const char *reason)
     if (self->renewal_worker != NULL)
         lockspace_note_past(self, FALSE);
     last_kill_forget_lockspace(self);
+    lockspace_unguard(self);
     bailiff_lockspace_unsave(self);
     if (!was_joining || !self->is_retried)
         log_message(was_joining ? MESSAGE_LOCKSPACE_JOIN_FAILED : MESSAGE_LOCKSPACE_LOST,
@@ -210,6 +212,7 @@ void lockspace_fail(BailiffLockspace *self, guint64 fail_us, const char *reason)
     lease_sight_set_valid_until(self->sight, 0);
     end_resource_writes(self);
     last_kill_failed(self, fail_us);
+    lockspace_guard_failed(self, fail_us);
     bailiff_lockspace_save_state(self, SAVED_LOCKSPACE_FAILING, fail_us);
     bailiff_lockspace_set_state(self, BAILIFF_LOCKSPACE_FAILING, kept);
     log_message(MESSAGE_LOCKSPACE_FAILING,
@@ -365,6 +368,7 @@ static void accept_renewal(BailiffLockspace *self)
     lease_sight_set_valid_until(self->sight, bailiff_lockspace_get_fail_at(self));
     arm_deadlines(self);
     last_kill_renewed(self);
+    lockspace_guard_renewed(self);
     bailiff_lockspace_set_join_ends(self, 0);
     if (self->state == BAILIFF_LOCKSPACE_JOINING)
         log_message(MESSAGE_LOCKSPACE_JOINED,

@@ -5,6 +5,7 @@
  *   lockspace-lease.c   renewals, deadlines, failing
  *   lockspace-join.c    from the open of the storage to the first renewal
  *   lockspace-leave.c   leaving, and giving the host lease back
+ *   lockspace-watchdog.c  what stands behind it when somebody cannot be made harmless
  *   lockspace-saved.c   from one daemon to the next
  *
  * What they call in each other. All of it in the main loop.
@@ -42,6 +43,23 @@ void lockspace_become_lost(BailiffLockspace *self, const char *reason);
 GPtrArray *lockspace_list_resources(BailiffLockspace *self);
 /* Every one of them comes to its end: policies are walked for those in use, from `fail_us` on. */
 void lockspace_fail_resources(BailiffLockspace *self, guint64 fail_us);
+
+/* lockspace-watchdog.c */
+/* Whether the watchdog can guard a lockspace with this io timeout. InvalidArgument. */
+gboolean lockspace_check_watchdog(BailiffEngine *engine, const char *name, guint32 io_timeout,
+                                  GError **error);
+/* `error` NULL: it is guarded, or there is no watchdog. At once, or later; not when the lockspace
+ * was abandoned meanwhile. An operation, as those of lockspace_operate(). */
+typedef void (*LockspaceGuarded)(BailiffLockspace *self, const GError *error);
+void lockspace_guard(BailiffLockspace *self, LockspaceGuarded guarded);
+/* This deadline is in force. */
+void lockspace_confirm_guard(BailiffLockspace *self, guint64 fail_us, LockspaceGuarded guarded);
+void lockspace_guard_renewed(BailiffLockspace *self);
+void lockspace_guard_failed(BailiffLockspace *self, guint64 fail_us);
+/* Nobody uses its leases any more. */
+void lockspace_unguard(BailiffLockspace *self);
+/* One that is taken over, with self->guard_fail_us. */
+void lockspace_guard_inherited(BailiffLockspace *self);
 
 /* lockspace-leave.c */
 gboolean lockspace_may_give_back(BailiffLockspace *self);

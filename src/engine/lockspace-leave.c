@@ -39,6 +39,7 @@ static void finish_leaving(BailiffLockspace *self)
     self->leave_tasks = g_ptr_array_new_with_free_func(g_object_unref);
     bailiff_lockspace_abandon(self);
     forget_resources(self);
+    lockspace_unguard(self);
     bailiff_lockspace_unsave(self);
     if (self->engine != NULL) {
         log_message(MESSAGE_LOCKSPACE_LEFT,

@@ -21,6 +21,7 @@
 #include "lease/host-lease-past.h"
 #include "lease/host-lease-renew.h"
 #include "lease/resource-lease.h"
+#include "watchdog/watchdog.h"
 
 /* lockspace-events.c */
 typedef struct LockspaceEvents LockspaceEvents;
@@ -90,6 +91,11 @@ struct _BailiffLockspace {
     TurnQueues *turns;     /* who waits here for a resource */
     RenewalHistory history;
     LockspaceEvents *events; /* NULL as long as this host has nothing to say */
+
+    WatchdogGuard *guard;  /* NULL: there is no watchdog, or not yet */
+    guint64 guard_fail_us; /* the deadline that it has, or will have */
+    void (*guarded)(BailiffLockspace *self, const GError *error); /* lockspace-watchdog.c */
+    BoottimeTimer *guard_timer;
 
     guint64 kill_line; /* of the kill guard; 0: nobody has wanted leases here (last-kill.h) */
 

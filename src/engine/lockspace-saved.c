@@ -150,6 +150,10 @@ void bailiff_lockspace_count_deadlines(BailiffLockspace *self)
     g_autoptr(BailiffLockspace) hold = g_object_ref(self);
 
     last_kill_renewed(self);
+    self->guard_fail_us = bailiff_lockspace_get_fail_at(self);
+    if (self->saved->state == SAVED_LOCKSPACE_FAILING)
+        self->guard_fail_us = MIN(self->guard_fail_us, self->saved->fail_us);
+    lockspace_guard_inherited(self);
     if (self->saved->state == SAVED_LOCKSPACE_FAILING)
         lockspace_fail(self, self->saved->fail_us,
                        "It was failing when the earlier bailiffd ended.\n"

@@ -98,6 +98,8 @@ static void bailiff_lockspace_dispose(GObject *object)
     BailiffLockspace *self = BAILIFF_LOCKSPACE(object);
 
     bailiff_lockspace_stop_timers(self);
+    /* The end of the engine is no proof that it is safe: the watchdog was left as it was. */
+    g_clear_pointer(&self->guard, watchdog_guard_forget);
     bailiff_lockspace_end_events(self);
     g_clear_pointer(&self->renewal_worker, lease_worker_unref);
     g_clear_pointer(&self->resource_worker, lease_worker_unref);

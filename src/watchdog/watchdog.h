@@ -76,8 +76,8 @@ typedef void (*WatchdogChanged)(gpointer user_data);
  */
 Watchdog *watchdog_new(const WatchdogConfig *config, WatchdogChanged changed, gpointer user_data,
                        GError **error);
-/* Guards must be freed before: what is guarded still is left armed. Waits for the thread, which
- * speaks to wdmd for some seconds at most. */
+/* What is guarded still is left armed: of such a guard only the memory may be freed then. Waits for
+ * the thread, which speaks to wdmd for some seconds at most. */
 void watchdog_free(Watchdog *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(Watchdog, watchdog_free)
 
@@ -103,12 +103,13 @@ gboolean watchdog_check_io_timeout(Watchdog *self, guint32 io_timeout, char **re
  */
 void watchdog_guard_async(Watchdog *self, const char *lockspace, guint32 io_timeout,
                           guint64 fail_us, GAsyncReadyCallback callback, gpointer user_data);
-WatchdogGuard *watchdog_guard_finish(Watchdog *self, GAsyncResult *result, GError **error);
+/* Busy when the watchdog was freed meanwhile. */
+WatchdogGuard *watchdog_guard_finish(GAsyncResult *result, GError **error);
 
 /* The deadline is set, and in force when this is done, whatever becomes of the daemon then. */
 void watchdog_guard_confirm_async(WatchdogGuard *guard, guint64 fail_us,
                                   GAsyncReadyCallback callback, gpointer user_data);
-gboolean watchdog_guard_confirm_finish(Watchdog *self, GAsyncResult *result, GError **error);
+gboolean watchdog_guard_confirm_finish(GAsyncResult *result, GError **error);
 
 /* A good renewal. */
 void watchdog_guard_renewed(WatchdogGuard *guard, guint64 fail_us);
@@ -117,6 +118,8 @@ void watchdog_guard_failed(WatchdogGuard *guard, guint64 fail_us);
 /* It is safe: nobody uses its leases any more. The last one to go disarms the watchdog. */
 void watchdog_guard_free(WatchdogGuard *guard);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(WatchdogGuard, watchdog_guard_free)
+/* Frees the memory only, also after the watchdog. */
+void watchdog_guard_forget(WatchdogGuard *guard);
 
 /*
  * For a daemon that gives way to another one, without a moment in which nobody could feed.

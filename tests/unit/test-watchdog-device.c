@@ -77,7 +77,7 @@ static WatchdogGuard *guard_with(Watchdog *watchdog, const char *name, guint64 f
 
     watchdog_guard_async(watchdog, name, 10, fail_us, keep_result, &result);
     WAIT_FOR(result != NULL);
-    return watchdog_guard_finish(watchdog, result, error);
+    return watchdog_guard_finish(result, error);
 }
 
 static WatchdogGuard *guard(Bench *self, const char *name, guint64 fail_us)
@@ -97,7 +97,7 @@ static void confirm(Bench *self, WatchdogGuard *guarded, guint64 fail_us)
 
     watchdog_guard_confirm_async(guarded, fail_us, keep_result, &result);
     WAIT_FOR(result != NULL);
-    g_assert_true(watchdog_guard_confirm_finish(self->watchdog, result, &error));
+    g_assert_true(watchdog_guard_confirm_finish(result, &error));
     g_assert_no_error(error);
 }
 
@@ -279,7 +279,7 @@ static void test_adopted(Bench *self, gconstpointer unused)
     g_assert_cmpuint(pseudo_device_count(self->device, "keepalive"), ==, n_keepalives);
     watchdog_adopted(self->watchdog);
     WAIT_FOR(result != NULL);
-    one = watchdog_guard_finish(self->watchdog, result, NULL);
+    one = watchdog_guard_finish(result, NULL);
     g_assert_nonnull(one);
     confirm(self, one, fail_us);
     g_assert_true(fires_in_window_of(self, fail_us));

@@ -56,7 +56,7 @@ static WatchdogGuard *guard_with(Bench *self, const char *name, guint64 fail_us,
 
     watchdog_guard_async(self->watchdog, name, 10, fail_us, keep_result, &result);
     WAIT_FOR(result != NULL);
-    return watchdog_guard_finish(self->watchdog, result, error);
+    return watchdog_guard_finish(result, error);
 }
 
 static WatchdogGuard *guard(Bench *self, const char *name, guint64 fail_us)
@@ -74,7 +74,7 @@ static gboolean confirm_with(Bench *self, WatchdogGuard *guarded, guint64 fail_u
 
     watchdog_guard_confirm_async(guarded, fail_us, keep_result, &result);
     WAIT_FOR(result != NULL);
-    return watchdog_guard_confirm_finish(self->watchdog, result, error);
+    return watchdog_guard_confirm_finish(result, error);
 }
 
 static void confirm(Bench *self, WatchdogGuard *guarded, guint64 fail_us)
@@ -225,7 +225,7 @@ static void test_adopted(Bench *self, gconstpointer unused)
     watchdog_guard_async(self->watchdog, "one", 10, fail_us, keep_result, &result);
     watchdog_adopted(self->watchdog);
     WAIT_FOR(result != NULL);
-    one = watchdog_guard_finish(self->watchdog, result, NULL);
+    one = watchdog_guard_finish(result, NULL);
     confirm(self, one, fail_us);
     client = wdmd_double_client(self->wdmd, 0);
     g_assert_true(client.has_reference);

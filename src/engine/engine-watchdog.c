@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The watchdog in words, and when they are said.
+ */
+#include "engine/engine-watchdog.h"
+
+#include "common/bailiff-error.h"
+#include "common/log-message.h"
+
+struct EngineWatchdog {
+    GObject *engine; /* owns us */
+    Watchdog *watchdog;
+    WatchdogState state; /* as it was told */
+    char *description;
+    char *trouble; /* of an inherited lockspace that cannot be guarded */
+    gboolean absence_told;
+};
+
+static const char absent[] =
+    "No watchdog is configured: what cannot be killed, such as a process that waits for storage, "
+    "goes on when its lease is lost, and other hosts may use what it uses.\n"
+    "Set type= in [watchdog] of bailiffd.conf.";
+
+static WatchdogState state_of(EngineWatchdog *self)
+{
+    return self->trouble != NULL ? WATCHDOG_STATE_FAILED : watchdog_get_state(self->watchdog);
+}
+
+static char *describe(EngineWatchdog *self, WatchdogState state)
+{
+    const char *running = watchdog_get_description(self->watchdog);
+
+    if (state == WATCHDOG_STATE_DISARMED)
+        return g_strdup(absent);
+    if (state == WATCHDOG_STATE_FAILED)
+        return g_strdup(self->trouble != NULL ? self->trouble
+                                              : watchdog_get_reason(self->watchdog));
+    return g_strdup(*running != '\0' ? running
+                                     : watchdog_kind_name(watchdog_get_kind(self->watchdog)));
+}
+
+static void tell(EngineWatchdog *self)
+{
+    g_autofree char *line = bailiff_error_in_one_line(self->description);
+
+    switch (self->state) {
+    case WATCHDOG_STATE_DISARMED:
+        log_message(MESSAGE_WATCHDOG_ABSENT, NULL, "%s", line);
+        break;
+    case WATCHDOG_STATE_IDLE:
+        log_message(MESSAGE_WATCHDOG_STOPPED, NULL,
+                    "The watchdog is stopped: there is no lockspace to guard.");
+        break;
+    case WATCHDOG_STATE_ARMED:
+        log_message(MESSAGE_WATCHDOG_ARMED, NULL, "The watchdog is armed: %s.", line);
+        break;
+    case WATCHDOG_STATE_FIRING:
+        log_message(MESSAGE_WATCHDOG_FIRING, NULL,
+                    "The watchdog (%s) resets this host 50 to 60 seconds after the fail deadline, "
+                    "unless everybody who uses the lost leases is stopped before.",
+                    line);
+        break;
+    case WATCHDOG_STATE_FAILED:
+        log_message(MESSAGE_WATCHDOG_FAILED, NULL, "The watchdog does not work. %s", line);
+        break;
+    case WATCHDOG_STATE_COUNT:
+        break;
+    }
+}
+
+static void on_changed(gpointer user_data)
+{
+    EngineWatchdog *self = user_data;
+    WatchdogState state = state_of(self);
+    gboolean is_new = state != self->state;
+    g_autofree char *description = describe(self, state);
+
+    if (!is_new && g_str_equal(description, self->description))
+        return;
+    g_free(self->description);
+    self->description = g_steal_pointer(&description);
+    self->state = state;
+    if (is_new)
+        tell(self);
+    g_object_notify(self->engine, "watchdog-state");
+}
+
+EngineWatchdog *engine_watchdog_new(GObject *engine, const WatchdogConfig *config, GError **error)
+{
+    const WatchdogConfig none = { .kind = WATCHDOG_NONE };
+    EngineWatchdog *self = g_new0(EngineWatchdog, 1);
+
+    self->engine = engine;
+    self->watchdog = watchdog_new(config != NULL ? config : &none, on_changed, self, error);
+    if (self->watchdog == NULL) {
+        g_free(self);
+        return NULL;
+    }
+    self->state = state_of(self);
+    self->description = describe(self, self->state);
+    return self;
+}
+
+void engine_watchdog_free(EngineWatchdog *self)
+{
+    if (self == NULL)
+        return;
+    watchdog_free(self->watchdog);
+    g_free(self->description);
+    g_free(self->trouble);
+    g_free(self);
+}
+
+Watchdog *engine_watchdog_get(EngineWatchdog *self)
+{
+    return self->watchdog;
+}
+
+const char *engine_watchdog_get_state(EngineWatchdog *self)
+{
+    return watchdog_state_name(self->state);
+}
+
+const char *engine_watchdog_get_description(EngineWatchdog *self)
+{
+    return self->description;
+}
+
+void engine_watchdog_trouble(EngineWatchdog *self, const GError *error)
+{
+    g_free(self->trouble);
+    self->trouble = error != NULL ? g_strdup(error->message) : NULL;
+    on_changed(self);
+}
+
+void engine_watchdog_joining(EngineWatchdog *self)
+{
+    if (self->state == WATCHDOG_STATE_DISARMED && !self->absence_told)
+        tell(self);
+    self->absence_told = TRUE;
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A lockspace and the watchdog that stands behind it.
+ *
+ *   join begins            the watchdog is made sure of; where that fails the join does
+ *   host id is ours        the first deadline is in force (lease-algorithms facts, trap A27), then
+ *                          the first renewal
+ *   each good renewal      moves it on
+ *   failed                 stays what it is, or comes earlier
+ *   lost, left             safe: nobody uses its leases any more. No sooner: until then it may be
+ * the watchdog that makes somebody harmless
+ *
+ * One that is inherited from an earlier daemon may be in use already. It is guarded as soon as that
+ * can be had, and it is tried again until then: what runs of the earlier daemon's watchdog goes by
+ * the deadline that it knew.
+ */
+#include "engine/lockspace-lease.h"
+
+#include "common/bailiff-error.h"
+#include "common/boottime.h"
+#include "common/log-message.h"
+#include "engine/engine-private.h"
+#include "lease/lease-timing.h"
+
+#define RETRY_US (2 * USEC_PER_SECOND)
+
+static Watchdog *watchdog_of(BailiffLockspace *self)
+{
+    Watchdog *watchdog = self->engine != NULL
+                             ? engine_watchdog_get(bailiff_engine_get_watchdog(self->engine))
+                             : NULL;
+
+    return watchdog != NULL && watchdog_get_kind(watchdog) != WATCHDOG_NONE ? watchdog : NULL;
+}
+
+gboolean lockspace_check_watchdog(BailiffEngine *engine, const char *name, guint32 io_timeout,
+                                  GError **error)
+{
+    g_autofree char *warning = NULL;
+
+    if (!watchdog_check_io_timeout(engine_watchdog_get(bailiff_engine_get_watchdog(engine)),
+                                   io_timeout, &warning, error))
+        return FALSE;
+    if (warning != NULL)
+        log_line(LOG_WARNING, LOG_SUBJECT(.lockspace = name), "Lockspace %s: %s", name, warning);
+    return TRUE;
+}
+
+/* --- joining --------------------------------------------------------------------------------- */
+
+static void on_guarded(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autoptr(BailiffLockspace) self = user_data;
+    g_autoptr(GError) error = NULL;
+
+    self->operating = FALSE;
+    self->guard = watchdog_guard_finish(result, &error);
+    if (self->abandoned)
+        lockspace_unguard(self);
+    else
+        self->guarded(self, error);
+}
+
+void lockspace_guard(BailiffLockspace *self, LockspaceGuarded guarded)
+{
+    Watchdog *watchdog = watchdog_of(self);
+
+    if (watchdog == NULL) {
+        guarded(self, NULL);
+        return;
+    }
+    self->operating = TRUE;
+    self->guarded = guarded;
+    watchdog_guard_async(watchdog, self->name, self->io_timeout, TIME_NEVER, on_guarded,
+                         g_object_ref(self));
+}
+
+static void on_confirmed(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autoptr(BailiffLockspace) self = user_data;
+    g_autoptr(GError) error = NULL;
+
+    self->operating = FALSE;
+    watchdog_guard_confirm_finish(result, &error);
+    if (!self->abandoned)
+        self->guarded(self, error);
+}
+
+void lockspace_confirm_guard(BailiffLockspace *self, guint64 fail_us, LockspaceGuarded guarded)
+{
+    if (self->guard == NULL) {
+        guarded(self, NULL);
+        return;
+    }
+    self->operating = TRUE;
+    self->guarded = guarded;
+    watchdog_guard_confirm_async(self->guard, fail_us, on_confirmed, g_object_ref(self));
+}
+
+/* --- its life -------------------------------------------------------------------------------- */
+
+void lockspace_guard_renewed(BailiffLockspace *self)
+{
+    self->guard_fail_us = bailiff_lockspace_get_fail_at(self);
+    if (self->guard != NULL)
+        watchdog_guard_renewed(self->guard, self->guard_fail_us);
+}
+
+void lockspace_guard_failed(BailiffLockspace *self, guint64 fail_us)
+{
+    self->guard_fail_us = MIN(fail_us, bailiff_lockspace_get_fail_at(self));
+    if (self->guard != NULL)
+        watchdog_guard_failed(self->guard, self->guard_fail_us);
+}
+
+void lockspace_unguard(BailiffLockspace *self)
+{
+    lockspace_disarm(&self->guard_timer);
+    g_clear_pointer(&self->guard, watchdog_guard_free);
+}
+
+/* --- inherited ------------------------------------------------------------------------------- */
+
+static void on_guard_retry(gpointer user_data)
+{
+    lockspace_guard_inherited(user_data);
+}
+
+static void on_inherited_guarded(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autoptr(BailiffLockspace) self = user_data;
+    g_autoptr(GError) error = NULL;
+
+    self->guard = watchdog_guard_finish(result, &error);
+    if (self->abandoned || self->state == BAILIFF_LOCKSPACE_LOST) {
+        lockspace_unguard(self);
+    } else if (self->guard == NULL) {
+        engine_watchdog_trouble(bailiff_engine_get_watchdog(self->engine), error);
+        lockspace_arm(&self->guard_timer, time_add(boottime_now(), RETRY_US), on_guard_retry, self);
+    } else {
+        /* As it has become meanwhile. */
+        engine_watchdog_trouble(bailiff_engine_get_watchdog(self->engine), NULL);
+        if (self->state == BAILIFF_LOCKSPACE_FAILING)
+            watchdog_guard_failed(self->guard, self->guard_fail_us);
+        else
+            watchdog_guard_renewed(self->guard, self->guard_fail_us);
+    }
+}
+
+void lockspace_guard_inherited(BailiffLockspace *self)
+{
+    Watchdog *watchdog = watchdog_of(self);
+
+    if (watchdog != NULL && !self->abandoned && self->state != BAILIFF_LOCKSPACE_LOST)
+        watchdog_guard_async(watchdog, self->name, self->io_timeout, self->guard_fail_us,
+                             on_inherited_guarded, g_object_ref(self));
+}
