@@ -34,6 +34,23 @@ static void print_json(BusClient *client, GPtrArray *lockspaces, GPtrArray *regi
     output_json(g_variant_builder_end(&status), FALSE);
 }
 
+/* What stands behind the leases; where nothing does, why, and what to do. */
+static void print_watchdog(const Output *output, BailiffBusManager *manager)
+{
+    const char *description = bailiff_bus_manager_get_watchdog_description(manager);
+    const char *state = bailiff_bus_manager_get_watchdog_state(manager);
+    g_auto(GStrv) lines = g_strsplit(description != NULL ? description : "", "\n", 0);
+
+    if (g_strcmp0(state, "idle") == 0)
+        return;
+    for (gsize i = 0; lines[i]; i++) {
+        g_autofree char *safe = safe_text(lines[i]);
+        g_autofree char *shown =
+            colored_text(i == 0 ? state_color(state) : TABLE_PLAIN, safe, output->color);
+        output_line("  %s", shown);
+    }
+}
+
 static void print_manager(const Output *output, BusClient *client)
 {
     g_autofree char *version = safe_text(bailiff_bus_manager_get_version(client->manager));
@@ -42,6 +59,7 @@ static void print_manager(const Output *output, BusClient *client)
     g_autofree char *watchdog = safe_text(watchdog_state);
     g_autofree char *shown = colored_text(state_color(watchdog_state), watchdog, output->color);
     output_line(_("bailiffd %s on %s, watchdog %s"), version, host, shown);
+    print_watchdog(output, client->manager);
 }
 
 /* There is no way back to held. Its host lease is renewed all the same, once the storage answers,

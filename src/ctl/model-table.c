@@ -21,6 +21,7 @@ TableColor state_color(const char *state)
         { "recovered", TABLE_GREEN }, { "overdue", TABLE_RED },        { "ignored", TABLE_YELLOW },
         { "uncleared", TABLE_RED },   { "interrupted", TABLE_YELLOW }, { "waiting", TABLE_YELLOW },
         { "failed", TABLE_RED },      { "refused", TABLE_RED },        { "idle", TABLE_DIM },
+        { "armed", TABLE_GREEN },     { "firing", TABLE_RED },
     };
     for (gsize i = 0; i < G_N_ELEMENTS(colors); i++)
         if (g_strcmp0(state, colors[i].state) == 0)

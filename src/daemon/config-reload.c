@@ -6,6 +6,7 @@
 #include "common/bailiff-error.h"
 #include "common/log-message.h"
 #include "engine/records.h"
+#include "watchdog/watchdog.h"
 
 struct ConfigReload {
     BailiffEngine *engine;
@@ -13,6 +14,7 @@ struct ConfigReload {
     char *path;
     gboolean optional;
     gboolean real_time;
+    char *watchdog; /* what the group [watchdog] says */
     char *libvirt_driver;
     char *libvirt_run_dir;
     GCancellable *cancellable;
@@ -22,6 +24,12 @@ struct ConfigReload {
     GPtrArray *callers; /* GTask: who waits for what is being read */
     GPtrArray *next;    /* who came after that was begun */
 };
+
+static char *describe_watchdog(const ConfigFile *file)
+{
+    return g_strdup_printf("%s %u %s %s", watchdog_kind_name(file->watchdog),
+                           file->watchdog_timeout, file->watchdog_device, file->watchdog_socket);
+}
 
 ConfigReload *config_reload_new(BailiffEngine *engine, ServiceManager *manager, const char *path,
                                 gboolean optional, const ConfigFile *now)
@@ -33,6 +41,7 @@ ConfigReload *config_reload_new(BailiffEngine *engine, ServiceManager *manager, 
     self->path = g_strdup(path);
     self->optional = optional;
     self->real_time = now->real_time;
+    self->watchdog = describe_watchdog(now);
     self->libvirt_driver = g_strdup(now->libvirt_driver);
     self->libvirt_run_dir = g_strdup(now->libvirt_run_dir);
     self->cancellable = g_cancellable_new();
@@ -83,6 +92,7 @@ void config_reload_free(ConfigReload *self)
     g_object_unref(self->cancellable);
     g_free(self->path);
     g_free(self->libvirt_driver);
+    g_free(self->watchdog);
     g_free(self->libvirt_run_dir);
     g_free(self);
 }
@@ -117,15 +127,21 @@ static gpointer read_files(gpointer data)
 
 static void take(ConfigReload *self, ConfigFile *file, GError **error)
 {
+    g_autofree char *watchdog = NULL;
+
     if (file == NULL ||
         !bailiff_engine_set_failure_defaults(self->engine, file->failure_defaults, error))
         return;
+    watchdog = describe_watchdog(file);
     log_message(MESSAGE_CONFIGURATION_RELOADED, NULL,
                 "The configuration was read again, and counts from now on.");
     if (g_strcmp0(self->libvirt_driver, file->libvirt_driver) != 0 ||
         g_strcmp0(self->libvirt_run_dir, file->libvirt_run_dir) != 0)
         log_line(LOG_NOTICE, NULL,
                  "What the configuration says in [libvirt] counts from the next start on.");
+    if (!g_str_equal(self->watchdog, watchdog))
+        log_line(LOG_NOTICE, NULL,
+                 "What the configuration says in [watchdog] counts from the next start on.");
     if (self->real_time != file->real_time)
         log_line(LOG_NOTICE, NULL,
                  "What the configuration says of real-time counts from the next start on.");

@@ -38,6 +38,7 @@
 #include "engine/records.h"
 #include "engine/registration.h"
 #include "engine/standstill.h"
+#include "watchdog/watchdog.h"
 
 #define DEFAULT_RUNTIME_DIR "/run/bailiff"
 #define DEFAULT_CONFIG_FILE "/etc/bailiff/bailiffd.conf"
@@ -207,6 +208,12 @@ static gboolean make_engine(Daemon *daemon, const Options *options, GError **err
     if (daemon->launcher == NULL)
         return FALSE;
     real_time_begin(file->real_time);
+    const WatchdogConfig watchdog = {
+        .kind = file->watchdog,
+        .device = file->watchdog_device,
+        .socket = file->watchdog_socket,
+        .timeout = file->watchdog_timeout,
+    };
     BailiffEngineConfig config = {
         .host_name = options->host_name,
         .runtime_dir = runtime_dir,
@@ -216,6 +223,7 @@ static gboolean make_engine(Daemon *daemon, const Options *options, GError **err
         .state_dir = state_dir,
         .lock = daemon->lock,
         .records_dir = records_dir,
+        .watchdog = &watchdog,
         .launcher = daemon->launcher,
     };
     daemon->engine = bailiff_engine_new(&config, error);

@@ -310,6 +310,13 @@ static void bailiff_manager_object_init(BailiffManagerObject *self)
 {
 }
 
+static void show_watchdog(BailiffEngine *engine, GParamSpec *spec, BailiffBusManager *manager)
+{
+    bailiff_bus_manager_set_watchdog_state(manager, bailiff_engine_get_watchdog_state(engine));
+    bailiff_bus_manager_set_watchdog_description(manager,
+                                                 bailiff_engine_get_watchdog_description(engine));
+}
+
 void bailiff_manager_object_show(BailiffBusService *service, const char *version)
 {
     BailiffEngine *engine = bailiff_bus_service_get_engine(service);
@@ -320,6 +327,7 @@ void bailiff_manager_object_show(BailiffBusService *service, const char *version
     bailiff_bus_manager_set_version(manager, version);
     bailiff_bus_manager_set_protocol_version(manager, BAILIFF_PROTOCOL_VERSION);
     bailiff_bus_manager_set_host_name(manager, bailiff_engine_get_host_name(engine));
-    bailiff_bus_manager_set_watchdog_state(manager, bailiff_engine_get_watchdog_state(engine));
+    show_watchdog(engine, NULL, manager);
+    g_signal_connect_object(engine, "notify::watchdog-state", G_CALLBACK(show_watchdog), self, 0);
     bailiff_bus_service_show(service, OBJECT_PATH_MANAGER, G_DBUS_INTERFACE_SKELETON(self));
 }

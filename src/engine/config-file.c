@@ -103,19 +103,18 @@ static gboolean set_driver(const Place *place, GError **error)
     return TRUE;
 }
 
-static gboolean set_run_directory(const Place *place, GError **error)
+static gboolean set_path(const Place *place, char **path, GError **error)
 {
     gsize length = strlen(place->value);
 
     if (!g_path_is_absolute(place->value) ||
         printable_text_length(place->value, length) != length) {
-        bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT,
-                          "Give the whole path of the directory, from / on.",
-                          "This is not the path of a directory.");
+        bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT, "Give the whole path, from / on.",
+                          "This is not a path.");
         return FALSE;
     }
-    g_free(place->config->libvirt_run_dir);
-    place->config->libvirt_run_dir = g_strdup(place->value);
+    g_free(*path);
+    *path = g_strdup(place->value);
     return TRUE;
 }
 
@@ -124,7 +123,7 @@ static gboolean set_libvirt_key(const Place *place, GError **error)
     if (strcmp(place->key, "driver") == 0)
         return set_driver(place, error);
     if (strcmp(place->key, "run-directory") == 0)
-        return set_run_directory(place, error);
+        return set_path(place, &place->config->libvirt_run_dir, error);
     set_unknown_key(place, "driver, run-directory", error);
     return FALSE;
 }
@@ -148,6 +147,49 @@ static gboolean set_daemon_key(const Place *place, GError **error)
     return FALSE;
 }
 
+static gboolean set_watchdog_type(const Place *place, GError **error)
+{
+    WatchdogKind kind = watchdog_kind_parse(place->value);
+
+    if (kind == WATCHDOG_KIND_COUNT) {
+        bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT, "Say none, device or wdmd.",
+                          "There is no such type of watchdog.");
+        return FALSE;
+    }
+    place->config->watchdog = kind;
+    return TRUE;
+}
+
+static gboolean set_watchdog_timeout(const Place *place, GError **error)
+{
+    guint64 seconds = 0;
+
+    if (!g_ascii_string_to_unsigned(place->value, 10, WATCHDOG_TIMEOUT_MIN, WATCHDOG_TIMEOUT_MAX,
+                                    &seconds, NULL)) {
+        g_autofree char *cure = g_strdup_printf("Give a number of seconds, from %u to %u.",
+                                                WATCHDOG_TIMEOUT_MIN, WATCHDOG_TIMEOUT_MAX);
+        bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT, cure,
+                          "This is not a timeout for a watchdog.");
+        return FALSE;
+    }
+    place->config->watchdog_timeout = (guint32)seconds;
+    return TRUE;
+}
+
+static gboolean set_watchdog_key(const Place *place, GError **error)
+{
+    if (strcmp(place->key, "type") == 0)
+        return set_watchdog_type(place, error);
+    if (strcmp(place->key, "device") == 0)
+        return set_path(place, &place->config->watchdog_device, error);
+    if (strcmp(place->key, "timeout") == 0)
+        return set_watchdog_timeout(place, error);
+    if (strcmp(place->key, "socket") == 0)
+        return set_path(place, &place->config->watchdog_socket, error);
+    set_unknown_key(place, "type, device, timeout, socket", error);
+    return FALSE;
+}
+
 /* NULL with an error when there is no such group. */
 static SetKey find_group(Place *place, GError **error)
 {
@@ -157,6 +199,8 @@ static SetKey find_group(Place *place, GError **error)
         return set_libvirt_key;
     if (strcmp(place->group, "daemon") == 0)
         return set_daemon_key;
+    if (strcmp(place->group, "watchdog") == 0)
+        return set_watchdog_key;
     if (g_str_has_prefix(place->group, LOCKSPACE_PREFIX)) {
         place->lockspace = place->group + strlen(LOCKSPACE_PREFIX);
         return bailiff_check_name("lockspace", place->lockspace, FIXED_NAME_SIZE, error)
@@ -164,7 +208,8 @@ static SetKey find_group(Place *place, GError **error)
                    : NULL;
     }
     bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT,
-                      "Groups: [failure-policy], [lockspace NAME], [libvirt], [daemon].",
+                      "Groups: [failure-policy], [lockspace NAME], [watchdog], [libvirt], "
+                      "[daemon].",
                       "There is no such group.");
     return NULL;
 }
@@ -289,6 +334,10 @@ ConfigFile *config_file_new(void)
 
     self->real_time = TRUE;
     self->failure_defaults = failure_defaults_new();
+    self->watchdog = WATCHDOG_NONE;
+    self->watchdog_device = g_strdup(WATCHDOG_DEVICE_DEFAULT);
+    self->watchdog_socket = g_strdup(WATCHDOG_SOCKET_DEFAULT);
+    self->watchdog_timeout = WATCHDOG_TIMEOUT_DEFAULT;
     self->libvirt_driver = g_strdup("QEMU");
     self->libvirt_run_dir = g_strdup("/run/libvirt/qemu");
     return self;
@@ -315,6 +364,8 @@ void config_file_free(ConfigFile *self)
     if (self == NULL)
         return;
     failure_defaults_unref(self->failure_defaults);
+    g_free(self->watchdog_device);
+    g_free(self->watchdog_socket);
     g_free(self->libvirt_driver);
     g_free(self->libvirt_run_dir);
     g_free(self);

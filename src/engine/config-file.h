@@ -9,12 +9,17 @@
 #pragma once
 
 #include "engine/failure-defaults.h"
+#include "watchdog/watchdog.h"
 
 typedef struct ConfigFile {
     gboolean real_time; /* memory is locked, and priority taken */
     FailureDefaults *failure_defaults;
-    char *libvirt_driver;  /* "QEMU" */
-    char *libvirt_run_dir; /* "/run/libvirt/qemu" */
+    WatchdogKind watchdog; /* none */
+    char *watchdog_device;
+    char *watchdog_socket;
+    guint32 watchdog_timeout; /* seconds */
+    char *libvirt_driver;     /* "QEMU" */
+    char *libvirt_run_dir;    /* "/run/libvirt/qemu" */
 } ConfigFile;
 
 /* What counts when nothing is said. */

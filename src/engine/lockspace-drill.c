@@ -12,10 +12,7 @@
 #include "engine/resource.h"
 #include "failure/failure-plan.h"
 #include "failure/failure-policy-parser.h"
-
-/* After the fail deadline, in seconds: when a watchdog can fire at the earliest (the timeline in
- * lease/lease-timing.h). */
-#define RESET_SECONDS 50u
+#include "failure/reset-plan.h"
 
 const char *bailiff_drill_kind_name(BailiffDrillKind kind)
 {
@@ -133,8 +130,8 @@ static void add_deadlines(GPtrArray *events, BailiffLockspace *self, guint64 fai
 static void add_ends(GPtrArray *events, BailiffLockspace *self, guint64 fail_us, guint n_killed)
 {
     const char *watchdog = bailiff_engine_get_watchdog_state(self->engine);
-    gboolean armed = g_strcmp0(watchdog, "disarmed") != 0;
-    guint64 reset_us = time_add(fail_us, time_from_seconds(RESET_SECONDS));
+    gboolean armed = g_str_equal(watchdog, "armed") || g_str_equal(watchdog, "firing");
+    guint64 reset_us = time_add(fail_us, time_from_seconds(RESET_EARLIEST_SECONDS));
     g_autoptr(GPtrArray) orphans = bailiff_lockspace_list_orphans(self);
 
     if (n_killed > 0) {

@@ -245,8 +245,10 @@ void bailiff_lockspace_check_cleared(BailiffLockspace *self)
     }
     /* An empty table: every registration is cleared of its leases here, and no write of ours into
      * a resource is in flight that could land when somebody else holds it. */
-    if (self->state != BAILIFF_LOCKSPACE_FAILING || g_hash_table_size(self->resources) > 0)
+    if (self->state != BAILIFF_LOCKSPACE_FAILING || g_hash_table_size(self->resources) > 0) {
+        bailiff_lockspace_review_guard(self);
         return;
+    }
     reason = g_strdup(self->reason);
     lockspace_become_lost(self, reason);
     /* Nothing uses the lease any more: if the storage answers again, others need not wait. */

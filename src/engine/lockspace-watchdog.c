@@ -10,6 +10,10 @@
  *   lost, left             safe: nobody uses its leases any more. No sooner: until then it may be
  * the watchdog that makes somebody harmless
  *
+ * Who is to be ignored is nobody that this host would be reset for: a failed lockspace that only
+ * those still use is safe as far as the watchdog goes. (A main loop that stands still makes no such
+ * difference: then the lockspace has failed without anybody's noticing, and the host is reset.)
+ *
  * One that is inherited from an earlier daemon may be in use already. It is guarded as soon as that
  * can be had, and it is tried again until then: what runs of the earlier daemon's watchdog goes by
  * the deadline that it knew.
@@ -20,6 +24,8 @@
 #include "common/boottime.h"
 #include "common/log-message.h"
 #include "engine/engine-private.h"
+#include "engine/registration-private.h"
+#include "engine/resource-private.h"
 #include "lease/lease-timing.h"
 
 #define RETRY_US (2 * USEC_PER_SECOND)
@@ -113,6 +119,34 @@ void lockspace_guard_failed(BailiffLockspace *self, guint64 fail_us)
         watchdog_guard_failed(self->guard, self->guard_fail_us);
 }
 
+/* Of those who use it, writes that are still out among them. */
+static gboolean only_ignored_are_left(BailiffLockspace *self)
+{
+    g_autoptr(GPtrArray) resources = lockspace_list_resources(self);
+    g_autoptr(GPtrArray) registrations = bailiff_lockspace_list_registrations(self);
+
+    for (guint i = 0; i < resources->len; i++)
+        if (bailiff_resource_get_phase(resources->pdata[i]) != RESOURCE_PUBLISHED ||
+            bailiff_resource_is_orphan(resources->pdata[i]))
+            return FALSE;
+    for (guint i = 0; i < registrations->len; i++)
+        if (bailiff_registration_get_policy_for(registrations->pdata[i], self->name)
+                ->steps[0]
+                .action != FAILURE_ACTION_IGNORE)
+            return FALSE;
+    return registrations->len > 0;
+}
+
+void bailiff_lockspace_review_guard(BailiffLockspace *self)
+{
+    if (self->guard == NULL || self->state != BAILIFF_LOCKSPACE_FAILING)
+        return;
+    if (only_ignored_are_left(self))
+        watchdog_guard_excuse(self->guard);
+    else
+        watchdog_guard_failed(self->guard, self->guard_fail_us);
+}
+
 void lockspace_unguard(BailiffLockspace *self)
 {
     lockspace_disarm(&self->guard_timer);
@@ -140,10 +174,8 @@ static void on_inherited_guarded(GObject *source, GAsyncResult *result, gpointer
     } else {
         /* As it has become meanwhile. */
         engine_watchdog_trouble(bailiff_engine_get_watchdog(self->engine), NULL);
-        if (self->state == BAILIFF_LOCKSPACE_FAILING)
-            watchdog_guard_failed(self->guard, self->guard_fail_us);
-        else
-            watchdog_guard_renewed(self->guard, self->guard_fail_us);
+        watchdog_guard_renewed(self->guard, self->guard_fail_us);
+        bailiff_lockspace_review_guard(self);
     }
 }
 

@@ -300,6 +300,13 @@ static void print_incidents(BailiffMetrics *self, GString *text)
 
     for (guint i = 0; i < incidents->len; i++)
         counts[bailiff_incident_get_record(incidents->pdata[i])->outcome]++;
+    metrics_text_family(text, "bailiff_watchdog", "gauge", NULL,
+                        "1 for the state of the watchdog: disarmed, idle, armed, firing, failed.");
+    for (guint i = 0; i < WATCHDOG_STATE_COUNT; i++)
+        metrics_text_number(
+            text, "bailiff_watchdog", "",
+            (MetricsLabel[METRICS_LABELS_MAX]){ { "state", watchdog_state_name(i) } },
+            g_str_equal(watchdog_state_name(i), bailiff_engine_get_watchdog_state(self->engine)));
     metrics_text_family(text, "bailiff_incidents", "gauge", NULL,
                         "Incidents that are kept, by outcome; the oldest are dropped.");
     for (guint i = 0; i < INCIDENT_OUTCOME_COUNT; i++)

@@ -268,11 +268,12 @@ static guint64 in_wdmd_seconds(const WatchdogWdmd *self, guint64 boottime_us)
 static gboolean send_deadline(WatchdogWdmd *self, guint entry, guint64 fail_us, GError **error)
 {
     Connection *connection = &self->connections[entry];
+    gboolean is_tested = fail_us != TIME_NEVER;
     guint64 term_us = time_from_seconds(8 * (guint64)self->parent.entries[entry].io_timeout);
     const WdmdMessage message = {
         .command = WDMD_TEST_LIVE,
-        .renewal = in_wdmd_seconds(self, time_since(fail_us, term_us)),
-        .expire = in_wdmd_seconds(self, fail_us),
+        .renewal = is_tested ? in_wdmd_seconds(self, time_since(fail_us, term_us)) : 0,
+        .expire = is_tested ? in_wdmd_seconds(self, fail_us) : 0,
     };
 
     if (!send_message(connection->fd, &message))
@@ -302,17 +303,15 @@ static gboolean feed_entry(WatchdogWdmd *self, guint entry, gboolean all, GError
     guint64 fail_us = self->parent.entries[entry].fail_us;
     char byte;
 
-    if (fail_us == TIME_NEVER && connection->fd >= 0)
-        return TRUE;
     /* The end of the other side is known by the end of what comes from there. */
-    if (connection->fd < 0 ||
-        recv(connection->fd, &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT) == 0) {
-        if (!reconnect(self, entry, error))
-            return FALSE;
-    } else if (fail_us == connection->sent_us && !all) {
+    if ((connection->fd < 0 ||
+         recv(connection->fd, &byte, sizeof byte, MSG_PEEK | MSG_DONTWAIT) == 0) &&
+        !reconnect(self, entry, error))
+        return FALSE;
+    /* wdmd tests nobody whose expiry it was not told. */
+    if (fail_us == connection->sent_us && (!all || fail_us == TIME_NEVER))
         return TRUE;
-    }
-    return fail_us == TIME_NEVER || send_deadline(self, entry, fail_us, error);
+    return send_deadline(self, entry, fail_us, error);
 }
 
 static gboolean wdmd_feed(WatchdogBackend *backend, guint64 *ret_next_us, GError **error)

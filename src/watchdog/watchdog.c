@@ -326,13 +326,23 @@ void watchdog_guard_failed(WatchdogGuard *guard, guint64 fail_us)
 {
     guint64 reset_us = reset_deadline_failed(fail_us, boottime_now());
 
-    if (!is_guarding(guard))
+    /* What is overdue is not put off by being said again. */
+    if (!is_guarding(guard) || guard->has_failed)
         return;
     atomic_store(&guard->watchdog->feeder.fail_times[guard->entry],
                  time_since(reset_us, time_from_seconds(RESET_AIM_SECONDS)));
     guard->has_failed = TRUE;
     watchdog_feeder_wake(&guard->watchdog->feeder);
     guard->watchdog->changed(guard->watchdog->user_data);
+}
+
+void watchdog_guard_excuse(WatchdogGuard *guard)
+{
+    watchdog_guard_renewed(guard, RESET_SAFE);
+    if (guard->has_failed) {
+        guard->has_failed = FALSE;
+        guard->watchdog->changed(guard->watchdog->user_data);
+    }
 }
 
 void watchdog_guard_free(WatchdogGuard *guard)

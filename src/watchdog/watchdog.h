@@ -115,6 +115,9 @@ gboolean watchdog_guard_confirm_finish(GAsyncResult *result, GError **error);
 void watchdog_guard_renewed(WatchdogGuard *guard, guint64 fail_us);
 /* It has failed, by this deadline, which may be earlier than that of the renewal. */
 void watchdog_guard_failed(WatchdogGuard *guard, guint64 fail_us);
+/* Whoever uses its leases still is nobody to reset this host for, until it is said to have failed
+ * again. */
+void watchdog_guard_excuse(WatchdogGuard *guard);
 /* It is safe: nobody uses its leases any more. The last one to go disarms the watchdog. */
 void watchdog_guard_free(WatchdogGuard *guard);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(WatchdogGuard, watchdog_guard_free)

@@ -25,10 +25,12 @@
 #include <fuse_lowlevel.h>
 #include <linux/watchdog.h>
 #include <poll.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -226,6 +228,8 @@ int main(int argc, char **argv)
     for (int i = 3; i < argc; i++)
         if (!take_setting(argv[i]))
             return 2;
+    /* It ends with the test, however that ends. */
+    prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (argc < 3 || (dog.log = fopen(argv[2], "ae")) == NULL)
         return 2;
     dog.timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC);

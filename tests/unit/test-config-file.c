@@ -80,6 +80,10 @@ static void test_nothing(Fixture *fixture, gconstpointer data)
 
     assert_policy(none, "a", FAILURE_TARGET_PROCESS, "signal TERM 10s, kill");
     g_assert_true(none->real_time);
+    g_assert_cmpint((int)none->watchdog, ==, WATCHDOG_NONE);
+    g_assert_cmpstr(none->watchdog_device, ==, "/dev/watchdog");
+    g_assert_cmpstr(none->watchdog_socket, ==, "/run/wdmd/wdmd.sock");
+    g_assert_cmpuint(none->watchdog_timeout, ==, 60);
     g_assert_cmpstr(none->libvirt_driver, ==, "QEMU");
     g_assert_cmpstr(none->libvirt_run_dir, ==, "/run/libvirt/qemu");
     g_assert_nonnull(none_at_all);
@@ -105,6 +109,11 @@ static void test_everything(Fixture *fixture, gconstpointer data)
                "[libvirt]\n"
                "driver=Xen\n"
                "run-directory=/run/libvirt/libxl\n"
+               "[watchdog]\n"
+               "type=device\n"
+               "device=/dev/watchdog1\n"
+               "timeout=120\n"
+               "socket=/tmp/wdmd.sock\n"
                "[daemon]\n"
                "real-time=no\n");
     g_autoptr(ConfigFile) config = load(fixture);
@@ -117,6 +126,10 @@ static void test_everything(Fixture *fixture, gconstpointer data)
     assert_policy(config, "vg0", FAILURE_TARGET_UNIT, "freeze 2s, kill");
     assert_policy(config, "vg0", FAILURE_TARGET_DOMAIN, "restart 10s, kill");
     g_assert_cmpstr(config->libvirt_driver, ==, "Xen");
+    g_assert_cmpint((int)config->watchdog, ==, WATCHDOG_DEVICE);
+    g_assert_cmpstr(config->watchdog_device, ==, "/dev/watchdog1");
+    g_assert_cmpuint(config->watchdog_timeout, ==, 120);
+    g_assert_cmpstr(config->watchdog_socket, ==, "/tmp/wdmd.sock");
     g_assert_false(config->real_time);
     g_assert_cmpstr(config->libvirt_run_dir, ==, "/run/libvirt/libxl");
 }
@@ -197,6 +210,18 @@ static const struct {
     { "[failure-policy]\nprocess=exec /bin/\xff, kill\n", BAILIFF_ERROR_INVALID_ARGUMENT,
       ", [failure-policy], process: ", "program" },
     { "[lib\x7fvirt]\n", BAILIFF_ERROR_INVALID_ARGUMENT, ": ", "" },
+    { "[watchdog]\ntype=softdog\n", BAILIFF_ERROR_INVALID_ARGUMENT,
+      ", [watchdog], type: ", "none, device or wdmd" },
+    { "[watchdog]\ndevice=watchdog0\n", BAILIFF_ERROR_INVALID_ARGUMENT,
+      ", [watchdog], device: ", "whole path" },
+    { "[watchdog]\ntimeout=9\n", BAILIFF_ERROR_INVALID_ARGUMENT,
+      ", [watchdog], timeout: ", "from 10 to 600" },
+    { "[watchdog]\ntimeout=601\n", BAILIFF_ERROR_INVALID_ARGUMENT,
+      ", [watchdog], timeout: ", "from 10 to 600" },
+    { "[watchdog]\ntimeout=60s\n", BAILIFF_ERROR_INVALID_ARGUMENT,
+      ", [watchdog], timeout: ", "from 10 to 600" },
+    { "[watchdog]\ninterval=5\n", BAILIFF_ERROR_INVALID_ARGUMENT,
+      ", [watchdog], interval: ", "type, device, timeout, socket" },
     { "[daemon]\nreal-time=maybe\n", BAILIFF_ERROR_INVALID_ARGUMENT,
       ", [daemon], real-time: ", "Say yes or no." },
     { "[daemon]\nrealtime=yes\n", BAILIFF_ERROR_INVALID_ARGUMENT,

@@ -218,8 +218,38 @@ static void test_overdue(Bench *self, gconstpointer unused)
     WAIT_FOR(pseudo_device_fires_at(self->device) < boottime_now() + 30 * SECOND);
     fires_us = pseudo_device_fires_at(self->device);
     g_assert_cmpuint(fires_us, >=, now + 5 * SECOND);
+    /* Said again and again, it is not put off. */
+    WAIT_FOR(boottime_now() > fires_us - 6 * SECOND);
+    watchdog_guard_failed(one, now - 60 * SECOND);
+    {
+        /* What comes after it was seen to. */
+        WatchdogGuard *other = guard(self, "other", TIME_NEVER);
+
+        watchdog_guard_free(other);
+    }
+    g_assert_cmpuint(pseudo_device_fires_at(self->device), <=, fires_us);
     watchdog_guard_free(one);
     WAIT_FOR(pseudo_device_count(self->device, "stop") == 1);
+}
+
+/* Only those are left who are to be ignored; and then somebody who is not. */
+static void test_excused(Bench *self, gconstpointer unused)
+{
+    guint64 fail_us = boottime_now() - SECOND;
+    WatchdogGuard *one;
+
+    if (is_skipped(self))
+        return;
+    one = guard(self, "one", fail_us);
+    watchdog_guard_failed(one, fail_us);
+    WAIT_FOR(fires_in_window_of(self, fail_us));
+    assert_state(self, "firing");
+    watchdog_guard_excuse(one);
+    WAIT_FOR(fires_in_full(self) && !fires_in_window_of(self, fail_us));
+    assert_state(self, "armed");
+    watchdog_guard_failed(one, fail_us);
+    WAIT_FOR(fires_in_window_of(self, fail_us));
+    watchdog_guard_free(one);
 }
 
 /* Who ends without having cleared what it guards leaves it running. */
@@ -472,6 +502,7 @@ int main(int argc, char **argv)
     ADD("counts-down", NULL, test_counts_down);
     ADD("troubles-that-overlap", NULL, test_troubles_that_overlap);
     ADD("overdue", NULL, test_overdue);
+    ADD("excused", NULL, test_excused);
     ADD("ends-armed", NULL, test_ends_armed);
     ADD("adopted", NULL, test_adopted);
     ADD("adopted-for-nothing", NULL, test_adopted_for_nothing);

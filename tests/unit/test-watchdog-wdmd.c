@@ -183,6 +183,9 @@ static void test_failing(Bench *self, gconstpointer unused)
     g_assert_cmpuint(client.expire, >=, since - 1);
     g_assert_true(client.has_reference);
     g_assert_cmpstr(watchdog_state_name(watchdog_get_state(self->watchdog)), ==, "firing");
+    watchdog_guard_excuse(one);
+    WAIT_FOR(wdmd_double_client(self->wdmd, 0).expire == 0);
+    g_assert_true(wdmd_double_client(self->wdmd, 0).has_reference);
     watchdog_guard_free(one);
 }
 
