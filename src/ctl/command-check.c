@@ -92,11 +92,14 @@ static void print_latencies(GVariant *info)
 
     if (!lookup_number(info, "reads", &reads) || reads == 0)
         return;
-    output_line(_("  %u reads of an area: 50%% within %.1f ms, 95%% within %.1f ms, 99%% within "
-                  "%.1f ms, all within %.1f ms"),
-                (guint)reads, milliseconds(info, "latency-50-usec"),
-                milliseconds(info, "latency-95-usec"), milliseconds(info, "latency-99-usec"),
-                milliseconds(info, "latency-max-usec"));
+    output_line(
+        ngettext("  %u read of an area: 50%% within %.1f ms, 95%% within %.1f ms, 99%% within "
+                 "%.1f ms, all within %.1f ms",
+                 "  %u reads of an area: 50%% within %.1f ms, 95%% within %.1f ms, 99%% within "
+                 "%.1f ms, all within %.1f ms",
+                 reads),
+        (guint)reads, milliseconds(info, "latency-50-usec"), milliseconds(info, "latency-95-usec"),
+        milliseconds(info, "latency-99-usec"), milliseconds(info, "latency-max-usec"));
 }
 
 static void print_advice(const Output *output, GVariant *info)

@@ -47,7 +47,7 @@ static const char *proof_text(GVariant *event)
 
 static void add_seconds(OutputTable *table, double usec, gboolean with_sign)
 {
-    output_table_addf(table, TABLE_PLAIN, with_sign ? "%+.0f s" : "%.0f s",
+    output_table_addf(table, TABLE_PLAIN, with_sign ? _("%+.0f s") : _("%.0f s"),
                       usec / (double)USEC_PER_SECOND);
 }
 

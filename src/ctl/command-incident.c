@@ -59,8 +59,8 @@ static void print_text(const Output *output, GVariant *properties)
     g_autofree char *shown = colored_text(state_color(outcome), safe_outcome, output->color);
     guint64 dropped = get_number(properties, "StepsDropped");
 
-    output_heading(output, _("Incident %" G_GUINT64_FORMAT ", lockspace %s: %s"),
-                   get_number(properties, "Number"), lockspace, shown);
+    output_heading(output, _("Incident %llu, lockspace %s: %s"),
+                   (unsigned long long)get_number(properties, "Number"), lockspace, shown);
     output_line("  %s", incident_outcome_text(outcome));
     print_span(properties);
     for (gsize i = 0; cause[i] != NULL; i++) {
@@ -70,7 +70,9 @@ static void print_text(const Output *output, GVariant *properties)
     output_line("%s", "");
     output_table(output, timeline, 0);
     if (dropped > 0)
-        output_line(_("For %" G_GUINT64_FORMAT " more steps there was no room."), dropped);
+        output_line(ngettext("For %llu more step there was no room.",
+                             "For %llu more steps there was no room.", dropped),
+                    (unsigned long long)dropped);
 }
 
 /* Borrowed; NULL with an error. `word`: a number, or "last". */
@@ -103,7 +105,7 @@ int command_incident(CommandLine *line)
     g_autoptr(GPtrArray) incidents = NULL;
     g_autoptr(GVariant) properties = NULL;
     if ((strcmp(line->words[0], "last") != 0 &&
-         !command_line_number(line->words[0], "NUMBER", 1, G_MAXUINT64, &number, &error)) ||
+         !command_line_number(line->words[0], _("NUMBER"), 1, G_MAXUINT64, &number, &error)) ||
         !(client = bus_client_new(&error)) || !bus_client_load(client, &error))
         return command_line_fail(error);
     incidents = bus_client_incidents(client);

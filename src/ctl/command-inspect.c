@@ -48,8 +48,10 @@ static void print_sizes(GVariant *info)
     char sector[SIZE_TEXT_MAX], area[SIZE_TEXT_MAX];
     size_text_print(sector, lookup_number(info, "sector-size"));
     size_text_print(area, lookup_number(info, "align-size"));
-    output_line(_("  sectors of %s, areas of %s, at most %llu hosts"), sector, area,
-                lookup_number(info, "max-hosts"));
+    unsigned long long max_hosts = lookup_number(info, "max-hosts");
+    output_line(ngettext("  sectors of %s, areas of %s, at most %llu host",
+                         "  sectors of %s, areas of %s, at most %llu hosts", max_hosts),
+                sector, area, max_hosts);
 }
 
 static void print_lockspace(const Output *output, GVariant *info)
@@ -146,7 +148,9 @@ static void print_index(const Output *output, const StoragePlace *place, GVarian
     g_autofree char *lockspace = safe_text(lookup_text(info, "lockspace"));
     output_heading(output, _("Resource index of lockspace %s"), lockspace);
     print_sizes(info);
-    output_line(_("  at most %llu resources"), lookup_number(info, "max-resources"));
+    unsigned long long max_resources = lookup_number(info, "max-resources");
+    output_line(ngettext("  at most %llu resource", "  at most %llu resources", max_resources),
+                max_resources);
 
     g_autoptr(GVariant) resources = lookup_list(info, "resources");
     g_autoptr(OutputTable) table = output_table_new(_("RESOURCE"), _("PLACE"), _("ENTRY"), NULL);

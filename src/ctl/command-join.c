@@ -202,7 +202,7 @@ static gboolean parse_host_id(const char *word, guint64 *ret, GError **error)
 {
     *ret = 0;
     return strcmp(word, "auto") == 0 ||
-           command_line_number(word, "HOST_ID", 1, G_MAXUINT64, ret, error);
+           command_line_number(word, _("HOST_ID"), 1, G_MAXUINT64, ret, error);
 }
 
 /* The object path of the lockspace; NULL with an error. */

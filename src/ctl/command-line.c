@@ -34,13 +34,19 @@ static void fill_common_options(GOptionEntry entries[N_COMMON_OPTIONS + 1], Comm
     memcpy(entries, common, sizeof(common));
 }
 
+/* gettext() has another meaning for an empty text. */
+static const char *arguments_text(const Command *command)
+{
+    return command->arguments[0] ? _(command->arguments) : "";
+}
+
 static GOptionContext *make_option_context(CommandLine *self, const GOptionEntry *options,
                                            gboolean *want_help)
 {
     const Command *command = self->command;
     GOptionEntry common[N_COMMON_OPTIONS + 1];
     fill_common_options(common, self, want_help);
-    g_autofree char *parameters = g_strdup_printf("%s %s", command->name, command->arguments);
+    g_autofree char *parameters = g_strdup_printf("%s %s", command->name, arguments_text(command));
     g_autofree char *description =
         g_strdup_printf("%s%s%s\n  %s\n", command->description ? _(command->description) : "",
                         command->description ? "\n\n" : "", _("Example:"), command->example);
@@ -89,7 +95,7 @@ static gboolean parse(CommandLine *self, const GOptionEntry *options, guint min_
     if (self->n_words < min_words || self->n_words > max_words) {
         g_autofree char *cure =
             g_strdup_printf(_("Write: bailiffctl %s %s\n%s"), self->command->name,
-                            self->command->arguments, see_help);
+                            arguments_text(self->command), see_help);
         ctl_set_error(error, CTL_EXIT_USAGE, cure,
                       self->n_words < min_words ? _("'%s' needs more than was given.")
                                                 : _("'%s' got more than it knows what to do with."),

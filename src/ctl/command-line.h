@@ -14,7 +14,7 @@ typedef struct CommandLine CommandLine;
 
 typedef struct Command {
     const char *name;
-    const char *arguments;   /* as help shows them */
+    const char *arguments;   /* as help shows them; "" or to be translated */
     const char *summary;     /* one line */
     const char *example;     /* a whole command line */
     const char *description; /* NULL, or what else one must know */

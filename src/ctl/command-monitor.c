@@ -21,6 +21,8 @@
 #include "ctl/safe-text.h"
 
 #define ANSWER_MS 2000
+/* "12345.6 s" */
+#define AGE_COLUMNS 9
 
 typedef struct Monitor {
     CommandLine *line;
@@ -154,8 +156,10 @@ static void print_text(Monitor *self, const Event *event, BailiffBusLockspace *l
     (void)g_variant_lookup(event->details, "State", "&s", &state);
     g_autofree char *shown =
         colored_text(state_color(state), safe_details, self->line->output.color);
-    output_line("%s.%03d %9s  %s: %s%s%s", clock, g_date_time_get_microsecond(now) / 1000, age_text,
-                safe_subject, event_text(event->word), details[0] ? ": " : "", shown);
+    /* printf() would count bytes. */
+    int fill = MAX(0, AGE_COLUMNS - (int)text_width(age_text));
+    output_line("%s.%03d %*s%s  %s: %s%s%s", clock, g_date_time_get_microsecond(now) / 1000, fill,
+                "", age_text, safe_subject, event_text(event->word), details[0] ? ": " : "", shown);
 }
 
 static void print_json(const Event *event, BailiffBusLockspace *lockspace, double age)

@@ -66,7 +66,7 @@ static BailiffBusRegistration *do_register(CommandLine *line, const RegisterOpti
     g_autoptr(BusClient) client = NULL;
 
     if (!options->unit && !options->domain &&
-        !command_line_number(line->words[0], "PID", 1, G_MAXINT32, &pid, error))
+        !command_line_number(line->words[0], _("PID"), 1, G_MAXINT32, &pid, error))
         return NULL;
     if ((policy && !policy_option_parse(&parsed, options->policy_text, error)) ||
         !(client = bus_client_new(error)))

@@ -49,10 +49,10 @@ static gboolean send_event(CommandLine *line, const SendOptions *given, GError *
     g_autoptr(BailiffBusHost) host = NULL;
 
     if ((!all &&
-         !command_line_number(line->words[1], "HOST_ID", 1, G_MAXUINT64, &host_id, error)) ||
-        !command_line_number(line->words[2], "EVENT", 0, G_MAXUINT64, &event, error) ||
+         !command_line_number(line->words[1], _("HOST_ID"), 1, G_MAXUINT64, &host_id, error)) ||
+        !command_line_number(line->words[2], _("EVENT"), 0, G_MAXUINT64, &event, error) ||
         (line->n_words > 3 &&
-         !command_line_number(line->words[3], "DATA", 0, G_MAXUINT64, &data, error)) ||
+         !command_line_number(line->words[3], _("DATA"), 0, G_MAXUINT64, &data, error)) ||
         (given->generation && !command_line_number(given->generation, "--generation", 0,
                                                    G_MAXUINT64, &generation, error)))
         return FALSE;

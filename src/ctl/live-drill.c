@@ -71,7 +71,7 @@ static void print_event(LiveDrill *self, const char *event, GVariantDict *detail
         output_json(g_variant_dict_end(details), TRUE);
     } else {
         g_autofree char *safe = safe_text(text);
-        output_line("%8.3f s  %s", (double)since_us / (double)USEC_PER_SECOND, safe);
+        output_line(_("%8.3f s  %s"), (double)since_us / (double)USEC_PER_SECOND, safe);
         g_variant_dict_clear(details);
     }
     (void)output_finish();

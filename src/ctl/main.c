@@ -5,10 +5,10 @@
  */
 #include <glib.h>
 #include <glib/gi18n.h>
-#include <locale.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "common/language.h"
 #include "ctl/commands.h"
 #include "ctl/complete.h"
 #include "ctl/nearest-word.h"
@@ -17,108 +17,109 @@
 static const Command commands[] = {
     { "status", "", N_("Show lockspaces, hosts, leases and registrations"), "bailiffctl status",
       NULL, command_status },
-    { "check", "PATH[:OFFSET]", N_("Tell whether storage is fit for leases"),
+    { "check", N_("PATH[:OFFSET]"), N_("Tell whether storage is fit for leases"),
       "bailiffctl check /dev/vg0/leases --duration 60",
       N_("Nothing is written. The exit status is 1 when the storage is not fit."), command_check },
-    { "format-lockspace", "PATH[:OFFSET] NAME", N_("Write an empty lockspace"),
+    { "format-lockspace", N_("PATH[:OFFSET] NAME"), N_("Write an empty lockspace"),
       "bailiffctl format-lockspace /dev/vg0/leases vg0",
       N_("Offsets are bytes, or KiB, MiB and GiB with K, M and G."), command_format_lockspace },
-    { "format-resource", "PATH[:OFFSET] LOCKSPACE NAME", N_("Write a free resource"),
+    { "format-resource", N_("PATH[:OFFSET] LOCKSPACE NAME"), N_("Write a free resource"),
       "bailiffctl format-resource /dev/vg0/leases:1M vg0 disk1",
       N_("Offsets are bytes, or KiB, MiB and GiB with K, M and G."), command_format_resource },
-    { "format-index", "PATH[:OFFSET] LOCKSPACE", N_("Write an empty resource index"),
+    { "format-index", N_("PATH[:OFFSET] LOCKSPACE"), N_("Write an empty resource index"),
       "bailiffctl format-index /dev/vg0/leases:1M vg0",
       N_("It takes two areas; the resources follow. The lockspace must be joined."),
       command_format_index },
-    { "create-resource", "PATH[:OFFSET] LOCKSPACE NAME",
+    { "create-resource", N_("PATH[:OFFSET] LOCKSPACE NAME"),
       N_("Make a resource where an index has room, and print its place"),
       "bailiffctl create-resource /dev/vg0/leases:1M vg0 disk1",
       N_("PATH and OFFSET are those of the index."), command_create_resource },
-    { "delete-resource", "PATH[:OFFSET] LOCKSPACE NAME",
+    { "delete-resource", N_("PATH[:OFFSET] LOCKSPACE NAME"),
       N_("Remove a resource that nobody holds from an index"),
       "bailiffctl delete-resource /dev/vg0/leases:1M vg0 disk1",
       N_("PATH and OFFSET are those of the index."), command_delete_resource },
-    { "lookup-resource", "PATH[:OFFSET] LOCKSPACE NAME",
+    { "lookup-resource", N_("PATH[:OFFSET] LOCKSPACE NAME"),
       N_("Print the place of a resource that an index has"),
       "bailiffctl lookup-resource /dev/vg0/leases:1M vg0 disk1",
       N_("PATH and OFFSET are those of the index."), command_lookup_resource },
-    { "list-resources", "PATH[:OFFSET] LOCKSPACE", N_("Show the resources that an index has"),
+    { "list-resources", N_("PATH[:OFFSET] LOCKSPACE"), N_("Show the resources that an index has"),
       "bailiffctl list-resources /dev/vg0/leases:1M vg0",
       N_("PATH and OFFSET are those of the index."), command_list_resources },
-    { "rebuild-index", "PATH[:OFFSET] LOCKSPACE",
+    { "rebuild-index", N_("PATH[:OFFSET] LOCKSPACE"),
       N_("Make an index anew from the resources that are there"),
       "bailiffctl rebuild-index /dev/vg0/leases:1M vg0",
       N_("PATH and OFFSET are those of the index."), command_rebuild_index },
-    { "inspect", "PATH[:OFFSET]", N_("Show what lies at a place on storage"),
+    { "inspect", N_("PATH[:OFFSET]"), N_("Show what lies at a place on storage"),
       "bailiffctl inspect /dev/vg0/leases:1M", NULL, command_inspect },
-    { "join", "RECORD | NAME PATH[:OFFSET] HOST_ID|auto",
+    { "join", N_("RECORD | NAME PATH[:OFFSET] HOST_ID|auto"),
       N_("Join a lockspace and wait until it is held"),
       "bailiffctl join vg0 /dev/vg0/leases auto --persist",
       N_("No two hosts may have the same HOST_ID; with auto bailiffd chooses one. RECORD is the "
          "name of "
          "a lockspace that has a record. Interrupting this does not end the join."),
       command_join },
-    { "leave", "LOCKSPACE", N_("Leave a lockspace"), "bailiffctl leave vg0", NULL, command_leave },
+    { "leave", N_("LOCKSPACE"), N_("Leave a lockspace"), "bailiffctl leave vg0", NULL,
+      command_leave },
     { "records", "", N_("Show the lockspace records: what is joined when bailiffd starts"),
       "bailiffctl records", NULL, command_records },
-    { "edit", "RECORD [KEY=VALUE…]", N_("Change a lockspace record"),
+    { "edit", N_("RECORD [KEY=VALUE…]"), N_("Change a lockspace record"),
       "bailiffctl edit vg0 Startup=manual",
       N_("What can be changed: Path, Offset, HostId, IoTimeout, Startup. Without KEY=VALUE an "
          "editor is "
          "started. A lockspace that is joined stays as it is until the next join."),
       command_edit },
-    { "forget", "RECORD", N_("Remove a lockspace record"), "bailiffctl forget vg0",
+    { "forget", N_("RECORD"), N_("Remove a lockspace record"), "bailiffctl forget vg0",
       N_("A lockspace that is joined stays joined."), command_forget },
-    { "hosts", "[LOCKSPACE]", N_("Show the hosts of a lockspace, or of all"),
+    { "hosts", N_("[LOCKSPACE]"), N_("Show the hosts of a lockspace, or of all"),
       "bailiffctl hosts vg0", NULL, command_hosts },
-    { "history", "LOCKSPACE", N_("Show how the latest renewals went"),
+    { "history", N_("LOCKSPACE"), N_("Show how the latest renewals went"),
       "bailiffctl history vg0 --max 20", NULL, command_history },
-    { "drill", "LOCKSPACE | --live REGISTRATION",
+    { "drill", N_("LOCKSPACE | --live REGISTRATION"),
       N_("Show what a loss of the storage would lead to, second by second"), "bailiffctl drill vg0",
       N_("It touches nothing; with --live it walks the failure policy of one registration."),
       command_drill },
     { "incidents", "", N_("Show what leases were lost, and how it ended"), "bailiffctl incidents",
       NULL, command_incidents },
-    { "incident", "NUMBER|last", N_("Show what happened when a lease was lost"),
+    { "incident", N_("NUMBER|last"), N_("Show what happened when a lease was lost"),
       "bailiffctl incident last",
       N_("Seconds are counted from the start of the last good renewal."), command_incident },
-    { "register", "PID NAME | --unit UNIT [NAME] | --domain UUID [NAME]",
+    { "register", N_("PID NAME | --unit UNIT [NAME] | --domain UUID [NAME]"),
       N_("Register who depends on leases, and print the registration's number"),
       "bailiffctl register 4711 guest1 --failure-policy 'signal TERM 10s, kill'",
       N_("Who may be registered, and what its failure policy is, is in bailiffctl(1)."),
       command_register },
-    { "acquire", "REGISTRATION LOCKSPACE RESOURCE@PATH[:OFFSET]…",
+    { "acquire", N_("REGISTRATION LOCKSPACE RESOURCE@PATH[:OFFSET]…"),
       N_("Acquire leases for a registration: all of them or none"),
       "bailiffctl acquire 7 vg0 disk1@/dev/vg0/leases:1M --wait",
       N_("REGISTRATION is its number, or its name if no other has the same."), command_acquire },
-    { "convert", "LOCKSPACE/RESOURCE exclusive|shared",
+    { "convert", N_("LOCKSPACE/RESOURCE exclusive|shared"),
       N_("Change the mode of a lease while it is held"), "bailiffctl convert vg0/disk1 shared",
       N_("To exclusive it goes only when nobody else shares it, on any host."), command_convert },
-    { "release", "REGISTRATION [LOCKSPACE/RESOURCE…]",
+    { "release", N_("REGISTRATION [LOCKSPACE/RESOURCE…]"),
       N_("Give leases of a registration back: those named, or all"),
       "bailiffctl release 7 vg0/disk1",
       N_("Do it only when the resources are not in use any more."), command_release },
-    { "release-orphans", "LOCKSPACE [RESOURCE…]",
+    { "release-orphans", N_("LOCKSPACE [RESOURCE…]"),
       N_("Give orphans back: those named, or all; print how many"),
       "bailiffctl release-orphans vg0 disk1",
       N_("An orphan is a persistent lease whose process has ended without releasing it."),
       command_release_orphans },
-    { "unregister", "REGISTRATION", N_("Remove a registration that holds no leases"),
+    { "unregister", N_("REGISTRATION"), N_("Remove a registration that holds no leases"),
       "bailiffctl unregister 7", NULL, command_unregister },
-    { "read-value", "LOCKSPACE/RESOURCE", N_("Print the value of a resource that is held here"),
+    { "read-value", N_("LOCKSPACE/RESOURCE"), N_("Print the value of a resource that is held here"),
       "bailiffctl read-value vg0/disk1", NULL, command_read_value },
-    { "write-value", "LOCKSPACE/RESOURCE [VALUE]",
+    { "write-value", N_("LOCKSPACE/RESOURCE [VALUE]"),
       N_("Write the value of a resource that is held here"),
       "bailiffctl write-value vg0/disk1 'clean since 12:00'",
       N_("Without VALUE it is read from the standard input."), command_write_value },
-    { "request", "LOCKSPACE RESOURCE@PATH[:OFFSET]",
+    { "request", N_("LOCKSPACE RESOURCE@PATH[:OFFSET]"),
       N_("Ask the host that holds a resource to let go of it"),
       "bailiffctl request vg0 disk1@/dev/vg0/leases:1M",
       N_("Its users get a SIGTERM, or with --force are killed. Nobody says what became of it: "
          "acquire "
          "the resource with --wait to have it next."),
       command_request },
-    { "send-event", "LOCKSPACE HOST_ID|all EVENT [DATA]",
+    { "send-event", N_("LOCKSPACE HOST_ID|all EVENT [DATA]"),
       N_("Send an event to a host, or to all others"), "bailiffctl send-event vg0 3 1",
       N_("EVENT and DATA are numbers of which both sides know the meaning. It is done when the "
          "event "
@@ -135,11 +136,11 @@ static const Command commands[] = {
       "bailiffctl monitor --json",
       N_("The second column is how long ago the lockspace's last good renewal began."),
       command_monitor },
-    { "libvirt-hook", "DOMAIN OPERATION SUB-OPERATION EXTRA",
+    { "libvirt-hook", N_("DOMAIN OPERATION SUB-OPERATION EXTRA"),
       N_("Acquire or release a domain's leases; libvirt runs it"),
       "virsh dumpxml guest | bailiffctl libvirt-hook guest prepare begin -",
       N_("The domain's description is read from the standard input."), command_libvirt_hook, TRUE },
-    { "run", "LOCKSPACE RESOURCE@PATH[:OFFSET]… -- COMMAND…",
+    { "run", N_("LOCKSPACE RESOURCE@PATH[:OFFSET]… -- COMMAND…"),
       N_("Hold leases while a command runs"),
       "bailiffctl run vg0 disk1@/dev/vg0/leases:1M -- fsck /dev/vg0/disk1",
       N_("The exit status is the command's, 128 and the signal's number if one killed it, 125 if "
@@ -241,10 +242,7 @@ int main(int argc, char **argv)
 {
     /* Before GIO changes how this process takes signals, which commands would inherit. */
     run_signals_note();
-    setlocale(LC_ALL, "");
-    bindtextdomain(GETTEXT_PACKAGE, LOCALEDIR);
-    bind_textdomain_codeset(GETTEXT_PACKAGE, "UTF-8");
-    textdomain(GETTEXT_PACKAGE);
+    language_of_locale(LOCALEDIR);
     g_set_prgname("bailiffctl");
 
     int status = dispatch(argc, argv);

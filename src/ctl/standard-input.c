@@ -26,8 +26,7 @@ GBytes *standard_input_read(gsize maximum, const char *too_long_cure, GError **e
         g_byte_array_append(input, piece, (guint)n);
         if (input->len > maximum) {
             ctl_set_error(error, CTL_EXIT_USAGE, too_long_cure,
-                          _("The standard input has more than %" G_GSIZE_FORMAT " bytes."),
-                          maximum);
+                          _("The standard input has more than %zu bytes."), maximum);
             return NULL;
         }
     }

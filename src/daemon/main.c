@@ -7,7 +7,6 @@
  * back.
  */
 #include <errno.h>
-#include <locale.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
@@ -21,6 +20,7 @@
 #include "actions/launcher-process.h"
 #include "actions/launcher.h"
 #include "common/bailiff-error.h"
+#include "common/language.h"
 #include "common/log-message.h"
 #include "common/log-writer.h"
 #include "daemon/config-reload.h"
@@ -558,12 +558,10 @@ int main(int argc, char **argv)
         return launcher_process_main_of_word(argv[2]);
 
     continuity_note_program(argv);
-    setlocale(LC_ALL, "");
-    bindtextdomain(GETTEXT_PACKAGE, BAILIFF_LOCALEDIR);
-    bind_textdomain_codeset(GETTEXT_PACKAGE, "UTF-8");
-    textdomain(GETTEXT_PACKAGE);
+    language_of_locale(BAILIFF_LOCALEDIR);
     if (!parse_options(&options, &argc, &argv, &status))
         return status;
+    language_of_logs();
     g_log_writer_default_set_use_stderr(TRUE); /* which GLib allows before there are threads only */
     /* Freed by the end of the process: it is GLib's until then. */
     LogWriter *log =
