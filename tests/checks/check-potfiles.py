@@ -1,14 +1,16 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""check-potfiles.py ROOT: ROOT/po/POTFILES.in lists the sources with messages to translate, and no other."""
+"""check-potfiles.py ROOT: ROOT/po/POTFILES.in lists the sources with messages to translate, and no other: C files, and what
+is merged with its translations (polkit's policy, desktop files)."""
 
 import pathlib
 import re
 import sys
 
-from findings import c_files, finish, without_comments
+from findings import c_files, finish, project_files, without_comments
 
 MARK = re.compile(r"(?<!\w)(?:_|N_|C_|NC_|ngettext|g_dngettext|g_dpgettext2?)\s*\(")
+MERGED = (".policy.in", ".desktop.in", ".metainfo.xml.in")
 
 
 def has_messages(text):
@@ -32,6 +34,9 @@ def main():
             offences.append(f"{name}: has messages to translate, but is not in po/POTFILES.in")
         if name in listed and not marked:
             offences.append(f"po/POTFILES.in: lists {name}, which has no message to translate")
+    names = (path.relative_to(root).as_posix() for path in project_files(root))
+    offences += [f"{name}: has messages to translate, but is not in po/POTFILES.in"
+                 for name in names if name.endswith(MERGED) and name not in listed]
     finish(offences, len(files), "C files")
 
 

@@ -264,6 +264,78 @@ class Potfiles(Tree):
         self.plant("po/POTFILES.in", GOOD["po/POTFILES.in"] + "src/base/bytes.c\n")
         self.refuses("potfiles", "src/base/bytes.c, which has no message")
 
+    def test_merged_file_not_listed(self):
+        self.plant("data/thing.desktop.in", "[Desktop Entry]\nName=Thing\n")
+        self.refuses("potfiles", "data/thing.desktop.in: has messages to translate, but is not")
+
+
+PO = f"""# {SPDX}
+msgid ""
+msgstr ""
+"Language: de\\n"
+"Content-Type: text/plain; charset=UTF-8\\n"
+"Plural-Forms: nplurals=2; plural=(n != 1);\\n"
+
+#, c-format
+msgid "See 'go --all' of %s."
+msgstr "Siehe „go --all“ von %s."
+
+#, c-format
+msgid "%u thing"
+msgid_plural "%u things"
+msgstr[0] "%u Ding"
+msgstr[1] "%u Dinge"
+
+msgid ">NAME"
+msgstr ">NAME"
+"""
+
+
+class Languages(Tree):
+    def setUp(self):
+        super().setUp()
+        self.plant("po/LINGUAS", f"# {SPDX}\nde\n")
+        self.plant("src/dbus/service.c", """
+            a = printf(_("See 'go --all' of %s."), b); c = ngettext("%u thing", "%u things", n); d = N_(">NAME");""")
+        self.plant("po/de.po", PO)
+
+    def refuses_po(self, old, new, words):
+        self.assertIn(old, PO)
+        self.plant("po/de.po", PO.replace(old, new, 1))
+        self.refuses("languages", words)
+
+    def test_in_order(self):
+        self.passes("languages")
+
+    def test_new_message(self):
+        self.plant("src/dbus/service.c", (self.root / "src/dbus/service.c").read_text() + 'e = _("New.");')
+        self.refuses("languages", "po/de.po: missing: 'New.'")
+
+    def test_message_that_is_gone(self):
+        self.plant("po/de.po", PO + '\nmsgid "Old."\nmsgstr "Alt."\n')
+        self.refuses("languages", "not in the sources: 'Old.'")
+        self.plant("po/de.po", PO + '\n#~ msgid "Old."\n#~ msgstr "Alt."\n')
+        self.refuses("languages", "obsolete: 'Old.'")
+
+    def test_not_translated(self):
+        self.refuses_po('msgstr ">NAME"', 'msgstr ""', "not translated: '>NAME'")
+        self.refuses_po('msgstr[1] "%u Dinge"', 'msgstr[1] ""', "po/de.po: ")
+
+    def test_fuzzy(self):
+        self.refuses_po('msgid ">NAME"', '#, fuzzy\nmsgid ">NAME"', "fuzzy: '>NAME'")
+
+    def test_what_has_to_stay(self):
+        self.refuses_po("von %s", "von %d", "po/de.po")
+        self.refuses_po("„go --all“", "„go --alle“", "lacks --all")
+        self.refuses_po('msgstr ">NAME"', 'msgstr "NAME"', "begins with other blanks or '>'")
+
+    def test_list_of_languages(self):
+        self.plant("po/fr.po", PO)
+        self.refuses("languages", "does not list fr")
+        (self.root / "po/fr.po").unlink()
+        self.plant("po/LINGUAS", "de\nfr\n")
+        self.refuses("languages", "there is no po/fr.po")
+
 
 class Spdx(Tree):
     def test_in_order(self):
