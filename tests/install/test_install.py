@@ -44,6 +44,8 @@ OTHERS = {
     "share/doc/bailiff/bailiff.rules.yml",
     "share/fish/vendor_completions.d/bailiffctl.fish",
     "share/zsh/vendor-completions/_bailiffctl",
+    *(f"share/locale/{language}/LC_MESSAGES/bailiff.mo"
+      for line in (SOURCE / "po/LINGUAS").read_text().splitlines() for language in line.partition("#")[0].split()),
 }
 
 # The stock system bus: nobody may call anyone or own a name but as the files of services say.
@@ -91,8 +93,7 @@ def tree():
 
 def test_files_and_modes(tree):
     found = {str(path.relative_to(tree / PREFIX)): path for path in tree.rglob("*") if not path.is_dir()}
-    translations = {name for name in found if re.fullmatch(r"share/locale/\w+/LC_MESSAGES/bailiff\.mo", name)}
-    assert set(found) - translations == PROGRAMS | OTHERS
+    assert set(found) == PROGRAMS | OTHERS
     for name, path in found.items():
         assert path.is_file() and not path.is_symlink(), name
         assert path.stat().st_mode & 0o7777 == (0o755 if name in PROGRAMS else 0o644), name
@@ -102,6 +103,12 @@ def test_manuals_are_manuals(tree):
     for path in (tree / PREFIX / "share/man").rglob("*.[1-8]"):
         heading = f'.TH "{path.stem.upper()}" {path.suffix[1:]} '
         assert heading in path.read_text().replace("\\-", "-"), path
+
+
+def test_translations_are_found(tree):
+    """The programs have the absolute path of where they are installed without DESTDIR."""
+    for name in ("bin/bailiffctl", "sbin/bailiffd"):
+        assert f"/{PREFIX}/share/locale\0".encode() in (tree / PREFIX / name).read_bytes(), name
 
 
 def test_unit(tree):

@@ -45,9 +45,9 @@ def ctl_json(service, *arguments):
 class Running:
     """bailiffctl in the background."""
 
-    def __init__(self, service, *arguments):
+    def __init__(self, service, *arguments, **more):
         self.read = b""
-        self.process = subprocess.Popen([PROGRAM, *(str(a) for a in arguments)], env=environment(service),
+        self.process = subprocess.Popen([PROGRAM, *(str(a) for a in arguments)], env=environment(service, **more),
                                         stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     def line(self):
