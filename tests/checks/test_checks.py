@@ -337,6 +337,47 @@ class Languages(Tree):
         self.refuses("languages", "there is no po/fr.po")
 
 
+README = f"""<!-- {SPDX} -->
+# Thing
+
+[Deutsch](README.de.md)
+
+```
+./run demo     # a minute
+# not a comment
+```
+
+## More
+"""
+
+
+class Readme(Tree):
+    def setUp(self):
+        super().setUp()
+        self.german = README.replace("[Deutsch](README.de.md)", "[English](README.md)").replace("# a minute", "# Minute")
+        self.plant("README.md", README)
+        self.plant("README.de.md", self.german)
+
+    def refuses_german(self, old, new, words):
+        self.assertIn(old, self.german)
+        self.plant("README.de.md", self.german.replace(old, new, 1))
+        self.refuses("readme", words)
+
+    def test_in_order(self):
+        self.passes("readme")
+
+    def test_differences(self):
+        self.refuses_german("## More\n", "", "README.de.md: other headings")
+        self.refuses_german("## More\n", "```\nls\n```\n## More\n", "2 blocks of code, not 1")
+        self.refuses_german("./run demo ", "./run test ", "'./run test' is './run demo'")
+        self.refuses_german("# not a comment\n", "# kein\n", "'# kein' is '# not a comment'")
+        self.refuses_german("[English](README.md)", "", "README.de.md: has no link to README.md")
+
+    def test_no_link(self):
+        self.plant("README.md", README.replace("[Deutsch](README.de.md)", ""))
+        self.refuses("readme", "README.md: has no link to README.de.md")
+
+
 class Spdx(Tree):
     def test_in_order(self):
         self.plant("tests/vectors/sector.hex", "00\n")
