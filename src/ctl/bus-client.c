@@ -38,8 +38,7 @@ static gboolean daemon_is_there(BusClient *self, GError **error)
     g_autofree char *owner = g_dbus_proxy_get_name_owner(G_DBUS_PROXY(self->manager));
     if (owner)
         return TRUE;
-    g_set_error_literal(error, G_DBUS_ERROR, G_DBUS_ERROR_SERVICE_UNKNOWN,
-                        "nobody owns the bus name");
+    g_set_error_literal(error, G_DBUS_ERROR, G_DBUS_ERROR_SERVICE_UNKNOWN, BUS_NAME);
     return FALSE;
 }
 

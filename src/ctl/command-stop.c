@@ -25,8 +25,7 @@ static gboolean check_is_running(GError **error)
         return FALSE;
     g_variant_get(reply, "(b)", &has_owner);
     if (!has_owner)
-        g_set_error_literal(error, G_DBUS_ERROR, G_DBUS_ERROR_SERVICE_UNKNOWN,
-                            "nobody owns the bus name");
+        g_set_error_literal(error, G_DBUS_ERROR, G_DBUS_ERROR_SERVICE_UNKNOWN, BUS_NAME);
     return has_owner;
 }
 

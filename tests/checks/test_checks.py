@@ -268,6 +268,16 @@ class Potfiles(Tree):
         self.plant("data/thing.desktop.in", "[Desktop Entry]\nName=Thing\n")
         self.refuses("potfiles", "data/thing.desktop.in: has messages to translate, but is not")
 
+    def test_sentence_that_is_not_marked(self):
+        self.plant("po/POTFILES.in", GOOD["po/POTFILES.in"] + "src/ctl/talk.c\n")
+        marked = '/* */\nsay(_("It is \\"marked\\" (here) as "\n"one of them."),\n    x(1), "bailiffctl go there now");\n'
+        self.plant("src/ctl/talk.c", marked)
+        self.passes("potfiles")
+        self.plant("src/ctl/talk.c", marked + 'say("That is forgotten.");\n')
+        self.refuses("potfiles", 'src/ctl/talk.c:5: "That is forgotten." is not marked')
+        self.plant("src/ctl/talk.c", 'say(_("It takes %" PRIu64 " s."), n);\n')
+        self.refuses("potfiles", "src/ctl/talk.c:1: a message has PRIu64 in it")
+
 
 PO = f"""# {SPDX}
 msgid ""
