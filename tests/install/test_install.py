@@ -16,6 +16,7 @@ BUILD = pathlib.Path(os.environ["BAILIFF_BUILD_DIR"])
 SOURCE = pathlib.Path(__file__).resolve().parents[2]
 NAME = "org.bailiff.Bailiff1"
 PREFIX = "usr/local"
+POLICY_DTD = "/usr/share/polkit-1/policyconfig-1.dtd"
 LIMIT = 60
 MIB = 1 << 20
 NOBODY = 65534
@@ -109,6 +110,18 @@ def test_translations_are_found(tree):
     """The programs have the absolute path of where they are installed without DESTDIR."""
     for name in ("bin/bailiffctl", "sbin/bailiffd"):
         assert f"/{PREFIX}/share/locale\0".encode() in (tree / PREFIX / name).read_bytes(), name
+
+
+def test_policy_keeps_to_the_definition(tree, tmp_path):
+    """Merged with its translations, it is what polkit says that a policy is."""
+    if not shutil.which("xmllint") or not os.path.exists(POLICY_DTD):
+        pytest.skip("xmllint or the definition of polkit's policies (polkitd) is not installed")
+    policy = tree / PREFIX / "share/polkit-1/actions/org.bailiff.policy"
+    wrong = tmp_path / "wrong.policy"
+    wrong.write_text(policy.read_text().replace("<message xml:lang", "<message language", 1))
+    for path, good in (policy, True), (wrong, False):
+        result = run("xmllint", "--noout", "--nonet", "--dtdvalid", POLICY_DTD, path, check=False)
+        assert (result.returncode == 0) == good, result.stderr
 
 
 def test_unit(tree):
