@@ -13,7 +13,7 @@ from lease_calls import (MIB, SPACE, acquire, check_two_lines, end_worker, forma
                          lease, policy, register, start_worker)
 from other_user import OtherUser
 from private_service import PROPERTIES, ROOT_PATH, BusError, options
-from real_polkit import method_table
+from real_polkit import AUTHORITY, AUTHORITY_INTERFACE, method_table
 
 TABLE = method_table()
 NONE = "@a{sv} {}"
@@ -274,3 +274,17 @@ def test_looking_needs_no_action(polkit, objects):
 def test_root_needs_no_polkit(polkit, daemon):
     polkit.allow()
     daemon.call(SPACE, "Lockspace", "ReleaseOrphans", "(a{sv})", {})
+
+
+def test_in_each_language(polkit, daemon):
+    """What an agent shows to somebody: polkit takes the language of who asks."""
+    def texts(locale):
+        actions = daemon.call(AUTHORITY, AUTHORITY_INTERFACE, "EnumerateActions", "(s)", locale)
+        return {action: (description, message) for action, description, message, *_ in actions
+                if action.startswith("org.bailiff.")}
+
+    english = texts("C")
+    assert set(english) == set(TABLE["actions"])
+    for locale in ("de_DE.UTF-8", "zh_CN.UTF-8"):
+        for action, words in texts(locale).items():
+            assert all(ours != theirs for ours, theirs in zip(english[action], words)), (action, locale)
