@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "common/bailiff-error.h"
+#include "common/log-message.h"
 
 /* include/linux/sched.h of every kernel since 2.6; field 9 of /proc/PID/stat, see proc(5). */
 #define PF_EXITING 0x4u
@@ -66,7 +67,8 @@ gboolean instance_lock_take(InstanceLock *self)
     /* For people, and for whoever comes second; the lock itself needs none of it. */
     length = g_snprintf(text, sizeof text, "%d\n", (int)getpid());
     if (ftruncate(self->fd, 0) != 0 || pwrite(self->fd, text, (size_t)length, 0) != length)
-        g_debug("Who has the lock could not be written into it: %s", g_strerror(errno));
+        log_line(LOG_DEBUG, NULL, "Who has the lock could not be written into it: %s",
+                 g_strerror(errno));
     return TRUE;
 }
 
