@@ -51,10 +51,6 @@ void failure_run_resume(FailureRun *self, size_t step, uint64_t since_us)
     self->step = step;
     self->step_since_us = since_us;
     self->next_us = since_us;
-    if (step_under_way(self)->action != FAILURE_ACTION_EXEC)
-        return;
-    self->step_started = true;
-    self->next_us = time_add(since_us, time_from_seconds(step_under_way(self)->grace_seconds));
 }
 
 static bool is_due(const FailureRun *self, uint64_t now_us)
