@@ -3,6 +3,7 @@
 changed over the bus."""
 
 import os
+import pathlib
 import signal
 import time
 
@@ -151,10 +152,16 @@ def test_what_an_earlier_one_left(logged, storage, worker):
     join(logged, storage)
     acquire(logged, register(logged, worker, "left"), lease(storage))
     logged.kill_daemon()
+    logged.start_daemon("", prefix=logged.journal.prefix)
+    line = logged.journal.wait_for("lockspace-taken-over")
+    assert (line["LOCKSPACE"], line["HOST_ID"]) == ("space", "1")
     assert not logged.journal.lines("remains-found")
+    logged.kill_daemon()
+    record, = pathlib.Path(logged.directory, "run", "held").iterdir()
+    record.write_text("nonsense")
     logged.start_daemon("", prefix=logged.journal.prefix)
     line = logged.journal.wait_for("remains-found")
-    assert line["LOCKSPACE"] == "space" and line["REGISTRATION_NAME"] == "left" and str(worker.pid) in line["MESSAGE"]
+    assert line["REGISTRATION"] == record.name and "is damaged" in line["MESSAGE"]
 
 
 def test_what_repeats_is_held_back(logged):
