@@ -47,6 +47,8 @@
 
 /* For the last lines; a journal that hangs does not keep the daemon from its end. */
 #define LOG_END_US (2 * G_USEC_PER_SEC)
+/* The same where leases wait for what comes next. */
+#define LOG_DEPARTURE_US (G_USEC_PER_SEC / 5)
 
 typedef struct Daemon {
     GMainLoop *loop;
@@ -276,6 +278,8 @@ static gboolean depart(gpointer user_data)
 {
     Daemon *daemon = user_data;
 
+    /* What goes on is another program, or another process: what it has not written nobody will. */
+    (void)log_writer_flush(daemon->log, LOG_DEPARTURE_US);
     continuity_depart(daemon->service, daemon->lock, daemon->departs_for_it, departure_failed,
                       daemon);
     return G_SOURCE_REMOVE;
@@ -562,7 +566,6 @@ int main(int argc, char **argv)
     if (!parse_options(&options, &argc, &argv, &status))
         return status;
     language_of_logs();
-    g_log_writer_default_set_use_stderr(TRUE); /* which GLib allows before there are threads only */
     /* Freed by the end of the process: it is GLib's until then. */
     LogWriter *log =
         log_writer_new("bailiffd", options.verbose ? LOG_DEBUG : LOG_NOTICE, NULL, NULL);

@@ -147,21 +147,25 @@ def test_join_that_fails(logged, storage):
 
 
 def test_what_an_earlier_one_left(logged, storage, worker):
+    """What is taken over is said, and what of it is not known."""
     format_lockspace(logged, storage)
     format_resource(logged, storage)
     join(logged, storage)
-    acquire(logged, register(logged, worker, "left"), lease(storage))
+    registration = register(logged, worker, "left")
+    acquire(logged, registration, lease(storage))
     logged.kill_daemon()
     logged.start_daemon("", prefix=logged.journal.prefix)
     line = logged.journal.wait_for("lockspace-taken-over")
     assert (line["LOCKSPACE"], line["HOST_ID"]) == ("space", "1")
+    logged.journal.wait_for("taken-over")
     assert not logged.journal.lines("remains-found")
+
     logged.kill_daemon()
-    record, = pathlib.Path(logged.directory, "run", "held").iterdir()
-    record.write_text("nonsense")
+    record = pathlib.Path(logged.directory, "run", "held", registration.rpartition("/")[2])
+    record.write_text("no record")
     logged.start_daemon("", prefix=logged.journal.prefix)
     line = logged.journal.wait_for("remains-found")
-    assert line["REGISTRATION"] == record.name and "is damaged" in line["MESSAGE"]
+    assert line["REGISTRATION"] == record.name and line["PRIORITY"] == "4"
 
 
 def test_what_repeats_is_held_back(logged):
