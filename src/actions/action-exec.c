@@ -115,6 +115,7 @@ void action_exec_start(const ActionServices *services, const ActionRequest *requ
                                       .env = (const char *const *)env->pdata,
                                       .uid = request->owner_uid,
                                       .until_us = request->until_us,
-                                      .log_prefix = prefix };
+                                      .log_prefix = prefix,
+                                      .registration = request->registration_id };
     launcher_run_async(services->launcher, &program, g_task_get_cancellable(task), on_ended, task);
 }

@@ -54,6 +54,7 @@ typedef struct Program {
     ProgramOutput *output; /* NULL for a check */
     char *path;
     char *log_prefix;
+    guint64 registration;
     uid_t uid;
 } Program;
 
@@ -155,7 +156,8 @@ static void on_line(const char *line, gpointer user_data)
 {
     const Program *program = user_data;
 
-    log_message(MESSAGE_PROGRAM_OUTPUT, NULL, "%s%s", program->log_prefix, line);
+    log_message(MESSAGE_PROGRAM_OUTPUT, LOG_SUBJECT(.registration = program->registration), "%s%s",
+                program->log_prefix, line);
 }
 
 /* What the link tells. */
@@ -379,6 +381,7 @@ static void begin(Launcher *self, LauncherRequestKind kind, const LauncherProgra
     program->id = request->id;
     program->path = g_strdup(what->argv[0]);
     program->log_prefix = g_strdup(what->log_prefix);
+    program->registration = what->registration;
     program->uid = what->uid;
     if (kind == LAUNCHER_REQUEST_RUN && !open_output(program, &output_fd, &error)) {
         program_free(program);

@@ -28,6 +28,7 @@ typedef struct LauncherProgram {
     uid_t uid;               /* the user it runs as, with that user's groups */
     guint64 until_us;        /* CLOCK_BOOTTIME: then its process group is killed */
     const char *log_prefix;  /* before each line that it writes, in the log */
+    guint64 registration;    /* for which it runs, in the log; 0: for none */
 } LauncherProgram;
 
 /* Starts the process. `executable`: one whose main() begins with launcher_process_main_of_word()

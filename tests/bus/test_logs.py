@@ -8,6 +8,7 @@ import signal
 import time
 
 import pytest
+from gi.repository import GLib
 
 from journal import Journal, NoJournal, ids
 from lease_calls import (acquire, begin_join, check_two_lines, format_lockspace, format_resource, join, lease, leave,
@@ -41,12 +42,7 @@ def control(service, *words, status=0):
 
 
 def set_level(service, level):
-    service.call("/org/freedesktop/LogControl1", PROPERTIES, "Set", "(ssv)", CONTROL[2], "LogLevel", level_variant(level))
-
-
-def level_variant(level):
-    from gi.repository import GLib
-    return GLib.Variant("s", level)
+    service.call("/org/freedesktop/LogControl1", PROPERTIES, "Set", "(ssv)", CONTROL[2], "LogLevel", GLib.Variant("s", level))
 
 
 def names_of(lines):
@@ -101,6 +97,16 @@ def test_a_loss(hanging_storage, logged, worker):
     # For debugging only.
     assert not journal.lines("resource-acquired")
     check_lines(journal.lines())
+
+
+def test_what_a_program_writes(logged, worker):
+    registration = register(logged, worker, "told", failure_policy=("a(sua{sv})", [
+        ("exec", 20, {"program": GLib.Variant("s", "/bin/echo"), "arguments": GLib.Variant("as", ["it is told"])}),
+        ("kill", 0, {})]))
+    logged.call(registration, "Registration", "Drill", "(a{sv})", {})
+    wait_ended(logged, worker)
+    line = logged.journal.wait_for("program-output")
+    assert line["MESSAGE"].endswith(": it is told") and line["REGISTRATION"] == registration.rpartition("/")[2]
 
 
 # Always has a read out to storage, which it cannot end without.
@@ -272,7 +278,7 @@ def test_target(logged):
 def test_what_there_is_not(daemon, name, value):
     before = control(daemon, "get-property", name)
     with pytest.raises(BusError) as caught:
-        daemon.call("/org/freedesktop/LogControl1", PROPERTIES, "Set", "(ssv)", CONTROL[2], name, level_variant(value))
+        daemon.call("/org/freedesktop/LogControl1", PROPERTIES, "Set", "(ssv)", CONTROL[2], name, GLib.Variant("s", value))
     assert caught.value.name == "org.bailiff.Error.InvalidArgument"
     check_two_lines(caught.value.message)
     assert "\x1b" not in caught.value.message
