@@ -13,6 +13,7 @@ struct ConfigReload {
     ServiceManager *manager;
     char *path;
     gboolean optional;
+    int idle_exit;
     gboolean real_time;
     char *watchdog; /* what the group [watchdog] says */
     char *libvirt_driver;
@@ -40,6 +41,7 @@ ConfigReload *config_reload_new(BailiffEngine *engine, ServiceManager *manager, 
     self->manager = manager;
     self->path = g_strdup(path);
     self->optional = optional;
+    self->idle_exit = now->idle_exit;
     self->real_time = now->real_time;
     self->watchdog = describe_watchdog(now);
     self->libvirt_driver = g_strdup(now->libvirt_driver);
@@ -142,9 +144,9 @@ static void take(ConfigReload *self, ConfigFile *file, GError **error)
     if (!g_str_equal(self->watchdog, watchdog))
         log_line(LOG_NOTICE, NULL,
                  "What the configuration says in [watchdog] counts from the next start on.");
-    if (self->real_time != file->real_time)
+    if (self->real_time != file->real_time || self->idle_exit != file->idle_exit)
         log_line(LOG_NOTICE, NULL,
-                 "What the configuration says of real-time counts from the next start on.");
+                 "What the configuration says in [daemon] counts from the next start on.");
 }
 
 static void on_read(GObject *source, GAsyncResult *result, gpointer user_data)

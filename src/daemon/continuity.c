@@ -212,5 +212,5 @@ void continuity_depart(BailiffBusService *service, InstanceLock *lock, gboolean 
         .lock = lock, .hand_over = hand_over, .failed = failed, .user_data = user_data
     };
     self->limit = g_timeout_add(FAREWELL_MS, on_farewell_limit, self);
-    bailiff_bus_service_stop_async(service, on_off_the_bus, self);
+    bailiff_bus_service_stop_async(service, 0, on_off_the_bus, self);
 }

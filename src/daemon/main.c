@@ -26,6 +26,7 @@
 #include "daemon/config-reload.h"
 #include "daemon/continuity.h"
 #include "daemon/host-shutdown.h"
+#include "daemon/idle-exit.h"
 #include "daemon/lease-users.h"
 #include "daemon/metrics-socket.h"
 #include "daemon/real-time.h"
@@ -50,6 +51,9 @@
 /* The same where leases wait for what comes next. */
 #define LOG_DEPARTURE_US (G_USEC_PER_SEC / 5)
 
+/* For calls that are in progress, or come at the last moment. */
+#define ANSWER_MS 2000
+
 typedef struct Daemon {
     GMainLoop *loop;
     Launcher *launcher;
@@ -60,6 +64,8 @@ typedef struct Daemon {
     ServiceStatus *status;
     ConfigReload *reload;
     HostShutdown *host_shutdown;
+    int idle_exit_seconds; /* as the configuration has it */
+    IdleExit *idle_exit;
     DaemonControl control;
     InstanceLock *lock; /* the engine's */
     LogWriter *log;
@@ -216,6 +222,7 @@ static gboolean make_engine(Daemon *daemon, const Options *options, GError **err
         .socket = file->watchdog_socket,
         .timeout = file->watchdog_timeout,
     };
+    daemon->idle_exit_seconds = file->idle_exit;
     BailiffEngineConfig config = {
         .host_name = options->host_name,
         .runtime_dir = runtime_dir,
@@ -357,7 +364,7 @@ static void launcher_stopped(GObject *source, GAsyncResult *result, gpointer use
 
     if (!launcher_stop_finish(daemon->launcher, result, &error))
         log_line(LOG_WARNING, NULL, "%s", error->message);
-    bailiff_bus_service_stop_async(daemon->service, off_the_bus, daemon);
+    bailiff_bus_service_stop_async(daemon->service, ANSWER_MS, off_the_bus, daemon);
 }
 
 static void shut_down_done(GObject *source, GAsyncResult *result, gpointer user_data)
@@ -452,6 +459,18 @@ static void bus_changed(gpointer user_data, GDBusConnection *bus)
 {
     Daemon *daemon = user_data;
     host_shutdown_set_bus(daemon->host_shutdown, bus);
+    idle_exit_set_bus(daemon->idle_exit, bus);
+}
+
+static void nothing_to_do(gpointer user_data)
+{
+    Daemon *daemon = user_data;
+
+    if (daemon->stopping || daemon->departing)
+        return;
+    log_line(LOG_NOTICE, NULL, "There is nothing to do: bailiffd ends, and a call starts it again");
+    begin_to_stop(daemon);
+    shut_down(daemon);
 }
 
 static gboolean asked_to_stop(gpointer user_data)
@@ -508,6 +527,7 @@ static void start_service(Daemon *daemon)
     daemon->service = bailiff_bus_service_new(daemon->engine, BAILIFF_VERSION);
     bailiff_bus_service_set_daemon_control(daemon->service, &daemon->control);
     bailiff_bus_service_set_log(daemon->service, daemon->log);
+    idle_exit_set_service(daemon->idle_exit, daemon->service);
     bailiff_bus_service_start_async(daemon->service, daemon->bus, on_the_bus, daemon);
 }
 
@@ -539,6 +559,7 @@ static void raise_descriptor_limit(void)
 
 static void daemon_clear(Daemon *daemon)
 {
+    g_clear_pointer(&daemon->idle_exit, idle_exit_free);
     g_clear_object(&daemon->service);
     g_clear_pointer(&daemon->reload, config_reload_free);
     g_clear_pointer(&daemon->host_shutdown, host_shutdown_free);
@@ -582,6 +603,8 @@ int main(int argc, char **argv)
         daemon.status = service_status_new(daemon.engine, daemon.manager);
         service_status_set_launcher(daemon.status, daemon.launcher);
         daemon.host_shutdown = host_shutdown_new(daemon.engine);
+        daemon.idle_exit =
+            idle_exit_new(daemon.engine, daemon.idle_exit_seconds, nothing_to_do, &daemon);
         daemon.control = (DaemonControl){
             .daemon = &daemon,
             .reload_async = reload_for_caller,

@@ -304,6 +304,36 @@ gboolean bailiff_bus_presence_start_finish(BailiffBusPresence *self, GAsyncResul
     return g_task_propagate_boolean(G_TASK(result), error);
 }
 
+static void name_released(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autoptr(GTask) task = user_data;
+    g_autoptr(GVariant) reply =
+        g_dbus_connection_call_finish(G_DBUS_CONNECTION(source), result, NULL);
+
+    g_task_return_boolean(task, reply != NULL);
+}
+
+void bailiff_bus_presence_release_async(BailiffBusPresence *self, GAsyncReadyCallback callback,
+                                        gpointer user_data)
+{
+    g_autoptr(GTask) task = g_task_new(self, NULL, callback, user_data);
+
+    g_task_set_source_tag(task, bailiff_bus_presence_release_async);
+    if (self->connection == NULL) {
+        g_task_return_boolean(task, FALSE);
+        return;
+    }
+    g_dbus_connection_call(self->connection, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                           "org.freedesktop.DBus", "ReleaseName", g_variant_new("(s)", self->name),
+                           G_VARIANT_TYPE("(u)"), G_DBUS_CALL_FLAGS_NONE, FAREWELL_MAX_MS, NULL,
+                           name_released, g_steal_pointer(&task));
+}
+
+void bailiff_bus_presence_release_finish(BailiffBusPresence *self, GAsyncResult *result)
+{
+    g_task_propagate_boolean(G_TASK(result), NULL);
+}
+
 typedef struct Farewell {
     GTask *task;
     GSource *limit;

@@ -31,6 +31,12 @@ void bailiff_bus_presence_start_async(BailiffBusPresence *self, GBusType bus,
 gboolean bailiff_bus_presence_start_finish(BailiffBusPresence *self, GAsyncResult *result,
                                            GError **error);
 
+/* Gives up the name, within a second: what is sent to it from then on does not come here any more.
+ */
+void bailiff_bus_presence_release_async(BailiffBusPresence *self, GAsyncReadyCallback callback,
+                                        gpointer user_data);
+void bailiff_bus_presence_release_finish(BailiffBusPresence *self, GAsyncResult *result);
+
 /* Sends what is still to be sent, within a second, and leaves the bus for good. */
 void bailiff_bus_presence_stop_async(BailiffBusPresence *self, GAsyncReadyCallback callback,
                                      gpointer user_data);

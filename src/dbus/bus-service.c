@@ -30,6 +30,11 @@ struct _BailiffBusService {
     BailiffLogControl *log_control; /* NULL: nobody has said what log there is */
     GHashTable *changed;            /* set of GDBusInterfaceSkeleton, references */
     GSource *announce;              /* the idle source that flushes, while something has changed */
+    CallTime *last_call;
+    guint n_calls;
+    GTask *stopping; /* waits for the end of all calls, or for `patience` */
+    guint answer_ms;
+    GSource *patience;
 };
 
 G_DEFINE_TYPE(BailiffBusService, bailiff_bus_service, G_TYPE_OBJECT)
@@ -258,7 +263,7 @@ static void show_engine(BailiffBusService *self)
 static void bus_connected(BailiffBusPresence *presence, GDBusConnection *connection,
                           BailiffBusService *self)
 {
-    call_filter_install(connection);
+    call_filter_install(connection, self->last_call);
     caller_watch_set_connection(self->caller_watch, connection);
     bailiff_engine_set_bus(self->engine, connection);
     if (self->control != NULL)
@@ -303,6 +308,7 @@ static void bailiff_bus_service_finalize(GObject *object)
     g_clear_object(&self->authorization);
     g_clear_pointer(&self->caller_watch, caller_watch_free);
     g_clear_pointer(&self->caller_quota, caller_quota_free);
+    g_clear_pointer(&self->last_call, g_atomic_rc_box_release);
     G_OBJECT_CLASS(bailiff_bus_service_parent_class)->finalize(object);
 }
 
@@ -320,6 +326,7 @@ static void bailiff_bus_service_init(BailiffBusService *self)
     self->caller_watch = caller_watch_new();
     self->caller_quota = caller_quota_new();
     self->changed = new_set();
+    self->last_call = g_atomic_rc_box_new0(CallTime);
     self->presence = bailiff_bus_presence_new(BAILIFF_BUS_NAME);
     g_signal_connect(self->presence, "connected", G_CALLBACK(bus_connected), self);
     g_signal_connect(self->presence, "lost", G_CALLBACK(bus_lost), self);
@@ -362,6 +369,23 @@ gboolean bailiff_bus_service_start_finish(BailiffBusService *self, GAsyncResult 
     return g_task_propagate_boolean(G_TASK(result), error);
 }
 
+/* Calls, and the end. */
+
+guint bailiff_bus_service_count_calls(BailiffBusService *self)
+{
+    return self->n_calls;
+}
+
+gint64 bailiff_bus_service_get_last_call(BailiffBusService *self)
+{
+    return self->last_call->us;
+}
+
+void bailiff_bus_service_call_begins(BailiffBusService *self)
+{
+    self->n_calls++;
+}
+
 static void stopped(GObject *source, GAsyncResult *result, gpointer user_data)
 {
     g_autoptr(GTask) task = user_data;
@@ -369,14 +393,53 @@ static void stopped(GObject *source, GAsyncResult *result, gpointer user_data)
     g_task_return_boolean(task, TRUE);
 }
 
-void bailiff_bus_service_stop_async(BailiffBusService *self, GAsyncReadyCallback callback,
-                                    gpointer user_data)
+static void leave_bus(BailiffBusService *self)
 {
-    GTask *task = g_task_new(self, NULL, callback, user_data);
-    g_task_set_source_tag(task, bailiff_bus_service_stop_async);
+    GTask *task = g_steal_pointer(&self->stopping);
+
+    if (self->patience != NULL)
+        g_source_destroy(self->patience);
+    g_clear_pointer(&self->patience, g_source_unref);
+    bailiff_bus_presence_stop_async(self->presence, stopped, task);
+}
+
+void bailiff_bus_service_call_ends(BailiffBusService *self)
+{
+    self->n_calls--;
+    if (self->n_calls == 0 && self->patience != NULL)
+        leave_bus(self);
+}
+
+static gboolean out_of_patience(gpointer user_data)
+{
+    leave_bus(user_data);
+    return G_SOURCE_REMOVE;
+}
+
+/* Whatever was sent to the name before it was given up is here: the bus keeps the order. */
+static void name_released(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    BailiffBusService *self = user_data;
+
+    bailiff_bus_presence_release_finish(BAILIFF_BUS_PRESENCE(source), result);
+    if (self->n_calls == 0 || self->answer_ms == 0) {
+        leave_bus(self);
+        return;
+    }
+    self->patience = g_timeout_source_new(self->answer_ms);
+    g_source_set_callback(self->patience, out_of_patience, self, NULL);
+    g_source_attach(self->patience, NULL);
+}
+
+void bailiff_bus_service_stop_async(BailiffBusService *self, guint answer_ms,
+                                    GAsyncReadyCallback callback, gpointer user_data)
+{
+    self->answer_ms = answer_ms;
+    self->stopping = g_task_new(self, NULL, callback, user_data);
+    g_task_set_source_tag(self->stopping, bailiff_bus_service_stop_async);
     tell_incidents(self);
     bailiff_bus_service_flush(self);
-    bailiff_bus_presence_stop_async(self->presence, stopped, task);
+    bailiff_bus_presence_release_async(self->presence, name_released, self);
 }
 
 void bailiff_bus_service_stop_finish(BailiffBusService *self, GAsyncResult *result)

@@ -35,10 +35,17 @@ void bailiff_bus_service_start_async(BailiffBusService *self, GBusType bus,
 gboolean bailiff_bus_service_start_finish(BailiffBusService *self, GAsyncResult *result,
                                           GError **error);
 
-/* Leaves the bus once the last messages are out, or after a second. */
-void bailiff_bus_service_stop_async(BailiffBusService *self, GAsyncReadyCallback callback,
-                                    gpointer user_data);
+/* Leaves the bus, and loses no call that came before it: gives up the name, so that the bus keeps
+ * what is sent to it from then on for the next daemon; answers what has come, within `answer_ms`;
+ * and closes the connection once the last messages are out, or after another second. */
+void bailiff_bus_service_stop_async(BailiffBusService *self, guint answer_ms,
+                                    GAsyncReadyCallback callback, gpointer user_data);
 void bailiff_bus_service_stop_finish(BailiffBusService *self, GAsyncResult *result);
+
+/* Calls that are in progress, and when the latest call came (g_get_monotonic_time(); 0: none has).
+ */
+guint bailiff_bus_service_count_calls(BailiffBusService *self);
+gint64 bailiff_bus_service_get_last_call(BailiffBusService *self);
 
 /* What follows is for the objects of this layer. */
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Calls that want no reply do not get in.
+ * Calls that want no reply do not get in; when the others do is noted.
  *
  * GDBus reads from the bus as fast as it can, and puts each call behind those that wait for the
  * main loop, without any bound. The bus bounds that: it lets a connection have a number of calls
@@ -13,5 +13,11 @@
 
 #include <gio/gio.h>
 
+/* When the latest call got in (g_get_monotonic_time()), which GDBus' thread writes. Made by
+ * g_atomic_rc_box_new0(). */
+typedef struct CallTime {
+    _Atomic gint64 us;
+} CallTime;
+
 /* For as long as the connection lives. */
-void call_filter_install(GDBusConnection *connection);
+void call_filter_install(GDBusConnection *connection, CallTime *last_call);

@@ -29,6 +29,7 @@ static void method_call_free(MethodCall *call)
     g_object_unref(call->caller_gone);
     g_object_unref(call->target);
     g_object_unref(call->invocation);
+    bailiff_bus_service_call_ends(call->service);
     g_object_unref(call->service);
     g_free(call);
 }
@@ -132,6 +133,7 @@ gboolean method_call_start_with(BailiffBusService *service, gpointer target,
     MethodCall *call = g_new0(MethodCall, 1);
 
     call->service = g_object_ref(service);
+    bailiff_bus_service_call_begins(service);
     call->invocation = invocation;
     call->target = g_object_ref(target);
     call->args = args;

@@ -76,3 +76,5 @@ void method_call_drop(MethodCall *call);
 BailiffAuthorization *bailiff_bus_service_get_authorization(BailiffBusService *self);
 CallerWatch *bailiff_bus_service_get_caller_watch(BailiffBusService *self);
 CallerQuota *bailiff_bus_service_get_caller_quota(BailiffBusService *self);
+void bailiff_bus_service_call_begins(BailiffBusService *self);
+void bailiff_bus_service_call_ends(BailiffBusService *self);

@@ -14,6 +14,7 @@
 #include "engine/policy-error.h"
 
 #define LOCKSPACE_PREFIX "lockspace "
+#define IDLE_EXIT_MAX_SECONDS 86400
 #define POLICY_PREFIX "failure-policy-"
 
 /* Where one is; for the texts of errors, and for what is set. */
@@ -139,11 +140,34 @@ static gboolean set_truth(const Place *place, gboolean *value, GError **error)
     return TRUE;
 }
 
+static gboolean set_idle_exit(const Place *place, GError **error)
+{
+    g_autofree char *digits = g_str_has_suffix(place->value, "s")
+                                  ? g_strndup(place->value, strlen(place->value) - 1)
+                                  : g_strdup(place->value);
+    guint64 seconds;
+
+    if (strcmp(place->value, "auto") == 0 || strcmp(place->value, "no") == 0) {
+        place->config->idle_exit = strcmp(place->value, "no") == 0 ? 0 : -1;
+        return TRUE;
+    }
+    if (!g_ascii_string_to_unsigned(digits, 10, 1, IDLE_EXIT_MAX_SECONDS, &seconds, NULL)) {
+        bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT,
+                          "Say a number of seconds, 1 to 86400, such as 300s; or auto, or no.",
+                          "This is not a time that it could end after.");
+        return FALSE;
+    }
+    place->config->idle_exit = (int)seconds;
+    return TRUE;
+}
+
 static gboolean set_daemon_key(const Place *place, GError **error)
 {
     if (strcmp(place->key, "real-time") == 0)
         return set_truth(place, &place->config->real_time, error);
-    set_unknown_key(place, "real-time", error);
+    if (strcmp(place->key, "idle-exit") == 0)
+        return set_idle_exit(place, error);
+    set_unknown_key(place, "idle-exit, real-time", error);
     return FALSE;
 }
 
@@ -332,6 +356,7 @@ ConfigFile *config_file_new(void)
 {
     ConfigFile *self = g_new0(ConfigFile, 1);
 
+    self->idle_exit = -1;
     self->real_time = TRUE;
     self->failure_defaults = failure_defaults_new();
     self->watchdog = WATCHDOG_NONE;

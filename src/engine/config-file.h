@@ -12,6 +12,7 @@
 #include "watchdog/watchdog.h"
 
 typedef struct ConfigFile {
+    int idle_exit;      /* seconds; 0: never; -1: as it is started */
     gboolean real_time; /* memory is locked, and priority taken */
     FailureDefaults *failure_defaults;
     WatchdogKind watchdog; /* none */

@@ -188,6 +188,10 @@ void bailiff_engine_register_domain_async(BailiffEngine *self, const char *uuid,
 BailiffRegistration *bailiff_engine_register_domain_finish(BailiffEngine *self,
                                                            GAsyncResult *result, GError **error);
 
+/* Nothing would be missed if this daemon were not there: no lockspace or registration, nothing that
+ * an earlier daemon has left, no incident that goes on or is told nowhere else. */
+gboolean bailiff_engine_is_idle(BailiffEngine *self);
+
 /* The end of the daemon, in order: walks the failure policies of every registration that holds
  * leases, gives leases back, leaves every lockspace, and calls back; at the latest when nothing
  * more can be done about storage that does not answer. New work is refused (Busy) from now on. */

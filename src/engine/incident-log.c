@@ -63,6 +63,11 @@ static void bailiff_incident_log_init(BailiffIncidentLog *self)
     self->next_number = 1;
 }
 
+gboolean bailiff_incident_log_is_kept(BailiffIncidentLog *self)
+{
+    return self->store != NULL;
+}
+
 GPtrArray *bailiff_incident_log_list(BailiffIncidentLog *self)
 {
     return g_ptr_array_copy(self->incidents, (GCopyFunc)(void (*)(void))g_object_ref, NULL);

@@ -22,6 +22,9 @@ G_DECLARE_FINAL_TYPE(BailiffIncidentLog, bailiff_incident_log, BAILIFF, INCIDENT
  * the background. NULL: in memory only. */
 BailiffIncidentLog *bailiff_incident_log_new(const char *state_dir);
 
+/* They are written down, for the next daemon to tell. */
+gboolean bailiff_incident_log_is_kept(BailiffIncidentLog *self);
+
 /* New array with references, in the order of their numbers. */
 GPtrArray *bailiff_incident_log_list(BailiffIncidentLog *self);
 

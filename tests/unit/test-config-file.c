@@ -84,6 +84,7 @@ static void test_nothing(Fixture *fixture, gconstpointer data)
     g_assert_cmpstr(none->watchdog_device, ==, "/dev/watchdog");
     g_assert_cmpstr(none->watchdog_socket, ==, "/run/wdmd/wdmd.sock");
     g_assert_cmpuint(none->watchdog_timeout, ==, 60);
+    g_assert_cmpint(none->idle_exit, ==, -1);
     g_assert_cmpstr(none->libvirt_driver, ==, "QEMU");
     g_assert_cmpstr(none->libvirt_run_dir, ==, "/run/libvirt/qemu");
     g_assert_nonnull(none_at_all);
@@ -115,7 +116,8 @@ static void test_everything(Fixture *fixture, gconstpointer data)
                "timeout=120\n"
                "socket=/tmp/wdmd.sock\n"
                "[daemon]\n"
-               "real-time=no\n");
+               "real-time=no\n"
+               "idle-exit=300s\n");
     g_autoptr(ConfigFile) config = load(fixture);
 
     assert_policy(config, NULL, FAILURE_TARGET_PROCESS, "signal INT 5s, kill");
@@ -131,6 +133,7 @@ static void test_everything(Fixture *fixture, gconstpointer data)
     g_assert_cmpuint(config->watchdog_timeout, ==, 120);
     g_assert_cmpstr(config->watchdog_socket, ==, "/tmp/wdmd.sock");
     g_assert_false(config->real_time);
+    g_assert_cmpint(config->idle_exit, ==, 300);
     g_assert_cmpstr(config->libvirt_run_dir, ==, "/run/libvirt/libxl");
 }
 
@@ -225,7 +228,13 @@ static const struct {
     { "[daemon]\nreal-time=maybe\n", BAILIFF_ERROR_INVALID_ARGUMENT,
       ", [daemon], real-time: ", "Say yes or no." },
     { "[daemon]\nrealtime=yes\n", BAILIFF_ERROR_INVALID_ARGUMENT,
-      ", [daemon], realtime: ", "Keys of this group: real-time." },
+      ", [daemon], realtime: ", "Keys of this group: idle-exit, real-time." },
+    { "[daemon]\nidle-exit=0\n", BAILIFF_ERROR_INVALID_ARGUMENT,
+      ", [daemon], idle-exit: ", "1 to 86400" },
+    { "[daemon]\nidle-exit=\n", BAILIFF_ERROR_INVALID_ARGUMENT,
+      ", [daemon], idle-exit: ", "1 to 86400" },
+    { "[daemon]\nidle-exit=5min\n", BAILIFF_ERROR_INVALID_ARGUMENT,
+      ", [daemon], idle-exit: ", "1 to 86400" },
     { "[libvirt]\ndriver=\n", BAILIFF_ERROR_INVALID_ARGUMENT, ", [libvirt], driver: ", "driver" },
     { "[libvirt]\ndriver=../QEMU\n", BAILIFF_ERROR_INVALID_ARGUMENT,
       ", [libvirt], driver: ", "such as QEMU" },
