@@ -493,8 +493,10 @@ static gboolean start_first(LauncherLink *self, GError **error)
         if (poll(&fd, 1, START_PATIENCE_MS) == 1)
             (void)receive(self);
     }
-    if (launcher_link_is_up(self))
+    if (launcher_link_is_up(self)) {
+        (void)launcher_orphans_kill_but(self->orphans, started.pid);
         return TRUE;
+    }
     bailiff_set_error(error, BAILIFF_ERROR_IO_ERROR,
                       "See to what the system is short of, and start bailiffd again.",
                       "The launcher of programs, %s, cannot be started: %s.", self->executable,

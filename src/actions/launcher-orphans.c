@@ -134,13 +134,15 @@ LauncherOrphans *launcher_orphans_new(void (*gone)(gpointer), gpointer user_data
 {
     LauncherOrphans *self = g_new0(LauncherOrphans, 1);
     g_autoptr(GArray) children = list_children();
+    int was_subreaper = 0;
 
     self->gone = gone;
     self->user_data = user_data;
     self->timer = boottime_timer_new(on_timer, self);
     self->orphans = g_array_new(FALSE, FALSE, sizeof(pid_t));
     self->others = g_hash_table_new(NULL, NULL);
-    for (guint i = 0; i < children->len; i++)
+    (void)prctl(PR_GET_CHILD_SUBREAPER, &was_subreaper, 0, 0, 0);
+    for (guint i = 0; i < children->len && !was_subreaper; i++)
         g_hash_table_add(self->others, GINT_TO_POINTER(g_array_index(children, pid_t, i)));
     /* Who ignores it (which is inherited) has no zombies: a number would not be a child's own. */
     (void)signal(SIGCHLD, SIG_DFL);

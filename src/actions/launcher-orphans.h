@@ -10,7 +10,8 @@
  * subreaper above its launcher: it inherits all of it, and kills it until nothing is left.
  *
  * The daemon has no other children. Those that its process had before (of a shell that has become
- * the daemon by exec) are left alone.
+ * the daemon by exec) are left alone; but not when the process was a subreaper already, which the
+ * daemon itself was before it executed itself anew: then they are of the launcher that it had.
  */
 #pragma once
 

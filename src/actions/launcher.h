@@ -58,13 +58,14 @@ void launcher_check_async(Launcher *self, const char *path, uid_t uid, GCancella
                           GAsyncReadyCallback callback, gpointer user_data);
 gboolean launcher_check_finish(Launcher *self, GAsyncResult *result, GError **error);
 
-/* Ends it before the daemon ends or executes itself: takes no more programs from now on, waits for
- * those under way until `until_us` (CLOCK_BOOTTIME), kills what runs then and tells who waits for
- * it, and answers when no process is left. Once, or again after launcher_resume().
+/* Ends it before the daemon ends: takes no more programs from now on, waits for those under way
+ * until `until_us` (CLOCK_BOOTTIME), kills what runs then and tells who waits for it, and answers
+ * when no process is left. Once, or again after launcher_resume().
  *
- * Nothing of it crosses an execve() of the daemon: a program's step, its output and its end are
- * known here only, so who goes on would have to believe in what it cannot see. A new launcher is
- * started in a millisecond.
+ * A daemon that executes itself may do the same, or not wait: nothing of a launcher crosses an
+ * execve(). A program's step, its output and its end are known to one process only, so who goes on
+ * would have to believe in what it cannot see; and a new launcher takes a millisecond. The old one
+ * sees the end of its socket, and launcher_new() kills what is left of it.
  *
  * FALSE with an error (Busy) when there are processes some seconds later that have not ended though
  * they were killed; the text names them. */

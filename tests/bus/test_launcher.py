@@ -182,6 +182,27 @@ def test_standing_still_when_it_is_needed(service, make_worker, scripts):
     assert "it was run" not in service.log()
 
 
+@pytest.mark.parametrize("stopped", [False, True])
+def test_the_daemon_executes_itself_during_a_step(service, hanging_storage, space, make_worker, scripts, stopped):
+    """Nothing of the launcher crosses that: the next one is new, and what the old one had started is gone, whatever
+    state it was in. The policy comes to its kill."""
+    stubborn = make_worker(IGNORE_TERM)
+    hangs = scripts("hangs", HANGS)
+    path = register(service, stubborn, failure_policy=steps(("exec", 4, hangs), ("kill", 0)))
+    acquire(service, path, lease(space))
+    launcher, = launchers(service)
+    hanging_storage.fail()
+    wait_by_asking(service, lambda: running(hangs), "the program")
+    if stopped:
+        os.kill(launcher, signal.SIGSTOP)
+    os.kill(service.daemon.pid, signal.SIGUSR1)
+    poll_until(lambda: not os.path.exists(f"/proc/{launcher}"), "the end of the launcher")
+    assert wait_ended(service, stubborn) == -signal.SIGKILL
+    poll_until(lambda: not running(hangs), "the end of the program and of its child")
+    service.wait_for_name()
+    assert len(launchers(service)) == 1
+
+
 # The daemon's own end
 
 def test_no_launcher_outlives_its_daemon(service):
