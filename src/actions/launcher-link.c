@@ -5,9 +5,6 @@
  *     up ──── it ends, hangs, makes no sense ────► dying ──── its pidfd ────► gone
  *      ▲                                                                       │ delay
  *      └── its first answer ── started ◄── launcher-start, in a thread ◄───────┘
- *
- * The first packet that cannot be sent at once, and all after it, wait in a queue until the socket
- * takes them.
  */
 #include "actions/launcher-link.h"
 
@@ -15,13 +12,13 @@
 #include <glib-unix.h>
 #include <poll.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "actions/launcher-orphans.h"
+#include "actions/launcher-packets.h"
 #include "actions/launcher-start.h"
 #include "base/checked-time.h"
 #include "common/bailiff-error.h"
@@ -48,13 +45,6 @@ typedef struct LauncherProcess {
     LauncherLink *link; /* NULL: there is none any more */
 } LauncherProcess;
 
-typedef struct Packet {
-    guint64 id; /* of a program; 0: of none */
-    int fd;
-    gsize size;
-    guint8 bytes[];
-} Packet;
-
 struct LauncherLink {
     char *executable;
     const LauncherLinkEvents *events;
@@ -66,8 +56,7 @@ struct LauncherLink {
     int socket_fd;
     gboolean is_closed; /* by the launcher, which is about to end */
     GSource *in_source;
-    GSource *out_source; /* while packets wait */
-    GQueue packets;
+    LauncherPackets *packets;
     LauncherHealth health;
     BoottimeTimer *health_timer;
     guint64 last_ping;
@@ -207,100 +196,6 @@ static gboolean on_readable(int fd, GIOCondition condition, gpointer user_data)
     return G_SOURCE_CONTINUE;
 }
 
-/* Requests. */
-
-static void packet_free(Packet *packet)
-{
-    if (packet->fd >= 0)
-        close(packet->fd);
-    g_free(packet);
-}
-
-/* 0 when it was sent, or an errno. */
-static int send_packet(const LauncherLink *self, const Packet *packet)
-{
-    union {
-        struct cmsghdr align;
-        char bytes[CMSG_SPACE(sizeof(int))];
-    } control = { 0 };
-    struct iovec part = { .iov_base = (void *)packet->bytes, .iov_len = packet->size };
-    struct msghdr message = { .msg_iov = &part, .msg_iovlen = 1 };
-
-    if (packet->fd >= 0) {
-        struct cmsghdr *head = &control.align;
-
-        message.msg_control = &control;
-        message.msg_controllen = sizeof control;
-        head->cmsg_level = SOL_SOCKET;
-        head->cmsg_type = SCM_RIGHTS;
-        head->cmsg_len = CMSG_LEN(sizeof(int));
-        memcpy(CMSG_DATA(head), &packet->fd, sizeof(int));
-    }
-    return sendmsg(self->socket_fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 ? errno : 0;
-}
-
-/* What cannot be sent for another reason than a full socket is left to the end of the socket, or
- * to the limit of the program: both are noticed. */
-static void send_waiting(LauncherLink *self)
-{
-    while (!g_queue_is_empty(&self->packets)) {
-        int failed = send_packet(self, g_queue_peek_head(&self->packets));
-
-        if (failed == EAGAIN || failed == EINTR)
-            return;
-        packet_free(g_queue_pop_head(&self->packets));
-        if (failed != 0)
-            log_line(LOG_WARNING, NULL,
-                     "A packet to the launcher of programs could not be sent: %s",
-                     g_strerror(failed));
-    }
-}
-
-static gboolean on_writable(int fd, GIOCondition condition, gpointer user_data)
-{
-    LauncherLink *self = user_data;
-
-    send_waiting(self);
-    if (!g_queue_is_empty(&self->packets))
-        return G_SOURCE_CONTINUE;
-    drop_source(&self->out_source);
-    return G_SOURCE_REMOVE;
-}
-
-static void queue(LauncherLink *self, const LauncherRequest *request, int output_fd)
-{
-    gsize size = launcher_request_size(request);
-    Packet *packet = g_malloc(sizeof *packet + size);
-
-    packet->id = request->kind == LAUNCHER_REQUEST_PING ? 0 : request->id;
-    packet->fd = output_fd;
-    packet->size = size;
-    memcpy(packet->bytes, request, size);
-    g_queue_push_tail(&self->packets, packet);
-    if (self->out_source != NULL)
-        return;
-    send_waiting(self);
-    if (g_queue_is_empty(&self->packets))
-        return;
-    self->out_source = g_unix_fd_source_new(self->socket_fd, G_IO_OUT);
-    g_source_set_callback(self->out_source, G_SOURCE_FUNC(on_writable), self, NULL);
-    g_source_attach(self->out_source, NULL);
-}
-
-gboolean launcher_link_take_back(LauncherLink *self, guint64 id)
-{
-    for (GList *at = self->packets.head; at != NULL; at = at->next) {
-        Packet *packet = at->data;
-
-        if (packet->id != id)
-            continue;
-        packet_free(packet);
-        g_queue_delete_link(&self->packets, at);
-        return TRUE;
-    }
-    return FALSE;
-}
-
 /* Health. */
 
 static void ask(LauncherLink *self)
@@ -308,7 +203,7 @@ static void ask(LauncherLink *self)
     g_autofree LauncherRequest *request = g_new(LauncherRequest, 1);
 
     launcher_request_init(request, LAUNCHER_REQUEST_PING, ++self->last_ping);
-    queue(self, request, -1);
+    launcher_packets_send(self->packets, request, -1);
     boottime_timer_set(self->health_timer, self->health.next_us);
 }
 
@@ -340,7 +235,12 @@ void launcher_link_send(LauncherLink *self, const LauncherRequest *request, int 
 {
     if (launcher_health_needs(&self->health, boottime_now()))
         ask(self);
-    queue(self, request, output_fd);
+    launcher_packets_send(self->packets, request, output_fd);
+}
+
+gboolean launcher_link_take_back(LauncherLink *self, guint64 id)
+{
+    return self->packets != NULL && launcher_packets_take_back(self->packets, id);
 }
 
 /* The end of a launcher. */
@@ -351,8 +251,7 @@ static void disconnect(LauncherLink *self, guint64 patience_us)
     if (self->process == NULL)
         return;
     drop_source(&self->in_source);
-    drop_source(&self->out_source);
-    g_queue_clear_full(&self->packets, (GDestroyNotify)packet_free);
+    g_clear_pointer(&self->packets, launcher_packets_free);
     close(self->socket_fd);
     self->socket_fd = -1;
     boottime_timer_set(self->health_timer, TIME_NEVER);
@@ -417,6 +316,7 @@ static void connect_to(LauncherLink *self, const LauncherStarted *started)
 {
     self->process = watch_process(self, started);
     self->socket_fd = started->socket_fd;
+    self->packets = launcher_packets_new(self->socket_fd);
     self->is_closed = FALSE;
     self->in_source = g_unix_fd_source_new(self->socket_fd, G_IO_IN);
     g_source_set_callback(self->in_source, G_SOURCE_FUNC(on_readable), self, NULL);
@@ -518,7 +418,6 @@ LauncherLink *launcher_link_new(const char *executable, const LauncherTimes *tim
     self->health_timer = boottime_timer_new(on_health_timer, self);
     self->orphans = launcher_orphans_new(orphans_are_gone, self);
     launcher_health_init(&self->health, times);
-    g_queue_init(&self->packets);
     return start_first(self, error) ? g_steal_pointer(&self) : NULL;
 }
 
