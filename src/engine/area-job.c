@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/bytes.h"
+#include "base/fixed-name.h"
 #include "common/bailiff-error.h"
 #include "engine/area-report.h"
 #include "engine/device-opener.h"
@@ -15,6 +16,8 @@
 #include "engine/index-error.h"
 #include "engine/lease-error.h"
 #include "engine/machine-driver.h"
+#include "engine/name-error.h"
+#include "engine/storage-claims.h"
 #include "lease/lease-timing.h"
 #include "ondisk/area-image.h"
 #include "ondisk/leader-record.h"
@@ -362,7 +365,7 @@ static void start(AreaJob *job)
                       on_opened, job);
 }
 
-void area_format(BailiffEngine *engine, const BailiffFormat *format, GTask *task)
+static void area_format(BailiffEngine *engine, const BailiffFormat *format, GTask *task)
 {
     AreaJob *job = g_new0(AreaJob, 1);
 
@@ -382,8 +385,8 @@ void area_format(BailiffEngine *engine, const BailiffFormat *format, GTask *task
     start(job);
 }
 
-void area_inspect(BailiffEngine *engine, const char *path, guint64 offset, BailiffAreaKind kind,
-                  GTask *task)
+static void area_inspect(BailiffEngine *engine, const char *path, guint64 offset,
+                         BailiffAreaKind kind, GTask *task)
 {
     AreaJob *job = g_new0(AreaJob, 1);
 
@@ -393,4 +396,67 @@ void area_inspect(BailiffEngine *engine, const char *path, guint64 offset, Baili
     job->offset = offset;
     job->kind = kind;
     start(job);
+}
+
+/* What is asked for. */
+
+static gboolean check_format(BailiffEngine *self, const BailiffFormat *format, GError **error)
+{
+    if (!bailiff_engine_check_accepts_work(self, error) ||
+        !bailiff_check_path(format->path, error) ||
+        !bailiff_check_name("lockspace", format->lockspace_name, FIXED_NAME_SIZE, error))
+        return FALSE;
+    if (format->resource_name != NULL &&
+        !bailiff_check_name("resource", format->resource_name, FIXED_NAME_SIZE, error))
+        return FALSE;
+    if (format->io_timeout > IO_TIMEOUT_MAX) {
+        bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT, "Use 1 to 255 seconds.",
+                          "An io timeout of %u seconds is not possible.", format->io_timeout);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+void bailiff_engine_format_async(BailiffEngine *self, const BailiffFormat *format,
+                                 GAsyncReadyCallback callback, gpointer user_data)
+{
+    g_autoptr(GTask) task = g_task_new(self, NULL, callback, user_data);
+    GError *error = NULL;
+
+    if (check_format(self, format, &error))
+        area_format(self, format, task);
+    else
+        g_task_return_error(task, error);
+}
+
+gboolean bailiff_engine_format_finish(BailiffEngine *self, GAsyncResult *result, GError **error)
+{
+    return g_task_propagate_boolean(G_TASK(result), error);
+}
+
+void bailiff_engine_inspect_async(BailiffEngine *self, const char *path, guint64 offset,
+                                  BailiffAreaKind kind, GAsyncReadyCallback callback,
+                                  gpointer user_data)
+{
+    g_autoptr(GTask) task = g_task_new(self, NULL, callback, user_data);
+    GError *error = NULL;
+    Layout smallest = { .sector_size = SECTOR_SIZE_MIN, .align_size = MEBIBYTE };
+
+    if (!bailiff_check_path(path, &error)) {
+        g_task_return_error(task, error);
+    } else if (!layout_offset_ok(&smallest, offset)) {
+        g_task_return_error(task,
+                            bailiff_error_make(BAILIFF_ERROR_INVALID_ARGUMENT,
+                                               "Use the offset that the area was formatted at.",
+                                               "Offset %" G_GUINT64_FORMAT
+                                               " is not a multiple of 512 bytes, or too large.",
+                                               offset));
+    } else {
+        area_inspect(self, path, offset, kind, task);
+    }
+}
+
+GVariant *bailiff_engine_inspect_finish(BailiffEngine *self, GAsyncResult *result, GError **error)
+{
+    return g_task_propagate_pointer(G_TASK(result), error);
 }

@@ -2,7 +2,7 @@
 /*
  * Formatting and inspecting an area: a device opened for the purpose, a worker for the purpose,
  * both dropped at the end. Storage that does not answer costs the caller a time-out and nobody else
- * anything.
+ * anything. What the engine offers for it is in engine.h.
  */
 #pragma once
 
@@ -12,11 +12,3 @@
 #define AREA_WRITE_TIMEOUT_SECONDS 60u
 /* For opening and for reading, outside of any lockspace; less than a D-Bus caller's patience. */
 #define AREA_READ_TIMEOUT_SECONDS 10u
-
-/* The task returns TRUE or an error. Arguments have been checked but for what the device decides.
- */
-void area_format(BailiffEngine *engine, const BailiffFormat *format, GTask *task);
-
-/* The task returns the dictionary as a GVariant. */
-void area_inspect(BailiffEngine *engine, const char *path, guint64 offset, BailiffAreaKind kind,
-                  GTask *task);

@@ -10,8 +10,6 @@
 
 #include "base/fixed-name.h"
 #include "common/bailiff-error.h"
-#include "engine/area-job.h"
-#include "engine/area-reader.h"
 #include "engine/host-name.h"
 #include "engine/last-kill.h"
 #include "engine/incident-recorder.h"
@@ -24,19 +22,12 @@
 #include "engine/records.h"
 #include "engine/registration-private.h"
 #include "engine/rejoin.h"
-#include "engine/resource-private.h"
+#include "engine/storage-claims.h"
 #include "engine/succession.h"
 #include "lease/lease-timing.h"
 
 #define LIBVIRT_DRIVER_DEFAULT "QEMU"
 #define LIBVIRT_RUN_DIR_DEFAULT "/run/libvirt/qemu"
-
-typedef struct Claim {
-    guint64 id;
-    BlockDevice *device;
-    guint64 offset;
-    guint64 length;
-} Claim;
 
 struct _BailiffEngine {
     GObject parent_instance;
@@ -52,8 +43,7 @@ struct _BailiffEngine {
     BailiffIncidentRecorder *recorder;
     BailiffMetrics *metrics;
     BailiffRecords *records;
-    GArray *claims; /* of Claim: ranges that are being formatted */
-    guint64 next_claim;
+    StorageClaims *claims; /* ranges that are being formatted */
     ActionServices services;
     KillGuard *kill_guard;
     guint64 last_kills_told;
@@ -109,7 +99,7 @@ static void bailiff_engine_finalize(GObject *object)
     g_clear_object(&self->services.libvirt);
     g_clear_object(&self->services.systemd);
     g_clear_object(&self->services.bus);
-    g_array_unref(self->claims);
+    storage_claims_free(self->claims);
     g_clear_pointer(&self->lock, instance_lock_free);
     g_free(self->host_name);
     g_free(self->runtime_dir);
@@ -136,17 +126,10 @@ static void bailiff_engine_class_init(BailiffEngineClass *klass)
                                   NULL, NULL, G_TYPE_NONE, 1, G_TYPE_OBJECT);
 }
 
-static void claim_clear(gpointer data)
-{
-    block_device_unref(((Claim *)data)->device);
-}
-
 static void bailiff_engine_init(BailiffEngine *self)
 {
     self->rejoin = rejoin_new(self);
-    self->next_claim = 1;
-    self->claims = g_array_new(FALSE, FALSE, sizeof(Claim));
-    g_array_set_clear_func(self->claims, claim_clear);
+    self->claims = storage_claims_new();
     self->lockspaces = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_object_unref);
     self->registrations =
         g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, g_object_unref);
@@ -274,6 +257,11 @@ const char *bailiff_engine_get_runtime_dir(BailiffEngine *self)
     return self->runtime_dir;
 }
 
+StorageClaims *bailiff_engine_get_claims(BailiffEngine *self)
+{
+    return self->claims;
+}
+
 KillGuard *bailiff_engine_get_kill_guard(BailiffEngine *self)
 {
     return self->kill_guard;
@@ -334,173 +322,6 @@ GPtrArray *bailiff_engine_list_lockspaces(BailiffEngine *self)
 GPtrArray *bailiff_engine_list_registrations(BailiffEngine *self)
 {
     return list_values(self->registrations);
-}
-
-/* --- format and inspect ---------------------------------------------------------------------- */
-
-static gboolean overlaps(const BlockDevice *device, guint64 offset, guint64 length,
-                         const BlockDevice *other, guint64 other_offset, guint64 other_length)
-{
-    return other != NULL &&
-           block_device_get_key_major(device) == block_device_get_key_major(other) &&
-           block_device_get_key_minor(device) == block_device_get_key_minor(other) &&
-           offset < time_add(other_offset, other_length) && other_offset < time_add(offset, length);
-}
-
-gboolean bailiff_engine_check_unclaimed(BailiffEngine *self, const BlockDevice *device,
-                                        guint64 offset, guint64 length, GError **error)
-{
-    for (guint i = 0; i < self->claims->len; i++) {
-        const Claim *claim = &g_array_index(self->claims, Claim, i);
-
-        if (!overlaps(device, offset, length, claim->device, claim->offset, claim->length))
-            continue;
-        bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Wait until it is formatted.",
-                          "%s is being formatted at offset %" G_GUINT64_FORMAT ".",
-                          block_device_get_path(claim->device), claim->offset);
-        return FALSE;
-    }
-    return TRUE;
-}
-
-/* A lost lockspace may be about to give its host lease back. That would say "free" over whatever is
- * joined or formatted there from now on. */
-void bailiff_engine_end_lost(BailiffEngine *self, const BlockDevice *device, guint64 offset,
-                             guint64 length)
-{
-    GHashTableIter iter;
-    gpointer value;
-
-    g_hash_table_iter_init(&iter, self->lockspaces);
-    while (g_hash_table_iter_next(&iter, NULL, &value)) {
-        BailiffLockspace *other = value;
-
-        if (other->state == BAILIFF_LOCKSPACE_LOST &&
-            overlaps(device, offset, length, other->device, other->offset,
-                     MAX(other->layout.align_size, SECTOR_SIZE_MIN)))
-            bailiff_lockspace_abandon(other);
-    }
-}
-
-guint64 bailiff_engine_claim(BailiffEngine *self, BlockDevice *device, guint64 offset,
-                             guint64 length, GError **error)
-{
-    const Claim claim = { self->next_claim, block_device_ref(device), offset, length };
-
-    if (!bailiff_engine_check_unused(self, device, offset, length, error)) {
-        block_device_unref(device);
-        return 0;
-    }
-    bailiff_engine_end_lost(self, device, offset, length);
-    self->next_claim++;
-    g_array_append_val(self->claims, claim);
-    return claim.id;
-}
-
-void bailiff_engine_unclaim(BailiffEngine *self, guint64 claim)
-{
-    for (guint i = 0; i < self->claims->len; i++)
-        if (g_array_index(self->claims, Claim, i).id == claim) {
-            g_array_remove_index_fast(self->claims, i);
-            area_reader_forget_all();
-            return;
-        }
-}
-
-/* Whatever path led there: the device is compared. */
-gboolean bailiff_engine_check_unused(BailiffEngine *self, const BlockDevice *device, guint64 offset,
-                                     guint64 length, GError **error)
-{
-    GHashTableIter iter, inner;
-    gpointer value, resource;
-
-    if (!bailiff_engine_check_unclaimed(self, device, offset, length, error))
-        return FALSE;
-    g_hash_table_iter_init(&iter, self->lockspaces);
-    while (g_hash_table_iter_next(&iter, NULL, &value)) {
-        BailiffLockspace *lockspace = value;
-
-        if (lockspace->state != BAILIFF_LOCKSPACE_LOST &&
-            overlaps(device, offset, length, lockspace->device, lockspace->offset,
-                     MAX(lockspace->layout.align_size, SECTOR_SIZE_MIN))) {
-            bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Leave the lockspace on every host first.",
-                              "Lockspace %s, which this host has joined, lies there.",
-                              lockspace->name);
-            return FALSE;
-        }
-        g_hash_table_iter_init(&inner, lockspace->resources);
-        while (g_hash_table_iter_next(&inner, NULL, &resource)) {
-            if (!overlaps(device, offset, length, bailiff_resource_get_device(resource),
-                          bailiff_resource_get_offset(resource), lockspace->layout.align_size))
-                continue;
-            bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Release it on every host first.",
-                              "Resource %s of lockspace %s, which this host holds, lies there.",
-                              bailiff_resource_get_name(resource), lockspace->name);
-            return FALSE;
-        }
-    }
-    return TRUE;
-}
-
-static gboolean check_format(BailiffEngine *self, const BailiffFormat *format, GError **error)
-{
-    if (!bailiff_engine_check_accepts_work(self, error) ||
-        !bailiff_check_path(format->path, error) ||
-        !bailiff_check_name("lockspace", format->lockspace_name, FIXED_NAME_SIZE, error))
-        return FALSE;
-    if (format->resource_name != NULL &&
-        !bailiff_check_name("resource", format->resource_name, FIXED_NAME_SIZE, error))
-        return FALSE;
-    if (format->io_timeout > IO_TIMEOUT_MAX) {
-        bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT, "Use 1 to 255 seconds.",
-                          "An io timeout of %u seconds is not possible.", format->io_timeout);
-        return FALSE;
-    }
-    return TRUE;
-}
-
-void bailiff_engine_format_async(BailiffEngine *self, const BailiffFormat *format,
-                                 GAsyncReadyCallback callback, gpointer user_data)
-{
-    g_autoptr(GTask) task = g_task_new(self, NULL, callback, user_data);
-    GError *error = NULL;
-
-    if (check_format(self, format, &error))
-        area_format(self, format, task);
-    else
-        g_task_return_error(task, error);
-}
-
-gboolean bailiff_engine_format_finish(BailiffEngine *self, GAsyncResult *result, GError **error)
-{
-    return g_task_propagate_boolean(G_TASK(result), error);
-}
-
-void bailiff_engine_inspect_async(BailiffEngine *self, const char *path, guint64 offset,
-                                  BailiffAreaKind kind, GAsyncReadyCallback callback,
-                                  gpointer user_data)
-{
-    g_autoptr(GTask) task = g_task_new(self, NULL, callback, user_data);
-    GError *error = NULL;
-    Layout smallest = { .sector_size = SECTOR_SIZE_MIN, .align_size = MEBIBYTE };
-
-    if (!bailiff_check_path(path, &error)) {
-        g_task_return_error(task, error);
-    } else if (!layout_offset_ok(&smallest, offset)) {
-        g_task_return_error(task,
-                            bailiff_error_make(BAILIFF_ERROR_INVALID_ARGUMENT,
-                                               "Use the offset that the area was formatted at.",
-                                               "Offset %" G_GUINT64_FORMAT
-                                               " is not a multiple of 512 bytes, or too large.",
-                                               offset));
-    } else {
-        area_inspect(self, path, offset, kind, task);
-    }
-}
-
-GVariant *bailiff_engine_inspect_finish(BailiffEngine *self, GAsyncResult *result, GError **error)
-{
-    return g_task_propagate_pointer(G_TASK(result), error);
 }
 
 /* --- joining --------------------------------------------------------------------------------- */

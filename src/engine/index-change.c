@@ -22,6 +22,7 @@
 #include "common/boottime.h"
 #include "engine/engine-private.h"
 #include "engine/registration.h"
+#include "engine/storage-claims.h"
 
 /* Another host that changes the index is done soon; less than a D-Bus caller's patience. */
 #define INDEX_PATIENCE_US (10 * USEC_PER_SECOND)

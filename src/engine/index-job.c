@@ -11,6 +11,7 @@
 #include "engine/index-error.h"
 #include "engine/lease-error.h"
 #include "engine/name-error.h"
+#include "engine/storage-claims.h"
 #include "lease/lease-timing.h"
 
 static gboolean is_change(const IndexJob *job)

@@ -10,6 +10,7 @@
 #include "engine/engine-private.h"
 #include "engine/lockspace-past.h"
 #include "engine/machine-driver.h"
+#include "engine/storage-claims.h"
 #include "lease/lease-timing.h"
 
 /* Renewals need two I/Os at a time at most; the rest is room for some that hang. */

@@ -16,6 +16,7 @@
 #include "engine/name-error.h"
 #include "engine/registration-private.h"
 #include "engine/resource-private.h"
+#include "engine/storage-claims.h"
 #include "lease/lease-timing.h"
 #include "lease/resource-request.h"
 

@@ -26,6 +26,7 @@
 #include "engine/last-kill.h"
 #include "engine/lockspace-past.h"
 #include "engine/resource-private.h"
+#include "engine/storage-claims.h"
 #include "lease/lease-timing.h"
 
 #define OPEN_TIMEOUT_US (30 * USEC_PER_SECOND)

@@ -11,6 +11,7 @@
 #include "engine/engine-private.h"
 #include "engine/lockspace-private.h"
 #include "engine/registration-private.h"
+#include "engine/storage-claims.h"
 #include "lease/lease-timing.h"
 
 static MachineStep resume_acquire(void *machine, const MachineInput *input)

@@ -13,6 +13,7 @@
 #include "blockio/write-register.h"
 #include "engine/engine-private.h"
 #include "engine/lockspace-private.h"
+#include "engine/storage-claims.h"
 #include "lease/lease-timing.h"
 
 /* One of the test at a time. */
