@@ -4,22 +4,14 @@
  */
 #include "engine/acquisition.h"
 
-#include "base/fixed-name.h"
 #include "common/bailiff-error.h"
 #include "common/boottime.h"
+#include "engine/lease-wish.h"
 #include "engine/lockspace-private.h"
-#include "engine/name-error.h"
 #include "engine/registration-private.h"
+#include "engine/resource-in-use.h"
 #include "engine/resource-private.h"
-
-#define WISHES_MAX 64u
-/* Between two tries for a lease that a live host holds. While it changes hands from one try to the
- * next: as long as two tries take on this storage now, and no less than the minimum; while it stays
- * with one holder twice as long each time, up to the maximum, on which TURN_CHANCE_US depends. With
- * chance in it, so that hosts which wait for the same lease do not try in step. */
-#define WAIT_PAUSE_MIN_US 4000u
-#define WAIT_PAUSE_MAX_US (3 * USEC_PER_SECOND / 2)
-#define WAIT_DOUBLINGS_MAX 16u
+#include "engine/retry-pause.h"
 
 typedef struct Acquisition Acquisition;
 
@@ -39,9 +31,7 @@ typedef struct AcquisitionItem {
     BailiffResource *resource; /* once it is in the lockspace's table for us */
     gboolean granted;
     gboolean waiting; /* for the timer, or to be told that it is its turn */
-    guint64 try_started_us, try_took_us;
-    guint64 seen_version; /* of the lease that was in the way */
-    guint tries_alike;
+    RetryPause pause;
     GSource *timer;
     TurnWaiter turn;
 } AcquisitionItem;
@@ -344,17 +334,7 @@ static void note_try(AcquisitionItem *item)
     guint64 version =
         item->resource != NULL ? bailiff_resource_get_found_version(item->resource) : 0;
 
-    item->try_took_us = time_since(boottime_now(), item->try_started_us);
-    item->tries_alike = version != item->seen_version ? 0 : item->tries_alike + 1;
-    item->seen_version = version;
-}
-
-static guint64 pause_before_next_try(const AcquisitionItem *item)
-{
-    guint64 window_us = CLAMP(2 * item->try_took_us, WAIT_PAUSE_MIN_US, WAIT_PAUSE_MAX_US);
-
-    window_us = MIN(window_us << MIN(item->tries_alike, WAIT_DOUBLINGS_MAX), WAIT_PAUSE_MAX_US);
-    return window_us / 3 + g_random_int() % (window_us * 2 / 3);
+    retry_pause_note(&item->pause, version, boottime_now());
 }
 
 /* Only the first asks again, and only when it is another host that is in the way, or late storage:
@@ -364,7 +344,7 @@ static void wait_for_turn(AcquisitionItem *item)
     guint64 when_us = TIME_NEVER, now_us = boottime_now();
 
     if ((turn_is_first(&item->turn) && !is_here(item)) || may_join_soon(item))
-        when_us = time_add(now_us, pause_before_next_try(item));
+        when_us = time_add(now_us, retry_pause_choose(&item->pause));
     item->waiting = TRUE;
     if (item->timer == NULL) {
         item->timer = boottime_source_new(when_us);
@@ -419,47 +399,10 @@ static gboolean check_its_turn(AcquisitionItem *item, GError **error)
 static gboolean check_not_here(AcquisitionItem *item, GError **error)
 {
     BailiffResource *here = bailiff_lockspace_find_resource(item->lockspace, item->resource_name);
-    BailiffRegistration *registration;
 
     if (here == NULL)
         return check_its_turn(item, error);
-    registration = bailiff_resource_get_registration(here);
-    if (bailiff_resource_is_orphan(here))
-        bailiff_set_error(error, BAILIFF_ERROR_HELD,
-                          "Take it over with the option adopt, or give it back (bailiffctl "
-                          "release-orphans).",
-                          "Resource %s of lockspace %s is held on this host as an orphan that %s "
-                          "has left.",
-                          item->resource_name, bailiff_lockspace_get_name(item->lockspace),
-                          bailiff_resource_get_former_holder(here));
-    else if (registration == NULL && bailiff_resource_get_former_holder(here)[0] == '\0')
-        bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Try again, or call with the option wait.",
-                          "Resource %s of lockspace %s is part of a resource index that this host "
-                          "is changing.",
-                          item->resource_name, bailiff_lockspace_get_name(item->lockspace));
-    else if (bailiff_resource_is_held_by(here, item->call->registration) &&
-             bailiff_resource_get_phase(here) == RESOURCE_PUBLISHED)
-        /* Not Held: nobody but the caller could end the wait for it. */
-        bailiff_set_error(error, BAILIFF_ERROR_ALREADY_EXISTS, "Use it, or release it first.",
-                          "%s (%s) holds resource %s of lockspace %s already.",
-                          bailiff_registration_get_name(item->call->registration),
-                          bailiff_registration_describe(item->call->registration),
-                          item->resource_name, bailiff_lockspace_get_name(item->lockspace));
-    else if (bailiff_resource_get_phase(here) == RESOURCE_PUBLISHED)
-        bailiff_set_error(error, BAILIFF_ERROR_HELD,
-                          "Release it there, or call with the option wait.",
-                          "Resource %s of lockspace %s is held on this host by %s (%s).",
-                          item->resource_name, bailiff_lockspace_get_name(item->lockspace),
-                          bailiff_registration_get_name(registration),
-                          bailiff_registration_describe(registration));
-    else
-        bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Try again, or call with the option wait.",
-                          "Resource %s of lockspace %s is being %s on this host for %s.",
-                          item->resource_name, bailiff_lockspace_get_name(item->lockspace),
-                          bailiff_resource_get_phase(here) == RESOURCE_RELEASING ? "released"
-                                                                                 : "acquired",
-                          registration != NULL ? bailiff_registration_get_name(registration)
-                                               : "nobody: it was an orphan");
+    resource_set_in_use_error(error, here, item->lockspace, item->call->registration);
     return FALSE;
 }
 
@@ -515,7 +458,7 @@ static void try_item(AcquisitionItem *item)
 {
     GError *error = NULL;
 
-    item->try_started_us = boottime_now();
+    retry_pause_begin(&item->pause, boottime_now());
     if (g_cancellable_set_error_if_cancelled(item->call->cancellable, &error)) {
         item_failed(item, error);
         return;
@@ -586,42 +529,6 @@ static int compare_items(gconstpointer a, gconstpointer b)
     return order != 0 ? order : g_strcmp0(x->resource_name, y->resource_name);
 }
 
-static gboolean check_wish(BailiffEngine *engine, const BailiffLeaseWish *wish, GError **error)
-{
-    if (!bailiff_check_name("lockspace", wish->lockspace, FIXED_NAME_SIZE, error) ||
-        !bailiff_check_name("resource", wish->resource, FIXED_NAME_SIZE, error) ||
-        !bailiff_check_path(wish->path, error))
-        return FALSE;
-    if (bailiff_engine_find_lockspace(engine, wish->lockspace) != NULL)
-        return TRUE;
-    bailiff_set_error(error, BAILIFF_ERROR_NOT_JOINED, "Join it first.",
-                      "Lockspace %s is not joined.", wish->lockspace);
-    return FALSE;
-}
-
-static gboolean check_wishes(BailiffEngine *engine, BailiffRegistration *registration,
-                             const BailiffLeaseWish *wishes, gsize n_wishes, GError **error)
-{
-    if (n_wishes == 0 || n_wishes > WISHES_MAX) {
-        bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT, "Name 1 to 64 leases in one call.",
-                          "%" G_GSIZE_FORMAT " leases were asked for.", n_wishes);
-        return FALSE;
-    }
-    for (gsize i = 0; i < n_wishes; i++) {
-        if (!check_wish(engine, &wishes[i], error))
-            return FALSE;
-        for (gsize j = 0; j < i; j++)
-            if (g_strcmp0(wishes[i].lockspace, wishes[j].lockspace) == 0 &&
-                g_strcmp0(wishes[i].resource, wishes[j].resource) == 0) {
-                bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT, "Name each lease once.",
-                                  "Resource %s of lockspace %s is named twice.", wishes[i].resource,
-                                  wishes[i].lockspace);
-                return FALSE;
-            }
-    }
-    return bailiff_registration_check_ready(registration, error);
-}
-
 static void copy_wish(AcquisitionItem *item, Acquisition *call, BailiffEngine *engine,
                       const BailiffLeaseWish *wish, guint position)
 {
@@ -648,7 +555,7 @@ void acquisition_start(BailiffEngine *engine, BailiffRegistration *registration,
     GError *error = NULL;
     Acquisition *call;
 
-    if (!check_wishes(engine, registration, wishes, n_wishes, &error)) {
+    if (!lease_wishes_check(engine, registration, wishes, n_wishes, &error)) {
         g_task_return_error(task, error);
         return;
     }
