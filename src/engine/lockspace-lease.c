@@ -246,7 +246,7 @@ void bailiff_lockspace_check_cleared(BailiffLockspace *self)
     /* An empty table: every registration is cleared of its leases here, and no write of ours into
      * a resource is in flight that could land when somebody else holds it. */
     if (self->state != BAILIFF_LOCKSPACE_FAILING || g_hash_table_size(self->resources) > 0) {
-        bailiff_lockspace_review_guard(self);
+        lockspace_review_guard(self);
         return;
     }
     reason = g_strdup(self->reason);

@@ -56,6 +56,8 @@ void lockspace_guard(BailiffLockspace *self, LockspaceGuarded guarded);
 void lockspace_confirm_guard(BailiffLockspace *self, guint64 fail_us, LockspaceGuarded guarded);
 void lockspace_guard_renewed(BailiffLockspace *self);
 void lockspace_guard_failed(BailiffLockspace *self, guint64 fail_us);
+/* Somebody was cleared: those who are left may be those who are to be ignored. */
+void lockspace_review_guard(BailiffLockspace *self);
 /* Nobody uses its leases any more. */
 void lockspace_unguard(BailiffLockspace *self);
 /* One that is taken over, with self->guard_fail_us. */

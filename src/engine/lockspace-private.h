@@ -167,8 +167,6 @@ void bailiff_lockspace_start_join_anywhere(BailiffLockspace *self, guint64 kept_
 /* Somebody or something may have become harmless: go on with failing or leaving. */
 void bailiff_lockspace_check_cleared(BailiffLockspace *self);
 void bailiff_lockspace_start_leave(BailiffLockspace *self);
-/* Who is to be ignored, and whether they are all who are left, may have changed. */
-void bailiff_lockspace_review_guard(BailiffLockspace *self);
 /* No operation is started any more, the one under way is told to stop, and no write for this
  * lockspace or a resource of it begins any more: from the return on whoever comes after it may
  * write there (what is in flight stays fenced). */

@@ -112,13 +112,6 @@ void lockspace_guard_renewed(BailiffLockspace *self)
         watchdog_guard_renewed(self->guard, self->guard_fail_us);
 }
 
-void lockspace_guard_failed(BailiffLockspace *self, guint64 fail_us)
-{
-    self->guard_fail_us = MIN(fail_us, bailiff_lockspace_get_fail_at(self));
-    if (self->guard != NULL)
-        watchdog_guard_failed(self->guard, self->guard_fail_us);
-}
-
 /* Of those who use it, writes that are still out among them. */
 static gboolean only_ignored_are_left(BailiffLockspace *self)
 {
@@ -137,14 +130,22 @@ static gboolean only_ignored_are_left(BailiffLockspace *self)
     return registrations->len > 0;
 }
 
-void bailiff_lockspace_review_guard(BailiffLockspace *self)
+/* With nobody who uses anything it is lost in a moment. */
+void lockspace_guard_failed(BailiffLockspace *self, guint64 fail_us)
 {
-    if (self->guard == NULL || self->state != BAILIFF_LOCKSPACE_FAILING)
+    self->guard_fail_us = MIN(fail_us, bailiff_lockspace_get_fail_at(self));
+    if (self->guard == NULL || g_hash_table_size(self->resources) == 0)
         return;
     if (only_ignored_are_left(self))
         watchdog_guard_excuse(self->guard);
     else
         watchdog_guard_failed(self->guard, self->guard_fail_us);
+}
+
+void lockspace_review_guard(BailiffLockspace *self)
+{
+    if (self->state == BAILIFF_LOCKSPACE_FAILING)
+        lockspace_guard_failed(self, self->guard_fail_us);
 }
 
 void lockspace_unguard(BailiffLockspace *self)
@@ -175,7 +176,7 @@ static void on_inherited_guarded(GObject *source, GAsyncResult *result, gpointer
         /* As it has become meanwhile. */
         engine_watchdog_trouble(bailiff_engine_get_watchdog(self->engine), NULL);
         watchdog_guard_renewed(self->guard, self->guard_fail_us);
-        bailiff_lockspace_review_guard(self);
+        lockspace_review_guard(self);
     }
 }
 

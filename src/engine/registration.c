@@ -9,7 +9,7 @@
 #include "actions/unit-target.h"
 #include "common/bailiff-error.h"
 #include "engine/engine-private.h"
-#include "engine/lockspace-private.h"
+#include "engine/lockspace.h"
 #include "engine/policy-error.h"
 #include "engine/resource.h"
 
@@ -304,8 +304,6 @@ static gboolean change_policy(BailiffRegistration *self, const FailurePolicy *po
     }
     registration_review_last_kill(self);
     set_policy(self, policy);
-    for (guint i = 0; i < self->resources->len; i++)
-        bailiff_lockspace_review_guard(bailiff_resource_get_lockspace(self->resources->pdata[i]));
     return TRUE;
 }
 

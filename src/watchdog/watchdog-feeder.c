@@ -123,6 +123,9 @@ static void start_entry(WatchdogFeeder *self, WatchdogRequest *request)
     entry->is_used = worked;
     self->n_used += worked ? 1 : 0;
     self->is_armed |= worked;
+    /* Known to whoever hears that it is guarded. */
+    if (worked)
+        publish(self, NULL);
     answer(request, worked, error);
 }
 

@@ -281,6 +281,7 @@ WatchdogGuard *watchdog_guard_finish(GAsyncResult *result, GError **error)
     guard->entry = wish->entry;
     if (wish->entry < WATCHDOG_MAX_GUARDS)
         self->guards[wish->entry] = guard;
+    (void)watchdog_feeder_read(&self->feeder, &self->findings);
     self->changed(self->user_data);
     return guard;
 }

@@ -1,0 +1,277 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""The watchdog behind the daemon: a device that takes all system calls and resets nothing, and Debian's wdmd on it."""
+
+import pytest
+
+import open_metrics
+from ctl import ctl
+from lease_calls import (MIB, SPACE, acquire, begin_join, check_two_lines, end_worker, fails_with, format_lockspace,
+                         format_resource, join, lease, leave, policy, register, release)
+from main_loop import poll_until
+from stopped_thread import StoppedThread
+from watchdogs import SECOND, NoSuchWatchdog, boottime, pseudo_device, real_wdmd
+
+# The window of a reset, counted from the fail deadline, and what a device's timer does on top.
+EARLIEST, LATEST = 50 * SECOND, 56 * SECOND
+
+
+@pytest.fixture
+def make_device():
+    """make_device(*settings)"""
+    contexts = []
+
+    def make(*settings):
+        try:
+            context = pseudo_device(*settings)
+            device = context.__enter__()
+        except NoSuchWatchdog as reason:
+            pytest.skip(str(reason))
+        contexts.append(context)
+        return device
+    yield make
+    for context in contexts:
+        context.__exit__(None, None, None)
+
+
+@pytest.fixture
+def device(make_device):
+    return make_device()
+
+
+@pytest.fixture
+def start(make_service, tmp_path):
+    """start(text): a bailiffd with this group [watchdog]."""
+    def make(text):
+        config = tmp_path / "bailiffd.conf"
+        config.write_text(f"[watchdog]\n{text}\n")
+        return make_service(f"--config {config}")
+    return make
+
+
+def with_device(start, device):
+    return start(f"type=device\ndevice={device.path}")
+
+
+def state(service):
+    return service.property("Manager", "Manager", "WatchdogState")
+
+
+def description(service):
+    return service.property("Manager", "Manager", "WatchdogDescription")
+
+
+def wait_for_state(service, wanted):
+    service.wait_for_property("Manager", "Manager", "WatchdogState", wanted)
+
+
+def make_space(service, path, io_timeout=1):
+    format_lockspace(service, path, io_timeout=("u", io_timeout))
+    format_resource(service, path)
+    join(service, path, io_timeout=io_timeout)
+
+
+def hold(service, path, worker, *steps):
+    """Joined, and held by a worker with this policy."""
+    make_space(service, path)
+    registration = register(service, worker, failure_policy=policy(*steps))
+    acquire(service, registration, lease(path))
+    return registration
+
+
+def fires_in_window_of(device, fail):
+    return fail + EARLIEST <= device.fires_at() <= fail + LATEST
+
+
+def fires_in_full(device):
+    return device.fires_at() > boottime() + 50 * SECOND
+
+
+def test_none_is_said_loudly(make_service, storage):
+    service = make_service()
+    assert state(service) == "disarmed"
+    check_two_lines(description(service))
+    make_space(service, storage)
+    assert "No watchdog is configured" in service.log()
+    shown = ctl(service, "status").stdout
+    assert "watchdog disarmed" in shown and "No watchdog is configured" in shown and "[watchdog]" in shown
+    families = open_metrics.parse(service.call("Manager", "Manager", "GetMetrics", "(a{sv})", {}))
+    assert families["bailiff_watchdog"].samples
+
+
+def test_armed_while_joined(start, device, storage):
+    service = with_device(start, device)
+    assert state(service) == "idle"
+    assert not device.count("open")
+    make_space(service, storage)
+    wait_for_state(service, "armed")
+    poll_until(lambda: "Pseudo watchdog" in description(service), "the device's identity")
+    assert fires_in_full(device)
+    shown = ctl(service, "status").stdout
+    assert "watchdog armed" in shown and device.path in shown
+    drill = service.call(SPACE, "Lockspace", "Drill", "(a{sv})", {})
+    assert not [event for event in drill if "no watchdog" in event["text"]]
+    leave(service)
+    wait_for_state(service, "idle")
+    device.wait_for("stop")
+    assert not device.count("unclean", "fire", "busy")
+
+
+def test_cleared_in_time(start, device, hanging_storage, make_storage, make_worker):
+    """One lockspace fails, and who held leases there is killed: it is fed on for the other one."""
+    service = with_device(start, device)
+    other = make_storage()
+    format_lockspace(service, other, name="other")
+    join(service, other, name="other", host_id=1)
+    hold(service, hanging_storage.path, make_worker(), ("kill", 0))
+    hanging_storage.hang()
+    service.wait_for_property(SPACE, "Lockspace", "State", "lost")
+    wait_for_state(service, "armed")
+    poll_until(lambda: fires_in_full(device), "a full feed")
+    hanging_storage.resume()
+    leave(service, "lockspaces/other")
+    device.wait_for("stop")
+    assert not device.count("unclean", "fire")
+
+
+def test_not_cleared_in_time(start, device, hanging_storage, make_worker):
+    """It is set to the deadline, and left alone; and when they are gone after all, stopped."""
+    service = with_device(start, device)
+    worker = make_worker("signal.signal(signal.SIGUSR1, signal.SIG_IGN)")
+    hold(service, hanging_storage.path, worker, ("signal", 40, "USR1"), ("kill", 0))
+    hanging_storage.fail()
+    wait_for_state(service, "firing")
+    service.wait_for_property(SPACE, "Lockspace", "State", "failing")
+    fail = service.property(SPACE, "Lockspace", "FailAtUsec")
+    poll_until(lambda: fires_in_window_of(device, fail), "a timer that is set to the deadline")
+    fires = device.fires_at()
+    assert "50 to 60 seconds after the fail deadline" in service.log()
+    # Nothing that happens meanwhile puts it off.
+    assert not service.property(SPACE, "Lockspace", "State") == "lost"
+    assert device.fires_at() == fires
+    end_worker(worker)
+    device.wait_for("stop")
+    wait_for_state(service, "idle")
+    assert not device.count("fire", "unclean")
+
+
+def test_ignored_is_no_reason(start, device, hanging_storage, make_worker):
+    service = with_device(start, device)
+    worker = make_worker()
+    hold(service, hanging_storage.path, worker, ("ignore", 0))
+    hanging_storage.fail()
+    service.wait_for_property(SPACE, "Lockspace", "State", "failing")
+    wait_for_state(service, "armed")
+    poll_until(lambda: fires_in_full(device), "a full feed")
+    assert worker.poll() is None
+    assert "resets this host" not in service.log()
+    end_worker(worker)
+    device.wait_for("stop")
+
+
+def test_the_main_loop_stands_still(start, device, storage, make_worker):
+    service = with_device(start, device)
+    hold(service, storage, make_worker(), ("kill", 0))
+    with StoppedThread(service.daemon.pid):
+        # Fed at first, as long as the lease is good; then set to the deadline. Nobody tells it to.
+        poll_until(lambda: not fires_in_full(device), "a timer that counts down")
+        fires = device.fires_at()
+        assert fires <= boottime() + LATEST
+    # It goes on: the lease is lost, the worker is killed, and the watchdog stopped.
+    device.wait_for("stop")
+    assert not device.count("fire", "unclean")
+
+
+def test_killed_and_started_again(start, device, storage, make_worker):
+    """What kill -9 leaves is armed; the next bailiffd takes over the leases, and feeds."""
+    service = with_device(start, device)
+    worker = make_worker()
+    registration = hold(service, storage, worker, ("kill", 0))
+    service.kill_daemon()
+    device.wait_for("unclean")
+    assert not device.count("magic")
+    assert device.fires_at() > boottime()
+    service.start_daemon()
+    service.wait_for_property(SPACE, "Lockspace", "State", "held")
+    wait_for_state(service, "armed")
+    poll_until(lambda: fires_in_full(device), "a full feed")
+    assert worker.poll() is None
+    release(service, registration)
+    leave(service)
+    device.wait_for("stop")
+    assert not device.count("fire")
+
+
+@pytest.mark.parametrize("settings, reason", [
+    (["fixed=30"], "says 30"),
+    (["busy=1"], "is in use"),
+    (["options=0"], "cannot be trusted"),
+])
+def test_a_device_that_is_refused(start, make_device, storage, settings, reason):
+    device = make_device(*settings)
+    service = with_device(start, device)
+    format_lockspace(service, storage)
+    begin_join(service, storage)
+    service.wait_for_property(SPACE, "Lockspace", "State", "lost")
+    why = service.property(SPACE, "Lockspace", "Reason")
+    check_two_lines(why)
+    assert reason in why
+    assert state(service) == "idle"
+    assert not device.count("unclean")
+
+
+def test_no_device(start, storage):
+    service = start("type=device\ndevice=/dev/bailiff-has-none")
+    format_lockspace(service, storage)
+    begin_join(service, storage)
+    service.wait_for_property(SPACE, "Lockspace", "State", "lost")
+    assert "no watchdog device /dev/bailiff-has-none" in service.property(SPACE, "Lockspace", "Reason")
+
+
+# Debian's wdmd
+
+@pytest.fixture
+def wdmd(device):
+    try:
+        with real_wdmd(device) as process:
+            yield process
+    except NoSuchWatchdog as reason:
+        pytest.skip(str(reason))
+
+
+def test_wdmd(start, wdmd, storage):
+    service = start(f"type=wdmd\nsocket={wdmd.socket}")
+    assert state(service) == "idle"
+    format_lockspace(service, storage)
+    with fails_with("InvalidArgument", "8 x 1 = 8 s"):
+        begin_join(service, storage, io_timeout=1)
+    join(service, storage, io_timeout=2)
+    assert "8 x 2 = 16 s" in service.log()
+    wait_for_state(service, "armed")
+    assert wdmd.socket in description(service)
+    wdmd.wait_for("bailiff space")
+    wdmd.wait_for("test_live ci")
+    first = wdmd.log().count("test_live ci")
+    poll_until(lambda: wdmd.log().count("test_live ci") > first, "a second renewal at wdmd")
+    leave(service)
+    wdmd.wait_for("renewal 0 expire 0")
+    wait_for_state(service, "idle")
+
+
+def test_wdmd_outlives_a_crash(start, device, wdmd, storage, make_worker):
+    """A client that is gone without having said that it is safe is a reason for wdmd not to feed any more."""
+    service = start(f"type=wdmd\nsocket={wdmd.socket}")
+    make_space(service, storage, io_timeout=2)
+    registration = register(service, make_worker())
+    acquire(service, registration, lease(storage))
+    service.kill_daemon()
+    wdmd.wait_for("client dead")
+    device.wait_for("unclean")
+    assert device.fires_at() > boottime()
+
+
+def test_no_wdmd(start, storage, tmp_path):
+    service = start(f"type=wdmd\nsocket={tmp_path}/none.sock")
+    format_lockspace(service, storage)
+    begin_join(service, storage, io_timeout=3)
+    service.wait_for_property(SPACE, "Lockspace", "State", "lost")
+    assert "wdmd does not run" in service.property(SPACE, "Lockspace", "Reason")
