@@ -4,9 +4,10 @@
  *
  * The program is executed by the name that it had when it was started, so that after an upgrade it
  * is the new one, with the same arguments and environment. The lock on the runtime directory stays
- * taken over the exec: its descriptor is the only one that is passed on, its number in the
- * environment. Processes are found again by pid and start time, which is as sure as a pidfd that
- * was kept: had one ended meanwhile, its pidfd would say no more than that.
+ * taken over the exec: its descriptor is passed on, its number in the environment, as are those of
+ * the watchdog, which would take their closing for a crash. Processes are found again by pid and
+ * start time, which is as sure as a pidfd that was kept: had one ended meanwhile, its pidfd would
+ * say no more than that.
  *
  * An exec waits for the I/O of the old program, and for threads that are inside the kernel, after
  * it has ended all others: on hung storage for ever, with nobody left to enforce a deadline. So it
@@ -23,6 +24,7 @@
 #include "common/bailiff-error.h"
 
 #define LOCK_VARIABLE "BAILIFFD_LOCK_FD"
+#define WATCHDOG_VARIABLE "BAILIFFD_WATCHDOG_FDS"
 
 /* For the last words on the bus. */
 #define FAREWELL_MS 100
@@ -76,6 +78,14 @@ static InstanceLock *inherit_lock(void)
 
     g_unsetenv(LOCK_VARIABLE);
     return good ? instance_lock_inherit((int)fd) : NULL;
+}
+
+char *continuity_take_watchdog(void)
+{
+    char *text = g_strdup(g_getenv(WATCHDOG_VARIABLE));
+
+    g_unsetenv(WATCHDOG_VARIABLE);
+    return text;
 }
 
 static gboolean ask_to_hand_over(GBusType bus, GError **error)
@@ -149,6 +159,7 @@ gboolean continuity_check_program(GError **error)
 }
 
 typedef struct Departure {
+    BailiffEngine *engine;
     InstanceLock *lock;
     gboolean hand_over;
     guint limit;
@@ -161,7 +172,10 @@ static void execute(Departure *self)
     g_autoptr(GError) error = NULL;
     g_autofree char *number = g_strdup_printf("%d", instance_lock_keep(self->lock));
 
+    g_autofree char *watchdog = bailiff_engine_give_watchdog(self->engine);
+
     g_setenv(LOCK_VARIABLE, number, TRUE);
+    g_setenv(WATCHDOG_VARIABLE, watchdog, TRUE);
     /* What is blocked and pending in this thread is so after an exec, too. */
     if (stop_wanted) {
         block_stop(SIG_BLOCK);
@@ -172,6 +186,8 @@ static void execute(Departure *self)
                       "Install the program again; until then this one goes on.",
                       "%s could not be executed: %s.", program, g_strerror(errno));
     g_unsetenv(LOCK_VARIABLE);
+    g_unsetenv(WATCHDOG_VARIABLE);
+    bailiff_engine_take_watchdog_back(self->engine);
     self->failed(error, self->user_data);
 }
 
@@ -208,9 +224,11 @@ void continuity_depart(BailiffBusService *service, InstanceLock *lock, gboolean 
 {
     Departure *self = g_new0(Departure, 1);
 
-    *self = (Departure){
-        .lock = lock, .hand_over = hand_over, .failed = failed, .user_data = user_data
-    };
+    *self = (Departure){ .engine = bailiff_bus_service_get_engine(service),
+                         .lock = lock,
+                         .hand_over = hand_over,
+                         .failed = failed,
+                         .user_data = user_data };
     self->limit = g_timeout_add(FAREWELL_MS, on_farewell_limit, self);
     bailiff_bus_service_stop_async(service, 0, on_off_the_bus, self);
 }

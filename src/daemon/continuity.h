@@ -31,6 +31,10 @@ InstanceLock *continuity_take_place(const char *runtime_dir, gboolean replace, G
 /* The program can be executed, as far as that can be known; IoError. */
 gboolean continuity_check_program(GError **error);
 
+/* What the program before has left of its watchdog, for BailiffEngineConfig; NULL: nothing. Owned.
+ * Once. */
+char *continuity_take_watchdog(void);
+
 /* Leaves the bus when what was said there is out, then executes the program anew, or ends the
  * process (`hand_over`). Does not return to anything that counts: when the program cannot be
  * executed `failed` is called, off the bus, with I/O still held back. */

@@ -212,6 +212,7 @@ static gboolean make_engine(Daemon *daemon, const Options *options, GError **err
     daemon->lock = continuity_take_place(runtime_dir, options->replace, daemon->bus, error);
     if (daemon->lock == NULL)
         return FALSE;
+    g_autofree char *inherited_watchdog = continuity_take_watchdog();
     daemon->launcher = launcher_new(NULL, error);
     if (daemon->launcher == NULL)
         return FALSE;
@@ -233,6 +234,7 @@ static gboolean make_engine(Daemon *daemon, const Options *options, GError **err
         .lock = daemon->lock,
         .records_dir = records_dir,
         .watchdog = &watchdog,
+        .inherited_watchdog = inherited_watchdog,
         .launcher = daemon->launcher,
     };
     daemon->engine = bailiff_engine_new(&config, error);
@@ -319,7 +321,8 @@ static void succeed_async(gpointer user_data, gboolean hand_over, GAsyncReadyCal
     if (daemon->stopping || daemon->departing)
         bailiff_set_error(&error, BAILIFF_ERROR_BUSY, "Wait for its end.",
                           "bailiffd ends, or goes on as another process, already.");
-    if (error == NULL && (hand_over || continuity_check_program(&error))) {
+    if (error == NULL && (hand_over ? bailiff_engine_check_hand_over(daemon->engine, &error)
+                                    : continuity_check_program(&error))) {
         daemon->departing = TRUE;
         daemon->departs_for_it = hand_over;
         standstill_async(daemon->engine, callback, data);

@@ -4,6 +4,10 @@
  */
 #include "engine/engine-watchdog.h"
 
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "common/bailiff-error.h"
 #include "common/log-message.h"
 
@@ -124,6 +128,72 @@ const char *engine_watchdog_get_state(EngineWatchdog *self)
 const char *engine_watchdog_get_description(EngineWatchdog *self)
 {
     return self->description;
+}
+
+/* --- going on as another program -------------------------------------------------------------- */
+
+/* A descriptor's number and its name on each line: names of lockspaces have no line ends. */
+char *engine_watchdog_give(EngineWatchdog *self)
+{
+    g_autoptr(GPtrArray) descriptors = watchdog_hand_over(self->watchdog);
+    GString *text = g_string_new(NULL);
+
+    for (guint i = 0; i < descriptors->len; i++) {
+        const WatchdogDescriptor *descriptor = descriptors->pdata[i];
+
+        (void)fcntl(descriptor->fd, F_SETFD, 0);
+        g_string_append_printf(text, "%d %s\n", descriptor->fd, descriptor->name);
+    }
+    return g_string_free(text, FALSE);
+}
+
+void engine_watchdog_take_back(EngineWatchdog *self)
+{
+    g_autoptr(GPtrArray) descriptors = watchdog_hand_over(self->watchdog);
+
+    for (guint i = 0; i < descriptors->len; i++)
+        (void)fcntl(((const WatchdogDescriptor *)descriptors->pdata[i])->fd, F_SETFD, FD_CLOEXEC);
+    watchdog_take_back(self->watchdog);
+}
+
+static void inherit_line(EngineWatchdog *self, const char *line)
+{
+    const char *name = strchr(line, ' ');
+    g_autofree char *number = name != NULL ? g_strndup(line, (gsize)(name - line)) : NULL;
+    guint64 fd = 0;
+
+    if (number == NULL ||
+        !g_ascii_string_to_unsigned(number, 10, STDERR_FILENO + 1, G_MAXINT32, &fd, NULL) ||
+        fcntl((int)fd, F_SETFD, FD_CLOEXEC) != 0)
+        return;
+    watchdog_adopt(self->watchdog, name + 1, (int)fd);
+}
+
+void engine_watchdog_inherit(EngineWatchdog *self, const char *text)
+{
+    g_auto(GStrv) lines = g_strsplit(text != NULL ? text : "", "\n", -1);
+
+    for (guint i = 0; lines[i] != NULL; i++)
+        inherit_line(self, lines[i]);
+}
+
+void engine_watchdog_inherited(EngineWatchdog *self)
+{
+    watchdog_adopted(self->watchdog);
+}
+
+gboolean engine_watchdog_check_hand_over(EngineWatchdog *self, GError **error)
+{
+    if (watchdog_get_kind(self->watchdog) != WATCHDOG_WDMD ||
+        watchdog_get_state(self->watchdog) == WATCHDOG_STATE_IDLE)
+        return TRUE;
+    bailiff_set_error(
+        error, BAILIFF_ERROR_UNSUPPORTED,
+        "Have bailiffd execute itself anew (Manager.Reexecute() or SIGUSR1), or leave "
+        "all lockspaces first.",
+        "wdmd would reset this host: it takes the end of a process that it guards "
+        "for its crash, whoever comes after it.");
+    return FALSE;
 }
 
 void engine_watchdog_trouble(EngineWatchdog *self, const GError *error)

@@ -21,6 +21,22 @@ const char *engine_watchdog_get_state(EngineWatchdog *self);
 /* What stands behind the leases, or why nothing does: one line, or "cause\ncure". */
 const char *engine_watchdog_get_description(EngineWatchdog *self);
 
+/*
+ * Going on as another program (daemon/continuity.h), without a moment in which nobody could feed. A
+ * text for its environment, which says which descriptors it inherits; "" when nothing runs. Owned.
+ * Waits for the thread.
+ */
+char *engine_watchdog_give(EngineWatchdog *self);
+/* It came to nothing. */
+void engine_watchdog_take_back(EngineWatchdog *self);
+/* Of the program before, or NULL; before anything is guarded. */
+void engine_watchdog_inherit(EngineWatchdog *self, const char *text);
+/* Everything that was taken over from it is guarded, or about to be. */
+void engine_watchdog_inherited(EngineWatchdog *self);
+/* FALSE with Unsupported: only the process that has armed it can say that leases are safe, so that
+ * another one cannot take over. */
+gboolean engine_watchdog_check_hand_over(EngineWatchdog *self, GError **error);
+
 /* A lockspace in use cannot be guarded; NULL: it can, by now. */
 void engine_watchdog_trouble(EngineWatchdog *self, const GError *error);
 /* A lockspace is joined: where nothing would reset this host that is said now, once. */

@@ -187,7 +187,9 @@ BailiffEngine *bailiff_engine_new(const BailiffEngineConfig *config, GError **er
     self->recorder = bailiff_incident_recorder_new(self, self->incidents);
     self->metrics = bailiff_metrics_new(self);
     self->records = bailiff_records_new(self, config->records_dir);
+    engine_watchdog_inherit(self->watchdog, config->inherited_watchdog);
     self->succession = succession_new(self);
+    engine_watchdog_inherited(self->watchdog);
     return g_steal_pointer(&self);
 }
 
@@ -219,6 +221,21 @@ const char *bailiff_engine_get_watchdog_state(BailiffEngine *self)
 const char *bailiff_engine_get_watchdog_description(BailiffEngine *self)
 {
     return engine_watchdog_get_description(self->watchdog);
+}
+
+char *bailiff_engine_give_watchdog(BailiffEngine *self)
+{
+    return engine_watchdog_give(self->watchdog);
+}
+
+void bailiff_engine_take_watchdog_back(BailiffEngine *self)
+{
+    engine_watchdog_take_back(self->watchdog);
+}
+
+gboolean bailiff_engine_check_hand_over(BailiffEngine *self, GError **error)
+{
+    return engine_watchdog_check_hand_over(self->watchdog, error);
 }
 
 EngineWatchdog *bailiff_engine_get_watchdog(BailiffEngine *self)

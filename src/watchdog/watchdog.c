@@ -413,6 +413,8 @@ static void disarm_leftover(const WatchdogDescriptor *descriptor)
 
 void watchdog_adopted(Watchdog *self)
 {
+    if (!self->is_adopting)
+        return;
     self->is_adopting = FALSE;
     if (self->feeder.backend != NULL)
         (void)ensure_thread(self, NULL);

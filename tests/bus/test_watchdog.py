@@ -201,6 +201,29 @@ def test_killed_and_started_again(start, device, storage, make_worker):
     assert not device.count("fire")
 
 
+def reexecute(service):
+    """The same process, with the same descriptors."""
+    service.call("Manager", "Manager", "Reexecute", "(a{sv})", {})
+    seen = len(service.signals)
+    service.wait_for_signal("PropertiesChanged", SPACE, seen,
+                            lambda arguments: arguments[1].get("State") == "held")
+
+
+def test_executed_anew(start, device, storage, make_worker):
+    service = with_device(start, device)
+    worker = make_worker()
+    hold(service, storage, worker, ("kill", 0))
+    for _ in range(2):
+        reexecute(service)
+        wait_for_state(service, "armed")
+    assert worker.poll() is None and not service.daemon.ended
+    poll_until(lambda: fires_in_full(device), "a full feed")
+    end_worker(worker)
+    leave(service)
+    device.wait_for("stop")
+    assert device.count("open") == 1 and not device.count("unclean", "fire")
+
+
 @pytest.mark.parametrize("settings, reason", [
     (["fixed=30"], "says 30"),
     (["busy=1"], "is in use"),
@@ -267,6 +290,23 @@ def test_wdmd_outlives_a_crash(start, device, wdmd, storage, make_worker):
     wdmd.wait_for("client dead")
     device.wait_for("unclean")
     assert device.fires_at() > boottime()
+
+
+def test_wdmd_and_another_program(start, device, wdmd, storage):
+    """To wdmd it is the same client, which goes on; a client that another process follows would be none."""
+    service = start(f"type=wdmd\nsocket={wdmd.socket}")
+    make_space(service, storage, io_timeout=2)
+    reexecute(service)
+    wait_for_state(service, "armed")
+    told = wdmd.log().count("test_live ci")
+    poll_until(lambda: wdmd.log().count("test_live ci") > told, "a renewal at wdmd")
+    assert wdmd.log().count("register ci") == 1
+    assert "client dead" not in wdmd.log()
+    with fails_with("Unsupported", "wdmd would reset this host"):
+        service.call("Manager", "Manager", "HandOver", "(a{sv})", {})
+    leave(service)
+    wdmd.wait_for("renewal 0 expire 0")
+    assert not device.count("unclean")
 
 
 def test_no_wdmd(start, storage, tmp_path):
