@@ -7,9 +7,10 @@ import signal
 
 import pytest
 
-from ctl import ctl, ctl_json, environment
-from lease_calls import (MIB, SPACE, acquire, begin_join, check_two_lines, fails_with, format_lockspace, join, leave,
-                         lease, format_resource, register, wait_by_asking, wait_held, wait_removed)
+from ctl import ctl, ctl_json
+from lease_calls import (IGNORE_TERM, SPACE, acquire, check_two_lines, fails_with, format_lockspace,
+                         format_resource, join, lease, leave, policy, register, wait_by_asking, wait_held,
+                         wait_removed)
 from private_service import BusError, options
 
 RECORD = "records/space"
@@ -199,6 +200,23 @@ def test_what_was_lost_is_joined_again(service, hanging_storage):
     hanging_storage.fail(False, False)
     state(service, "held")
     assert service.property(SPACE, "Lockspace", "Generation") >= 2
+
+
+def test_who_leaves_a_failing_lockspace_ends_it_too(service, hanging_storage, make_worker):
+    """It is lost before it is gone, but not to be joined again."""
+    format_lockspace(service, hanging_storage.path)
+    format_resource(service, hanging_storage.path)
+    persist(service, hanging_storage.path)
+    wait_held(service)
+    worker = make_worker(IGNORE_TERM)
+    holder = register(service, worker, failure_policy=policy(("signal", 5, "TERM"), ("kill", 0)))
+    acquire(service, holder, lease(hanging_storage.path))
+    hanging_storage.fail()
+    service.wait_for_property(SPACE, "Lockspace", "State", "failing")
+    leave(service, force=("b", True))
+    service.wait_for_signal("InterfacesRemoved", path="", matches=lambda arguments: arguments[0].endswith(SPACE))
+    assert state(service, "idle")
+    assert service.property(RECORD, "Record", "NextAttemptUsec") == 0
 
 
 def test_what_a_person_has_to_mend_is_tried_once(service, space):
