@@ -586,6 +586,7 @@ void bailiff_engine_shut_down_async(BailiffEngine *self, GAsyncReadyCallback cal
 
     g_return_if_fail(!self->shutting_down);
     self->shutting_down = TRUE;
+    bailiff_records_forget_left(self->records);
     self->shut_down_task = g_task_new(self, NULL, callback, user_data);
     self->leaving = lockspaces->len;
     for (guint i = 0; i < lockspaces->len; i++)

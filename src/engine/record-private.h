@@ -19,7 +19,7 @@ struct _BailiffRecord {
     char *last_error;
     char *said; /* the last error that went to the log: each is said once */
     gboolean failed;
-    gboolean left; /* by somebody: until the daemon's next start, or until it is joined */
+    gboolean left; /* by somebody: until the daemon is started again, or until it is joined */
     gboolean busy; /* a write or a removal of its file is under way */
     guint delay_seconds;
     guint64 next_attempt_us; /* 0: none */

@@ -16,6 +16,7 @@ struct _BailiffRecords {
     GHashTable *records;   /* name, the record's -> BailiffRecord */
     RecordStore *store;    /* NULL: there is no directory */
     char *host_key;        /* for what host ids are chosen */
+    GHashTable *left;      /* names of lockspaces that somebody has left (left-lockspaces.h) */
     gboolean started;
     gboolean loading;
     char *said; /* what is wrong with the directory, said once */

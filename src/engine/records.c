@@ -11,6 +11,7 @@
 #include "common/log-message.h"
 #include "engine/engine-private.h"
 #include "engine/host-name.h"
+#include "engine/left-lockspaces.h"
 #include "engine/lockspace.h"
 
 #define DELAY_FIRST_SECONDS 1u
@@ -44,6 +45,7 @@ static void bailiff_records_finalize(GObject *object)
     BailiffRecords *self = BAILIFF_RECORDS(object);
     bailiff_records_close(self);
     g_hash_table_unref(self->records);
+    g_hash_table_unref(self->left);
     g_free(self->host_key);
     g_free(self->said);
     G_OBJECT_CLASS(bailiff_records_parent_class)->finalize(object);
@@ -65,6 +67,7 @@ static void bailiff_records_class_init(BailiffRecordsClass *klass)
 static void bailiff_records_init(BailiffRecords *self)
 {
     self->records = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_object_unref);
+    self->left = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 }
 
 BailiffRecords *bailiff_records_new(BailiffEngine *engine, const char *directory)
@@ -128,6 +131,7 @@ BailiffRecord *records_add(BailiffRecords *self, const char *name, const char *p
     BailiffRecord *record = bailiff_record_new(self, self->engine, name, path, on_timer);
 
     bailiff_record_take(record, settings, refusal);
+    record->left = g_hash_table_contains(self->left, name);
     g_hash_table_insert(self->records, record->name, record);
     g_signal_emit(self, signals[SIGNAL_RECORD_ADDED], 0, record);
     return record;
@@ -143,6 +147,26 @@ void records_remove(BailiffRecords *self, BailiffRecord *record)
     g_hash_table_remove(self->records, record->name);
     g_signal_emit(self, signals[SIGNAL_RECORD_REMOVED], 0, record);
     record->records = NULL;
+}
+
+static void set_left(BailiffRecord *record, gboolean left)
+{
+    BailiffRecords *self = record->records;
+
+    if (record->left == left)
+        return;
+    record->left = left;
+    if (left)
+        g_hash_table_add(self->left, g_strdup(record->name));
+    else
+        g_hash_table_remove(self->left, record->name);
+    left_lockspaces_store(bailiff_engine_get_runtime_dir(self->engine), self->left);
+}
+
+void bailiff_records_forget_left(BailiffRecords *self)
+{
+    g_hash_table_remove_all(self->left);
+    left_lockspaces_store(bailiff_engine_get_runtime_dir(self->engine), self->left);
 }
 
 /* --- joining --------------------------------------------------------------------------------- */
@@ -267,7 +291,7 @@ BailiffLockspace *bailiff_records_join(BailiffRecords *self, BailiffRecord *reco
 
 void bailiff_records_stop_joining(BailiffRecords *self, BailiffRecord *record)
 {
-    record->left = TRUE;
+    set_left(record, TRUE);
     record->failed = FALSE;
     bailiff_record_set_next_attempt(record, 0);
     bailiff_record_changed(record);
@@ -304,7 +328,7 @@ static void on_held(BailiffRecords *self, BailiffRecord *record, BailiffLockspac
 {
     record->delay_seconds = 0;
     record->failed = FALSE;
-    record->left = FALSE;
+    set_left(record, FALSE);
     g_clear_pointer(&record->said, g_free);
     bailiff_record_set_next_attempt(record, 0);
     bailiff_record_set_error(record, "");
@@ -351,7 +375,7 @@ void bailiff_records_lockspace_joining(BailiffRecords *self, const char *name)
 
     if (record == NULL)
         return;
-    record->left = FALSE;
+    set_left(record, FALSE);
     record->failed = FALSE;
     bailiff_record_set_next_attempt(record, 0);
     bailiff_record_changed(record);
@@ -458,5 +482,7 @@ void bailiff_records_reload(BailiffRecords *self)
 void bailiff_records_start(BailiffRecords *self)
 {
     self->started = TRUE;
+    g_hash_table_unref(self->left);
+    self->left = left_lockspaces_load(bailiff_engine_get_runtime_dir(self->engine));
     bailiff_records_reload(self);
 }

@@ -44,6 +44,8 @@ gboolean bailiff_records_lockspace_changed(BailiffRecords *self, BailiffLockspac
 void bailiff_records_lockspace_joining(BailiffRecords *self, const char *name);
 /* Somebody leaves a lockspace of that name. */
 void bailiff_records_lockspace_left(BailiffRecords *self, const char *name);
+/* The daemon is stopped by somebody: what was left is joined again when it is started. */
+void bailiff_records_forget_left(BailiffRecords *self);
 /* There is no such lockspace any more. */
 void bailiff_records_lockspace_removed(BailiffRecords *self, const char *name);
 
@@ -68,5 +70,6 @@ gboolean bailiff_records_finish(BailiffRecords *self, GAsyncResult *result, GErr
 /* Joins what a record is about, now. Errors as those of bailiff_engine_join_as(), InvalidArgument
  * for a record that is refused. Borrowed. */
 BailiffLockspace *bailiff_records_join(BailiffRecords *self, BailiffRecord *record, GError **error);
-/* Nobody tries to join it any more, until somebody joins it or the daemon starts again. */
+/* Nobody tries to join it any more, until somebody joins it, or the daemon is stopped and
+ * started. */
 void bailiff_records_stop_joining(BailiffRecords *self, BailiffRecord *record);

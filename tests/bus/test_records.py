@@ -189,6 +189,28 @@ def test_who_leaves_ends_it_until_the_next_start(service, space):
     wait_held(service)
 
 
+def test_what_was_left_stays_so_over_a_crash(service, space):
+    persist(service, space)
+    wait_held(service)
+    leave(service)
+    service.kill_daemon()
+    service.start_daemon()
+    object_appears(service, RECORD)
+    assert state(service, "idle")
+    assert f"/org/bailiff/Bailiff1/{SPACE}" not in service.objects()
+    # Who joins it wants it again.
+    join(service, space)
+    service.kill_daemon()
+    service.start_daemon()
+    object_appears(service, RECORD)
+    state(service, "held")
+    # And who starts bailiffd, too.
+    leave(service)
+    restart(service)
+    object_appears(service, RECORD)
+    state(service, "held")
+
+
 def test_what_was_lost_is_joined_again(service, hanging_storage):
     format_lockspace(service, hanging_storage.path)
     persist(service, hanging_storage.path)
