@@ -55,6 +55,11 @@ def test_verbs_and_options(daemon):
     assert proposed(daemon, "convert", "x/y", "") == ["exclusive", "shared"]
     assert proposed(daemon, "no-such-verb", "") == []
     assert proposed(daemon, "monitor", "") == []
+    assert proposed(daemon, "edit", "vg0", "") == ["HostId=", "IoTimeout=", "Offset=", "Path=", "Startup="]
+    assert proposed(daemon, "join", "--startup", "") == ["automatic", "manual"]
+    # A record's name, and the words of a join without one.
+    assert proposed(daemon, "join", "") == []
+    assert proposed(daemon, "join", "vg0", "/", "a") == ["auto"]
 
 
 def test_what_is_there_now(daemon, space):
