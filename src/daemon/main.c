@@ -25,6 +25,7 @@
 #include "common/log-writer.h"
 #include "daemon/config-reload.h"
 #include "daemon/continuity.h"
+#include "daemon/daemon-options.h"
 #include "daemon/host-shutdown.h"
 #include "daemon/idle-exit.h"
 #include "daemon/lease-users.h"
@@ -77,86 +78,6 @@ typedef struct Daemon {
     int exit_status;
 } Daemon;
 
-typedef struct Options {
-    char *host_name;
-    char *runtime_dir;
-    char *config;
-    char *state_dir;
-    char *records_dir;
-    gboolean session;
-    gboolean system;
-    gboolean replace;
-    gboolean verbose;
-    gboolean version;
-} Options;
-
-static void options_clear(Options *options)
-{
-    g_free(options->host_name);
-    g_free(options->runtime_dir);
-    g_free(options->config);
-    g_free(options->state_dir);
-    g_free(options->records_dir);
-}
-G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
-
-/* For a person at the other end: the cause and the cure, each on its own line. */
-static void print_error(const char *message)
-{
-    g_printerr("bailiffd: %s\n", message);
-}
-
-/* Returns FALSE with the exit status when there is nothing more to do. */
-static gboolean parse_options(Options *options, int *argc, char ***argv, int *ret_status)
-{
-    const GOptionEntry entries[] = {
-        { "host-name", 0, 0, G_OPTION_ARG_STRING, &options->host_name,
-          N_("Name of this host in leases; unique among all hosts that share storage"),
-          N_("NAME") },
-        { "runtime-dir", 0, 0, G_OPTION_ARG_FILENAME, &options->runtime_dir,
-          N_("Where held leases are written down"), N_("DIRECTORY") },
-        { "config", 0, 0, G_OPTION_ARG_FILENAME, &options->config,
-          N_("The configuration (default: /etc/bailiff/bailiffd.conf)"), N_("FILE") },
-        { "state-dir", 0, 0, G_OPTION_ARG_FILENAME, &options->state_dir,
-          N_("Where incidents are kept"), N_("DIRECTORY") },
-        { "records-dir", 0, 0, G_OPTION_ARG_FILENAME, &options->records_dir,
-          N_("Where lockspace records are (default: /etc/bailiff/lockspaces.d)"), N_("DIRECTORY") },
-        { "system", 0, 0, G_OPTION_ARG_NONE, &options->system, N_("Use the system bus (default)"),
-          NULL },
-        { "session", 0, 0, G_OPTION_ARG_NONE, &options->session, N_("Use the session bus"), NULL },
-        { "replace", 0, 0, G_OPTION_ARG_NONE, &options->replace,
-          N_("Take the place of the bailiffd that runs; no lease is lost"), NULL },
-        { "verbose", 0, 0, G_OPTION_ARG_NONE, &options->verbose, N_("Log more"), NULL },
-        { "version", 0, 0, G_OPTION_ARG_NONE, &options->version, N_("Show the version"), NULL },
-        G_OPTION_ENTRY_NULL
-    };
-    g_autoptr(GOptionContext) context = g_option_context_new(NULL);
-    g_autoptr(GError) error = NULL;
-
-    g_option_context_add_main_entries(context, entries, GETTEXT_PACKAGE);
-    g_option_context_set_summary(context, _("Keeps leases on shared storage."));
-    *ret_status = 1;
-    if (!g_option_context_parse(context, argc, argv, &error)) {
-        print_error(error->message);
-        return FALSE;
-    }
-    if (*argc > 1) {
-        g_autofree char *text = g_strdup_printf(_("Unexpected argument: %s"), (*argv)[1]);
-        print_error(text);
-        return FALSE;
-    }
-    if (options->system && options->session) {
-        print_error(_("Only one of --system and --session can be given."));
-        return FALSE;
-    }
-    if (options->version) {
-        g_print("bailiffd %s\n", BAILIFF_VERSION);
-        *ret_status = 0;
-        return FALSE;
-    }
-    return TRUE;
-}
-
 /* What was given on the command line; what the service manager says, which may be a list of which
  * ours is the first; the usual place; NULL: none of them. */
 static char *choose_directory(const char *given, const char *variable, const char *usual)
@@ -183,7 +104,7 @@ static void listen_for_metrics(Daemon *daemon, const char *runtime_dir)
 
 /* The launcher of programs first: it is to have nothing that the engine has. Then memory and
  * priority, before there are threads. */
-static gboolean make_engine(Daemon *daemon, const Options *options, GError **error)
+static gboolean make_engine(Daemon *daemon, const DaemonOptions *options, GError **error)
 {
     const char *config_path = options->config != NULL ? options->config : DEFAULT_CONFIG_FILE;
     gboolean optional = options->config == NULL;
@@ -577,7 +498,7 @@ static void daemon_clear(Daemon *daemon)
 
 int main(int argc, char **argv)
 {
-    g_auto(Options) options = { 0 };
+    g_auto(DaemonOptions) options = { 0 };
     g_autoptr(GError) error = NULL;
     int status;
 
@@ -587,7 +508,7 @@ int main(int argc, char **argv)
 
     continuity_note_program(argv);
     language_of_locale(BAILIFF_LOCALEDIR);
-    if (!parse_options(&options, &argc, &argv, &status))
+    if (!daemon_options_parse(&options, &argc, &argv, &status))
         return status;
     language_of_logs();
     /* Freed by the end of the process: it is GLib's until then. */

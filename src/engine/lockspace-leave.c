@@ -4,10 +4,12 @@
  */
 #include "engine/lockspace-lease.h"
 
+#include "common/bailiff-error.h"
 #include "common/boottime.h"
 #include "common/log-message.h"
 #include "engine/engine-private.h"
 #include "engine/machine-driver.h"
+#include "engine/records.h"
 #include "engine/registration-private.h"
 #include "engine/resource-private.h"
 #include "lease/lease-timing.h"
@@ -129,4 +131,59 @@ void bailiff_lockspace_start_leave(BailiffLockspace *self)
         g_cancellable_cancel(self->cancellable);
     lockspace_fail_resources(self, boottime_now());
     lockspace_go_on_leaving(self);
+}
+
+/* --- who asks for it ------------------------------------------------------------------------- */
+
+/* Who and what is in the way of leaving, in words; empty: nobody. */
+static char *describe_users(BailiffLockspace *self)
+{
+    g_autoptr(GPtrArray) registrations = bailiff_lockspace_list_registrations(self);
+    g_autoptr(GPtrArray) orphans = bailiff_lockspace_list_orphans(self);
+    g_autoptr(GString) names = g_string_new(NULL);
+
+    for (guint i = 0; i < registrations->len; i++)
+        g_string_append_printf(names, "%s%s (%s)", names->len > 0 ? ", " : "",
+                               bailiff_registration_get_name(registrations->pdata[i]),
+                               bailiff_registration_describe(registrations->pdata[i]));
+    for (guint i = 0; i < orphans->len; i++)
+        g_string_append_printf(names, "%sthe orphan of resource %s", names->len > 0 ? ", " : "",
+                               bailiff_resource_get_name(orphans->pdata[i]));
+    return g_string_free(g_steal_pointer(&names), FALSE);
+}
+
+void bailiff_lockspace_leave_async(BailiffLockspace *self, gboolean force,
+                                   GAsyncReadyCallback callback, gpointer user_data)
+{
+    g_autoptr(GTask) task = g_task_new(self, NULL, callback, user_data);
+    g_autofree char *users = describe_users(self);
+
+    if (*users != '\0' && !force) {
+        g_task_return_error(
+            task, bailiff_error_make(BAILIFF_ERROR_BUSY,
+                                     "Release the leases, give orphans back (bailiffctl "
+                                     "release-orphans), or leave with the option force: it walks "
+                                     "failure policies, and leaves orphans on disk.",
+                                     "Lockspace %s is in use by %s.", self->name, users));
+        return;
+    }
+    if (self->engine == NULL) {
+        g_task_return_boolean(task, TRUE); /* already gone */
+        return;
+    }
+    bailiff_records_lockspace_left(bailiff_engine_get_records(self->engine), self->name);
+    if (self->state == BAILIFF_LOCKSPACE_LOST) {
+        bailiff_lockspace_abandon(self);
+        bailiff_engine_remove_lockspace(self->engine, self);
+        g_task_return_boolean(task, TRUE);
+        return;
+    }
+    g_ptr_array_add(self->leave_tasks, g_steal_pointer(&task));
+    bailiff_lockspace_start_leave(self);
+}
+
+gboolean bailiff_lockspace_leave_finish(BailiffLockspace *self, GAsyncResult *result,
+                                        GError **error)
+{
+    return g_task_propagate_boolean(G_TASK(result), error);
 }

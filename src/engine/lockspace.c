@@ -435,59 +435,6 @@ gboolean bailiff_lockspace_holds_orphans(BailiffLockspace *self)
            (self->state == BAILIFF_LOCKSPACE_HELD || self->state == BAILIFF_LOCKSPACE_LATE);
 }
 
-/* Who and what is in the way of leaving, in words; empty: nobody. */
-static char *describe_users(BailiffLockspace *self)
-{
-    g_autoptr(GPtrArray) registrations = bailiff_lockspace_list_registrations(self);
-    g_autoptr(GPtrArray) orphans = bailiff_lockspace_list_orphans(self);
-    g_autoptr(GString) names = g_string_new(NULL);
-
-    for (guint i = 0; i < registrations->len; i++)
-        g_string_append_printf(names, "%s%s (%s)", names->len > 0 ? ", " : "",
-                               bailiff_registration_get_name(registrations->pdata[i]),
-                               bailiff_registration_describe(registrations->pdata[i]));
-    for (guint i = 0; i < orphans->len; i++)
-        g_string_append_printf(names, "%sthe orphan of resource %s", names->len > 0 ? ", " : "",
-                               bailiff_resource_get_name(orphans->pdata[i]));
-    return g_string_free(g_steal_pointer(&names), FALSE);
-}
-
-void bailiff_lockspace_leave_async(BailiffLockspace *self, gboolean force,
-                                   GAsyncReadyCallback callback, gpointer user_data)
-{
-    g_autoptr(GTask) task = g_task_new(self, NULL, callback, user_data);
-    g_autofree char *users = describe_users(self);
-
-    if (*users != '\0' && !force) {
-        g_task_return_error(
-            task, bailiff_error_make(BAILIFF_ERROR_BUSY,
-                                     "Release the leases, give orphans back (bailiffctl "
-                                     "release-orphans), or leave with the option force: it walks "
-                                     "failure policies, and leaves orphans on disk.",
-                                     "Lockspace %s is in use by %s.", self->name, users));
-        return;
-    }
-    if (self->engine == NULL) {
-        g_task_return_boolean(task, TRUE); /* already gone */
-        return;
-    }
-    bailiff_records_lockspace_left(bailiff_engine_get_records(self->engine), self->name);
-    if (self->state == BAILIFF_LOCKSPACE_LOST) {
-        bailiff_lockspace_abandon(self);
-        bailiff_engine_remove_lockspace(self->engine, self);
-        g_task_return_boolean(task, TRUE);
-        return;
-    }
-    g_ptr_array_add(self->leave_tasks, g_steal_pointer(&task));
-    bailiff_lockspace_start_leave(self);
-}
-
-gboolean bailiff_lockspace_leave_finish(BailiffLockspace *self, GAsyncResult *result,
-                                        GError **error)
-{
-    return g_task_propagate_boolean(G_TASK(result), error);
-}
-
 const char *bailiff_lockspace_get_name(BailiffLockspace *self)
 {
     return self->name;
