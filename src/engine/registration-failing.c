@@ -82,6 +82,14 @@ static void tell_last_kills(BailiffRegistration *self)
             kills);
 }
 
+static gboolean is_watched(BailiffRegistration *self)
+{
+    const char *watchdog =
+        self->engine != NULL ? bailiff_engine_get_watchdog_state(self->engine) : "disarmed";
+
+    return g_str_equal(watchdog, "armed") || g_str_equal(watchdog, "firing");
+}
+
 static void on_overdue(gpointer user_data)
 {
     BailiffRegistration *self = user_data;
@@ -95,9 +103,12 @@ static void on_overdue(gpointer user_data)
     const LogSubject subject = registration_log_subject(self);
 
     log_message(MESSAGE_REGISTRATION_LEFT_TO_WATCHDOG, &subject,
-                "%s (%s) is not cleared: a watchdog may reset this host at any moment, and other "
-                "hosts may take the leases %u seconds after the fail deadline.",
-                self->name, bailiff_target_get_description(self->target), WATCHDOG_FIRE_SECONDS);
+                "%s (%s) is not cleared: %s, and other hosts may take the leases %u seconds after "
+                "the fail deadline.",
+                self->name, bailiff_target_get_description(self->target),
+                is_watched(self) ? "the watchdog may reset this host at any moment"
+                                 : "no watchdog is armed, so that it goes on",
+                WATCHDOG_FIRE_SECONDS);
 }
 
 static gboolean is_ignored(const FailurePolicy *policy)
