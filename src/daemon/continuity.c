@@ -119,6 +119,46 @@ static gboolean wait_for_lock(InstanceLock *lock, GError **error)
     return FALSE;
 }
 
+/* Not known: it is. */
+static gboolean is_on_the_bus(GBusType bus)
+{
+    g_autofree char *address = g_dbus_address_get_for_bus_sync(bus, NULL, NULL);
+    g_autoptr(GDBusConnection) connection = NULL;
+    g_autoptr(GVariant) reply = NULL;
+    gboolean is_there = TRUE;
+
+    if (address != NULL)
+        connection = g_dbus_connection_new_for_address_sync(
+            address,
+            G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT |
+                G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION,
+            NULL, NULL, NULL);
+    if (connection != NULL)
+        reply = g_dbus_connection_call_sync(
+            connection, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+            "NameHasOwner", g_variant_new("(s)", BAILIFF_BUS_NAME), G_VARIANT_TYPE("(b)"),
+            G_DBUS_CALL_FLAGS_NONE, HAND_OVER_MS, NULL, NULL);
+    if (reply != NULL)
+        g_variant_get(reply, "(b)", &is_there);
+    return is_there;
+}
+
+/* One that ends has given up its name before: a bus that starts services itself may have started
+ * this one because of that. */
+static gboolean wait_for_its_end(InstanceLock *lock, GBusType bus)
+{
+    pid_t pid;
+
+    if (is_on_the_bus(bus))
+        return FALSE;
+    for (guint i = 0; i < LOCK_POLLS; i++) {
+        if (instance_lock_look(lock, &pid) != INSTANCE_RUNS)
+            return TRUE;
+        g_usleep(LOCK_POLL_US);
+    }
+    return FALSE;
+}
+
 InstanceLock *continuity_take_place(const char *runtime_dir, gboolean replace, GBusType bus,
                                     GError **error)
 {
@@ -131,7 +171,7 @@ InstanceLock *continuity_take_place(const char *runtime_dir, gboolean replace, G
     if (lock == NULL)
         return NULL;
     state = instance_lock_look(lock, &pid);
-    if (state != INSTANCE_RUNS)
+    if (state != INSTANCE_RUNS || (!replace && wait_for_its_end(lock, bus)))
         return g_steal_pointer(&lock);
     if (!replace) {
         bailiff_set_error(error, BAILIFF_ERROR_ALREADY_EXISTS,

@@ -23,8 +23,9 @@ void continuity_stop_later(void);
 void continuity_take_signals(void);
 
 /* The lock on the runtime directory: ours, or to be ours when the one who has it has ended. Where
- * another bailiffd runs: with `replace` it is asked, on `bus`, to hand over, and waited for; else
- * AlreadyExists, naming it. Blocks; for the start. */
+ * another bailiffd runs: with `replace` it is asked, on `bus`, to hand over, and waited for; one
+ * that ends, and is off the bus, is waited for, some seconds; else AlreadyExists, naming it.
+ * Blocks; for the start. */
 InstanceLock *continuity_take_place(const char *runtime_dir, gboolean replace, GBusType bus,
                                     GError **error);
 
