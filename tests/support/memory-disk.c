@@ -205,8 +205,10 @@ static uint64_t fence_free_at(MemoryHost *host, const MachineStep *step)
 
 static void land_at(MemoryHost *from, MemoryDisk *disk, const MachineStep *step, uint64_t at_us)
 {
-    if (at_us != TIME_NEVER)
-        memory_disk_write_at(disk, at_us, step->offset, step->data, step->length);
+    if (at_us == TIME_NEVER)
+        return;
+    memory_disk_write_at(disk, at_us, step->offset, step->data, step->length);
+    g_array_index(disk->landing, Landing, disk->landing->len - 1).from = from;
 }
 
 static MemoryLogEntry *run_log(MemoryRun *self)
