@@ -44,10 +44,22 @@ void failure_run_init(FailureRun *self, const FailurePolicy *policy, uint64_t fa
             (FailurePolicy){ .steps = { { .action = FAILURE_ACTION_KILL } }, .n_steps = 1 };
 }
 
+/* When `step` is due if none before it fails or ends early. */
+static uint64_t latest_due(const FailureRun *self, size_t step)
+{
+    uint64_t due_us = self->started_us;
+
+    for (size_t i = 0; i < step; i++)
+        due_us = time_add(due_us, time_from_seconds(self->policy.steps[i].grace_seconds));
+    return due_us;
+}
+
 void failure_run_resume(FailureRun *self, size_t step, uint64_t since_us)
 {
     if (step >= self->policy.n_steps || since_us < self->started_us)
         return;
+    if (since_us > latest_due(self, step))
+        since_us = latest_due(self, step);
     self->step = step;
     self->step_since_us = since_us;
     self->next_us = since_us;

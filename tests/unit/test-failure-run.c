@@ -85,6 +85,84 @@ static void test_on_time(void)
     assert_advance(&run, 19000, "- never");
 }
 
+/* --- a walk that another process began --- */
+
+static FailureRun resume(const char *text, gsize step, gint64 since_ms)
+{
+    FailureRun run = start(text, F);
+
+    failure_run_resume(&run, step, F + (guint64)(since_ms * 1000));
+    return run;
+}
+
+#define FOUR_STEPS "notify 2s, exec /bin/true 10s, pause 5s, kill"
+
+/* It has the rest of its grace, and is asked for again, whatever it is. */
+static void test_resumed(void)
+{
+    FailureRun run = resume(FOUR_STEPS, 1, 2000);
+
+    assert_advance(&run, 3500, "1:exec 12000");
+    assert_advance(&run, 3500, "- 12000");
+    /* The steps before it are past. */
+    answer(&run, 0, FALSE, 3600);
+    assert_advance(&run, 11999, "- 12000");
+    assert_advance(&run, 12000, "!1 2:pause 17000");
+    answer(&run, 2, FALSE, 13000);
+    assert_advance(&run, 13000, "!2 3:kill 14000");
+
+    /* It was early, since the one before it had failed. */
+    run = resume(FOUR_STEPS, 2, 2500);
+    assert_advance(&run, 3000, "2:pause 7500");
+    failure_run_cleared(&run);
+    assert_advance(&run, 7500, "- never");
+
+    /* Nothing is due before it was, if the time should seem earlier. */
+    run = resume(FOUR_STEPS, 1, 2000);
+    assert_advance(&run, 1000, "- 2000");
+    assert_advance(&run, 2000, "1:exec 12000");
+
+    run = resume(FOUR_STEPS, 3, 17000);
+    assert_advance(&run, 30000, "3:kill 31000");
+    assert_advance(&run, 31000, "3:kill 32000");
+    run = resume("ignore", 0, 0);
+    assert_advance(&run, 2000, "0:ignore never");
+    g_assert_cmpint(run.state, ==, FAILURE_RUN_IGNORED);
+}
+
+/* Its grace has ended while nobody walked: each step that is due is asked for once. */
+static void test_resumed_late(void)
+{
+    FailureRun run = resume(FOUR_STEPS, 0, 0);
+
+    assert_advance(&run, 500000, "0:notify 2000");
+    assert_advance(&run, 500000, "!0 1:exec 12000");
+    assert_advance(&run, 500000, "!1 2:pause 17000");
+    assert_advance(&run, 500000, "!2 3:kill 501000");
+    assert_advance(&run, 500000, "- 501000");
+}
+
+/* What was written down may say anything: nobody gets more time by it. */
+static void test_resumed_nonsense(void)
+{
+    FailureRun run = resume(FOUR_STEPS, 4, 2000);
+
+    assert_advance(&run, 0, "0:notify 2000");
+    run = resume(FOUR_STEPS, G_MAXSIZE, 2000);
+    assert_advance(&run, 0, "0:notify 2000");
+    run = resume(FOUR_STEPS, 1, -1);
+    assert_advance(&run, 0, "0:notify 2000");
+    /* The latest that a step can have been due. */
+    run = resume(FOUR_STEPS, 2, 12001);
+    assert_advance(&run, 12000, "2:pause 17000");
+    run = start(FOUR_STEPS, F);
+    failure_run_resume(&run, 3, TIME_NEVER);
+    assert_advance(&run, 17000, "3:kill 18000");
+    run = start(FOUR_STEPS, F);
+    failure_run_resume(&run, 0, TIME_NEVER);
+    assert_advance(&run, 0, "0:notify 2000");
+}
+
 /* What was late for one step is not late for the next, and each step is asked for. */
 static void test_late_main_loop(void)
 {
@@ -496,6 +574,9 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/failure-run/on-time", test_on_time);
     g_test_add_func("/failure-run/late-main-loop", test_late_main_loop);
+    g_test_add_func("/failure-run/resumed", test_resumed);
+    g_test_add_func("/failure-run/resumed-late", test_resumed_late);
+    g_test_add_func("/failure-run/resumed-nonsense", test_resumed_nonsense);
     g_test_add_func("/failure-run/failing-step", test_failing_step);
     g_test_add_func("/failure-run/answer-from-the-past", test_answer_from_the_past);
     g_test_add_func("/failure-run/old-answers", test_old_answers);
