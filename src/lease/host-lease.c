@@ -34,8 +34,9 @@ bool host_lease_restore(HostLease *self, const HostLeaseWish *wish, const Leader
     host_lease_init(self, wish);
     if (host_lease_record_check(last, self->lockspace_name, &self->layout) != RECORD_OK ||
         !layout_offset_ok(&self->layout, self->lockspace_offset) ||
-        last->owner_id != self->host_id || last->owner_generation == 0 || last->timestamp == 0 ||
-        !fixed_name_equal(last->name, self->host_name))
+        last->owner_id != self->host_id || last->owner_generation == 0 ||
+        !fixed_name_equal(last->name, self->host_name) || last->io_timeout != self->io_timeout ||
+        last->timestamp != host_lease_timestamp(last_renewal_us))
         return false;
     self->last = *last;
     self->write_uncertain = true;

@@ -58,6 +58,7 @@ void host_lease_init(HostLease *self, const HostLeaseWish *wish);
 /* A lease that an earlier daemon of this host held, as it wrote it down: `last` is the record that
  * it knew to be on disk, `last_renewal_us` its time. What a renewal that was under way has left
  * there is not known: the first renewal takes the record for ours if host id, generation and name
- * are (write_uncertain). False when `last` cannot be a lease that `wish` describes. */
+ * are (write_uncertain). False when `last` cannot be a lease that `wish` describes, or was not
+ * written at that time with that io timeout: others would count other deadlines than we do. */
 bool host_lease_restore(HostLease *self, const HostLeaseWish *wish, const LeaderRecord *last,
                         uint64_t last_renewal_us);
