@@ -107,8 +107,8 @@ def test_arguments(daemon, locales):
     for verb in verbs(daemon):
         text = ctl(daemon, verb, "--help", **chinese).stdout
         assert not re.search(r"PATH|OFFSET|NAME|LOCKSPACE|SECONDS", text), text
-    text = ctl(daemon, "join", "space", status=2, **chinese).stderr
-    assert translations(chinese)("NAME PATH[:OFFSET] HOST_ID") in text
+    text = ctl(daemon, "format-resource", "/nowhere", status=2, **chinese).stderr
+    assert translations(chinese)("PATH[:OFFSET] LOCKSPACE NAME") in text
 
 
 def test_errors(daemon, language):
