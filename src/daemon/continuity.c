@@ -91,14 +91,24 @@ char *continuity_take_watchdog(void)
 static gboolean ask_to_hand_over(GBusType bus, GError **error)
 {
     g_autoptr(GError) local = NULL;
-    g_autoptr(GDBusConnection) connection = g_bus_get_sync(bus, NULL, &local);
+    g_autofree char *address = g_dbus_address_get_for_bus_sync(bus, NULL, &local);
+    g_autoptr(GDBusConnection) connection = NULL;
     g_autoptr(GVariant) reply = NULL;
 
+    /* Not the shared one, which ends the process when the bus goes. */
+    if (address != NULL)
+        connection = g_dbus_connection_new_for_address_sync(
+            address,
+            G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT |
+                G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION,
+            NULL, NULL, &local);
     if (connection != NULL)
         reply = g_dbus_connection_call_sync(
             connection, BAILIFF_BUS_NAME, "/org/bailiff/Bailiff1/Manager",
             BAILIFF_BUS_NAME ".Manager", "HandOver", g_variant_new("(a{sv})", NULL), NULL,
             G_DBUS_CALL_FLAGS_NO_AUTO_START, HAND_OVER_MS, NULL, &local);
+    if (connection != NULL)
+        g_dbus_connection_close_sync(connection, NULL, NULL);
     if (reply != NULL)
         return TRUE;
     g_dbus_error_strip_remote_error(local);
@@ -236,13 +246,13 @@ static void leave(Departure *self)
     if (self->hand_over)
         _exit(0);
     execute(self);
-    g_free(self);
 }
 
 static gboolean on_farewell_limit(gpointer user_data)
 {
     Departure *self = user_data;
 
+    /* Freed when the bus has been left after all. */
     self->limit = 0;
     leave(self);
     return G_SOURCE_REMOVE;
@@ -253,10 +263,11 @@ static void on_off_the_bus(GObject *source, GAsyncResult *result, gpointer user_
     Departure *self = user_data;
 
     bailiff_bus_service_stop_finish(BAILIFF_BUS_SERVICE(source), result);
-    if (self->limit == 0)
-        return; /* it came too late */
-    g_clear_handle_id(&self->limit, g_source_remove);
-    leave(self);
+    if (self->limit != 0) { /* else it comes too late, and the program could not be executed */
+        g_clear_handle_id(&self->limit, g_source_remove);
+        leave(self);
+    }
+    g_free(self);
 }
 
 void continuity_depart(BailiffBusService *service, InstanceLock *lock, gboolean hand_over,
