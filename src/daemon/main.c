@@ -23,6 +23,7 @@
 #include "common/language.h"
 #include "common/log-message.h"
 #include "common/log-writer.h"
+#include "common/saved-state.h"
 #include "daemon/config-reload.h"
 #include "daemon/continuity.h"
 #include "daemon/daemon-options.h"
@@ -42,7 +43,6 @@
 #include "engine/standstill.h"
 #include "watchdog/watchdog.h"
 
-#define DEFAULT_RUNTIME_DIR "/run/bailiff"
 #define DEFAULT_CONFIG_FILE "/etc/bailiff/bailiffd.conf"
 #define DEFAULT_STATE_DIR "/var/lib/bailiff"
 #define DEFAULT_RECORDS_DIR "/etc/bailiff/lockspaces.d"
@@ -110,7 +110,7 @@ static gboolean make_engine(Daemon *daemon, const DaemonOptions *options, GError
     gboolean optional = options->config == NULL;
     g_autoptr(ConfigFile) file = config_file_load(config_path, optional, error);
     g_autofree char *runtime_dir =
-        choose_directory(options->runtime_dir, "RUNTIME_DIRECTORY", DEFAULT_RUNTIME_DIR);
+        choose_directory(options->runtime_dir, "RUNTIME_DIRECTORY", SAVED_STATE_USUAL_DIRECTORY);
     g_autofree char *state_dir =
         choose_directory(options->state_dir, "STATE_DIRECTORY", DEFAULT_STATE_DIR);
     g_autofree char *records_dir =

@@ -4,10 +4,11 @@
  */
 #include "engine/given-up.h"
 
+#include "common/saved-state.h"
 #include "engine/lockspace.h"
 #include "engine/resource-private.h"
 
-#define GROUP_PREFIX "given-up "
+#define GROUP_PREFIX SAVED_GIVEN_UP_GROUP_PREFIX
 
 static void given_up_free(gpointer data)
 {

@@ -13,14 +13,15 @@
 #include "actions/unit-target.h"
 #include "common/bailiff-error.h"
 #include "common/log-message.h"
-#include "engine/runtime-file.h"
+#include "common/runtime-file.h"
+#include "common/saved-state.h"
 
 #define GROUP HELD_RECORD_GROUP
-#define FORMAT 2
+#define FORMAT SAVED_REGISTRATION_FORMAT
 
 static char *held_directory(const char *runtime_dir)
 {
-    return g_build_filename(runtime_dir, "held", NULL);
+    return g_build_filename(runtime_dir, SAVED_REGISTRATIONS_DIRECTORY, NULL);
 }
 
 static char *record_path(const char *runtime_dir, guint64 id)

@@ -14,9 +14,10 @@
 #include <glib.h>
 
 #include "actions/target.h"
+#include "common/saved-state.h"
 
 /* The group of a record that this and bailiff_target_fill_record() write into. */
-#define HELD_RECORD_GROUP "registration"
+#define HELD_RECORD_GROUP SAVED_REGISTRATION_GROUP
 
 /* What every record tells; `lockspaces`: in which it may hold leases, NULL-terminated. NULL with
  * IoError. */

@@ -8,7 +8,7 @@
 
 #include "common/bailiff-error.h"
 #include "common/log-message.h"
-#include "engine/runtime-file.h"
+#include "common/runtime-file.h"
 
 #define FILE_NAME "left-lockspaces"
 #define GROUP "left"

@@ -9,7 +9,7 @@
 
 #include "common/bailiff-error.h"
 #include "common/process-identity.h"
-#include "engine/runtime-file.h"
+#include "common/runtime-file.h"
 
 #define GROUP "persistent"
 

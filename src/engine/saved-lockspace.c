@@ -11,12 +11,13 @@
 #include "base/fixed-name.h"
 #include "common/bailiff-error.h"
 #include "common/log-message.h"
-#include "engine/runtime-file.h"
+#include "common/runtime-file.h"
+#include "common/saved-state.h"
 #include "engine/saved-record.h"
 #include "lease/lease-timing.h"
 
-#define GROUP "lockspace"
-#define FORMAT 1
+#define GROUP SAVED_LOCKSPACE_GROUP
+#define FORMAT SAVED_LOCKSPACE_FORMAT
 
 static const char *const state_names[] = {
     [SAVED_LOCKSPACE_HELD] = "held",
@@ -34,7 +35,7 @@ void saved_lockspace_free(SavedLockspace *self)
 
 static char *directory_of(const char *runtime_dir)
 {
-    return g_build_filename(runtime_dir, "lockspaces", NULL);
+    return g_build_filename(runtime_dir, SAVED_LOCKSPACES_DIRECTORY, NULL);
 }
 
 gboolean saved_lockspace_write(const char *runtime_dir, const SavedLockspace *lockspace,
@@ -60,6 +61,10 @@ gboolean saved_lockspace_write(const char *runtime_dir, const SavedLockspace *lo
         lockspace->state == SAVED_LOCKSPACE_FAILING
             ? lockspace->fail_us
             : time_add(lockspace->last_renewal_us, timing_fail(lockspace->io_timeout)));
+    /* Both can be told from the rest: for people who read it. */
+    g_key_file_set_uint64(file, GROUP, "FreeAtUsec",
+                          time_add(lockspace->last_renewal_us, timing_free(lockspace->io_timeout)));
+    g_key_file_set_uint64(file, GROUP, "Generation", lockspace->last.owner_generation);
     saved_leader_set(file, GROUP, "Record", &lockspace->last);
     return runtime_file_write(directory, file_name, file,
                               "Make room, or mend the runtime directory: the next bailiffd has to "

@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "engine/runtime-file.h"
+#include "common/runtime-file.h"
 
 static void set_bytes(GKeyFile *file, const char *group, const char *key, const guint8 *bytes,
                       gsize length)

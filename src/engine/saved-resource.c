@@ -9,11 +9,12 @@
 
 #include "common/bailiff-error.h"
 #include "common/log-message.h"
-#include "engine/runtime-file.h"
+#include "common/runtime-file.h"
+#include "common/saved-state.h"
 #include "engine/saved-record.h"
 
-#define GROUP "resource"
-#define FORMAT 1
+#define GROUP SAVED_RESOURCE_GROUP
+#define FORMAT SAVED_RESOURCE_FORMAT
 
 static const char *const use_names[] = {
     [SAVED_RESOURCE_UNUSED] = "unused",
@@ -56,7 +57,7 @@ static char *directory_of(const char *runtime_dir, const char *lockspace)
 {
     g_autofree char *name = runtime_file_name(lockspace);
 
-    return g_build_filename(runtime_dir, "resources", name, NULL);
+    return g_build_filename(runtime_dir, SAVED_RESOURCES_DIRECTORY, name, NULL);
 }
 
 static void set_holders(GKeyFile *file, const GArray *holders)

@@ -2,7 +2,7 @@
 /*
  * Key files that are replaced as a whole.
  */
-#include "engine/runtime-file.h"
+#include "common/runtime-file.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -131,7 +131,7 @@ static gboolean is_whole(const char *text, gsize length)
     return memcmp(head, text, HEAD_LENGTH) == 0;
 }
 
-/* NULL with an errno. */
+/* NULL with an errno; EPERM: it is somebody else's. */
 static char *read_own_file(const char *path, gsize *ret_length)
 {
     g_autofree char *text = NULL;
@@ -143,8 +143,10 @@ static char *read_own_file(const char *path, gsize *ret_length)
         return NULL;
     if (fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode) || facts.st_uid != geteuid() ||
         facts.st_size > (goffset)SIZE_MAX_BYTES) {
+        int reason = S_ISREG(facts.st_mode) && facts.st_uid != geteuid() ? EPERM : EBADMSG;
+
         close(fd);
-        errno = EBADMSG;
+        errno = reason;
         return NULL;
     }
     text = g_malloc((gsize)facts.st_size + 1);
@@ -172,6 +174,12 @@ GKeyFile *runtime_file_load(const char *directory, const char *name, const char 
     if (text == NULL && saved_errno == ENOENT) {
         bailiff_set_error(error, BAILIFF_ERROR_NOT_FOUND, "Nothing is to be done.",
                           "There is no %s.", path);
+        return NULL;
+    }
+    if (text == NULL && saved_errno == EPERM) {
+        bailiff_set_error(error, BAILIFF_ERROR_CORRUPT,
+                          "Make sure that nothing which it may tell of still runs, then remove it.",
+                          "%s belongs to another user than the one who reads it.", path);
         return NULL;
     }
     if (text == NULL && saved_errno != EBADMSG && saved_errno != ELOOP) {
