@@ -42,6 +42,26 @@ static gboolean daemon_is_there(BusClient *self, GError **error)
     return FALSE;
 }
 
+gboolean bus_check_daemon_runs(GError **error)
+{
+    g_autoptr(GDBusConnection) connection = bus_connect(error);
+    g_autoptr(GVariant) reply = NULL;
+    gboolean has_owner = FALSE;
+
+    if (connection == NULL)
+        return FALSE;
+    reply = g_dbus_connection_call_sync(connection, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                                        "org.freedesktop.DBus", "NameHasOwner",
+                                        g_variant_new("(s)", BUS_NAME), G_VARIANT_TYPE("(b)"),
+                                        G_DBUS_CALL_FLAGS_NONE, -1, NULL, error);
+    if (reply == NULL)
+        return FALSE;
+    g_variant_get(reply, "(b)", &has_owner);
+    if (!has_owner)
+        g_set_error_literal(error, G_DBUS_ERROR, G_DBUS_ERROR_SERVICE_UNKNOWN, BUS_NAME);
+    return has_owner;
+}
+
 BusClient *bus_client_new(GError **error)
 {
     g_autoptr(BusClient) self = g_new0(BusClient, 1);

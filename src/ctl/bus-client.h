@@ -25,6 +25,10 @@ typedef struct BusClient {
  * the program. */
 GDBusConnection *bus_connect(GError **error);
 
+/* FALSE with an error when none runs. For verbs that have nothing to say to one that is started by
+ * their call. */
+gboolean bus_check_daemon_runs(GError **error);
+
 /* Fails with CTL_ERROR when there is no bus or no daemon. Of a daemon of another version it tells
  * on standard error. */
 BusClient *bus_client_new(GError **error);

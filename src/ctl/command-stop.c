@@ -8,27 +8,6 @@
 
 #include "ctl/bus-client.h"
 
-/* A call would have it started, to be stopped again. */
-static gboolean check_is_running(GError **error)
-{
-    g_autoptr(GDBusConnection) connection = bus_connect(error);
-    g_autoptr(GVariant) reply = NULL;
-    gboolean has_owner = FALSE;
-
-    if (connection == NULL)
-        return FALSE;
-    reply = g_dbus_connection_call_sync(connection, "org.freedesktop.DBus", "/org/freedesktop/DBus",
-                                        "org.freedesktop.DBus", "NameHasOwner",
-                                        g_variant_new("(s)", BUS_NAME), G_VARIANT_TYPE("(b)"),
-                                        G_DBUS_CALL_FLAGS_NONE, -1, NULL, error);
-    if (reply == NULL)
-        return FALSE;
-    g_variant_get(reply, "(b)", &has_owner);
-    if (!has_owner)
-        g_set_error_literal(error, G_DBUS_ERROR, G_DBUS_ERROR_SERVICE_UNKNOWN, BUS_NAME);
-    return has_owner;
-}
-
 static void on_vanished(GDBusConnection *connection, const char *name, gpointer user_data)
 {
     g_main_loop_quit(user_data);
@@ -61,7 +40,7 @@ int command_stop(CommandLine *line)
     g_auto(GVariantDict) options = G_VARIANT_DICT_INIT(NULL);
     if (force)
         g_variant_dict_insert(&options, "force", "b", TRUE);
-    if (!check_is_running(&error) || !(client = bus_client_new(&error)) ||
+    if (!bus_check_daemon_runs(&error) || !(client = bus_client_new(&error)) ||
         !bailiff_bus_manager_call_stop_sync(client->manager, g_variant_dict_end(&options),
                                             G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION,
                                             BUS_NO_TIME_LIMIT, NULL, &error))

@@ -329,6 +329,7 @@ void completion_source_add(CompletionList *list, const char *kind, const GPtrArr
         { "RESOURCE@PATH[:OFFSET]", NULL, NULL, add_resource_places },
         { "PATH[:OFFSET]", NULL, NULL, add_files },
         { "PATH", NULL, NULL, add_files },
+        { "DIR", NULL, NULL, add_files },
         { "UNIT", NULL, NULL, add_units },
         { "UUID", NULL, NULL, add_domains },
         { "PID", NULL, NULL, add_processes },

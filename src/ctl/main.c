@@ -125,9 +125,20 @@ static const Command commands[] = {
          "event "
          "is on the storage; the other hosts find it with their next renewals."),
       command_send_event },
+    { "state", "", N_("Show what bailiffd has written down for the one that comes after it"),
+      "bailiffctl state",
+      N_("It reads files, and so tells the same when no bailiffd runs. A file that cannot be read "
+         "is "
+         "named, and the exit status is 1."),
+      command_state },
     { "reload", "", N_("Have bailiffd read its configuration again"), "bailiffctl reload",
       N_("A configuration that is refused changes nothing; what is wrong with it is printed."),
       command_reload },
+    { "reexecute", "", N_("Have bailiffd go on as its new program after an upgrade"),
+      "bailiffctl reexecute",
+      N_("No lease is given back, and no failure policy begins anew. It waits until the new one is "
+         "there and prints its version."),
+      command_reexecute },
     { "stop", "", N_("Give all leases back and end bailiffd"), "bailiffctl stop",
       N_("It is refused while anybody holds leases; who that is is printed."), command_stop },
     { "metrics", "", N_("Print metrics for a monitoring system (OpenMetrics text)"),
