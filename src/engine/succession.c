@@ -78,6 +78,16 @@ static GPtrArray *find_holders(Succession *self, const SavedResource *saved, gbo
     return holders;
 }
 
+/* They share it with somebody unknown, for whom it stays an orphan: nobody would be told of its end
+ * any more, and the first of them to let go would give it back for all. */
+static void stop_sharers(GPtrArray *holders, const char *lockspace)
+{
+    for (guint i = 0; i < holders->len; i++) {
+        bailiff_registration_start_failing(holders->pdata[i], lockspace, boottime_now());
+        bailiff_registration_save_pending(holders->pdata[i]);
+    }
+}
+
 static void restore_resource(Succession *self, BailiffLockspace *lockspace, SavedResource *saved)
 {
     gboolean unknown;
@@ -93,8 +103,10 @@ static void restore_resource(Succession *self, BailiffLockspace *lockspace, Save
     /* Its holder has ended without anybody's seeing it. */
     if (saved->use != SAVED_RESOURCE_UNUSED && holders->len == 0 && !unknown && !saved->persistent)
         saved->use = SAVED_RESOURCE_UNUSED;
-    if (unknown)
+    if (unknown) {
+        stop_sharers(holders, lockspace->name);
         g_ptr_array_set_size(holders, 0);
+    }
     g_object_unref(bailiff_resource_restore(lockspace, saved, holders));
 }
 
