@@ -69,13 +69,16 @@ static GString *compose(GKeyFile *file)
     return text;
 }
 
-/* FALSE: it is to be made anew. */
+/* One page only: a process that is killed ends its write() between two pages, and leaves the first
+ * of this version with the second of the last one. FALSE: it is to be made anew. */
 static gboolean write_in_place(const char *path, const GString *text)
 {
     struct stat facts;
     gboolean worked;
     int fd;
 
+    if (text->len > PAGE)
+        return FALSE;
     fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return FALSE;

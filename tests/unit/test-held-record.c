@@ -247,6 +247,37 @@ static void test_damaged(Fixture *fixture, gconstpointer data)
     }
 }
 
+static void write_of_length(Fixture *fixture, gsize length, char letter)
+{
+    static const char *const lockspaces[] = { "one", NULL };
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GKeyFile) record = held_record_new("worker", fixture->target, lockspaces, &error);
+    g_autofree char *value = g_strnfill(length, letter);
+
+    g_assert_no_error(error);
+    g_key_file_set_string(record, HELD_RECORD_GROUP, "Value", value);
+    g_assert_true(held_record_write(fixture->directory, 1, record, &error));
+    g_assert_no_error(error);
+}
+
+/* A write() of several pages ends between two of them when the process is killed. */
+static void test_only_one_page_is_written_in_place(Fixture *fixture, gconstpointer data)
+{
+    g_autofree char *path = g_build_filename(fixture->directory, "held", "1", NULL);
+    GStatBuf before, after;
+
+    write_of_length(fixture, 10, 'a');
+    g_assert_cmpint(g_stat(path, &before), ==, 0);
+    write_of_length(fixture, 10, 'b');
+    g_assert_cmpint(g_stat(path, &after), ==, 0);
+    g_assert_cmpuint(after.st_ino, ==, before.st_ino);
+    write_of_length(fixture, 5000, 'a');
+    g_assert_cmpint(g_stat(path, &before), ==, 0);
+    write_of_length(fixture, 5000, 'b');
+    g_assert_cmpint(g_stat(path, &after), ==, 0);
+    g_assert_cmpuint(after.st_ino, !=, before.st_ino);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -262,5 +293,6 @@ int main(int argc, char **argv)
     ADD(successor_owns);
     ADD(damaged);
     ADD(unreadable);
+    ADD(only_one_page_is_written_in_place);
     return g_test_run();
 }
