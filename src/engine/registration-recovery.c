@@ -336,6 +336,8 @@ static void start(Recovery *self)
     /* Before it runs: from now on a lockspace that fails has its policy walked. */
     registration_set_state(registration, BAILIFF_REGISTRATION_ACTIVE);
     set_text(self, self->paused ? "is being resumed" : "is being started");
+    /* The next bailiffd gives back what one that is paused or ended has in hand. */
+    bailiff_registration_save_pending(registration);
     if (BAILIFF_IS_UNIT_TARGET(target))
         bailiff_unit_target_start_async(BAILIFF_UNIT_TARGET(target), self->cancellable, started,
                                         attempt_new(self));
