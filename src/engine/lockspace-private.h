@@ -47,6 +47,7 @@ struct _BailiffLockspace {
      * operation at a time: its machine must not be touched before the last one's is done. */
     HostLease lease;
     SavedLockspace *saved; /* as it is written down; NULL: not (any more) */
+    gboolean distrusted;   /* what was written down of its leases is damaged */
     /* Of an earlier daemon, and not proved yet: no new leases, and shown as late. */
     gboolean inherited;
     gboolean leaves_when_proved; /* the earlier daemon was about to */

@@ -144,6 +144,7 @@ void bailiff_lockspace_distrust(BailiffLockspace *self)
 {
     self->saved->state = SAVED_LOCKSPACE_FAILING;
     self->saved->fail_us = boottime_now();
+    self->distrusted = TRUE;
 }
 
 void bailiff_lockspace_count_deadlines(BailiffLockspace *self)
@@ -157,8 +158,11 @@ void bailiff_lockspace_count_deadlines(BailiffLockspace *self)
     lockspace_guard_inherited(self);
     if (self->saved->state == SAVED_LOCKSPACE_FAILING)
         lockspace_fail(self, self->saved->fail_us,
-                       "It was failing when the earlier bailiffd ended.\n"
-                       "Check the storage, then join it again.");
+                       self->distrusted
+                           ? "What an earlier bailiffd has written down of its leases is damaged.\n"
+                             "Make sure that nothing on this host uses them, then join it again."
+                           : "It was failing when the earlier bailiffd ended.\n"
+                             "Check the storage, then join it again.");
     else
         lockspace_arm(&self->deadline_timer, bailiff_lockspace_get_fail_at(self),
                       lockspace_on_deadline, self);

@@ -231,7 +231,7 @@ Succession *succession_new(BailiffEngine *engine)
     restore_lockspaces(self);
     if (self->registrations->len > 0 || self->lockspaces->len > 0)
         log_message(MESSAGE_TAKEN_OVER, NULL,
-                    "Taken over from an earlier bailiffd: %u lockspaces, %u registrations.",
+                    "Taken over from an earlier bailiffd: lockspaces: %u, registrations: %u.",
                     self->lockspaces->len, self->registrations->len);
     for (guint i = 0; i < self->registrations->len; i++)
         bailiff_registration_go_on(self->registrations->pdata[i]);

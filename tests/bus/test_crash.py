@@ -7,6 +7,7 @@ import signal
 
 import pytest
 
+from ctl import ctl
 from lease_calls import (IGNORE_TERM, MIB, SPACE, acquire, begin_acquire, begin_join, end_worker, fails_with,
                          format_lockspace, format_resource, inspect_resource, join, lease, policy, register, release,
                          wait_by_asking, wait_ended)
@@ -216,6 +217,12 @@ def test_what_cannot_be_read_is_unsafe(host, space, make_worker, what):
     assert inspect_resource(host, space)["state"] == "held"
     assert wait_ended(host, worker) == -signal.SIGKILL
     wait_by_asking(host, lambda: registration not in host.objects(), "the end of the registration")
+    if what.startswith("resources"):
+        host.wait_for_property(SPACE, "Lockspace", "State", "lost")
+        assert "damaged" in host.property(SPACE, "Lockspace", "Reason")
+        # NAME STATE HOST-ID GENERATION FAILS-IN: it does not fail any more.
+        row, = [line.split() for line in ctl(host, "status").stdout.splitlines() if line.startswith("space ")]
+        assert row[1] == "lost" and row[4] == "-"
     join(host, space)
     assert host.property(SPACE, "Lockspace", "Generation") == 2
     acquire(host, register(host, make_worker(), "other"), lease(space))
