@@ -23,7 +23,7 @@ struct EngineWatchdog {
 static const char absent[] =
     "No watchdog is configured: what cannot be killed, such as a process that waits for storage, "
     "goes on when its lease is lost, and other hosts may use what it uses.\n"
-    "Set type= in [watchdog] of bailiffd.conf.";
+    "Set type= in [watchdog] of bailiffd.conf; it counts from the next start.";
 
 static WatchdogState state_of(EngineWatchdog *self)
 {

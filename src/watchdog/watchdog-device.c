@@ -65,9 +65,11 @@ static gboolean fail_by_errno(const WatchdogDevice *self, const char *what, GErr
 
 static gboolean refuse(const WatchdogDevice *self, const char *why, GError **error)
 {
-    bailiff_set_error(error, BAILIFF_ERROR_UNSUPPORTED,
-                      "Name another device in [watchdog] of bailiffd.conf, or another type.",
-                      "The watchdog device %s cannot be trusted: %s.", self->path, why);
+    bailiff_set_error(
+        error, BAILIFF_ERROR_UNSUPPORTED,
+        "Name another device in [watchdog] of bailiffd.conf, or another type; it counts "
+        "from the next start.",
+        "The watchdog device %s cannot be trusted: %s.", self->path, why);
     return FALSE;
 }
 
@@ -111,10 +113,11 @@ static int open_device(const WatchdogDevice *self, GError **error)
                           "(RuntimeWatchdogSec= in systemd-system.conf).",
                           "The watchdog device %s is in use.", self->path);
     else if (errno == ENOENT || errno == ENODEV || errno == ENXIO)
-        bailiff_set_error(error, BAILIFF_ERROR_NOT_FOUND,
-                          "Load the driver of this host's watchdog (softdog when it has none), or "
-                          "set type=none in [watchdog] of bailiffd.conf.",
-                          "There is no watchdog device %s.", self->path);
+        bailiff_set_error(
+            error, BAILIFF_ERROR_NOT_FOUND,
+            "Load the driver of this host's watchdog (softdog when it has none), or "
+            "set type=none in [watchdog] of bailiffd.conf, which counts from the next start.",
+            "There is no watchdog device %s.", self->path);
     else
         (void)fail_by_errno(self, "opened", error);
     return -1;

@@ -121,7 +121,7 @@ static int connect_to_wdmd(const WatchdogWdmd *self, GError **error)
     if (errno == ENOENT || errno == ECONNREFUSED)
         bailiff_set_error(error, BAILIFF_ERROR_NOT_FOUND,
                           "Start it (systemctl start wdmd), or set another type in [watchdog] of "
-                          "bailiffd.conf.",
+                          "bailiffd.conf, which counts from the next start.",
                           "wdmd does not run: nobody listens on %s.", self->path);
     else
         (void)fail_by_errno(self, "reached", error);

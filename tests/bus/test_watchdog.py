@@ -247,7 +247,8 @@ def test_no_device(start, storage):
     format_lockspace(service, storage)
     begin_join(service, storage)
     service.wait_for_property(SPACE, "Lockspace", "State", "lost")
-    assert "no watchdog device /dev/bailiff-has-none" in service.property(SPACE, "Lockspace", "Reason")
+    why = service.property(SPACE, "Lockspace", "Reason")
+    assert "no watchdog device /dev/bailiff-has-none" in why and "counts from the next start" in why
 
 
 # Debian's wdmd
