@@ -133,7 +133,9 @@ static LockspaceSettings *changed_settings(BailiffRecord *record, const Changes 
     gboolean moved;
 
     if (before == NULL) {
-        bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT, "Mend or remove the file first.",
+        bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT,
+                          "'bailiffctl records' says what is wrong with it. Mend the file, then "
+                          "'bailiffctl reload'; or remove it ('bailiffctl forget').",
                           "The record %s is refused.", bailiff_record_get_path(record));
         return NULL;
     }

@@ -120,10 +120,13 @@ static LockspaceSettings *read_settings(const char *directory, const char *entry
     g_autoptr(GByteArray) bytes = g_byte_array_new();
     gboolean worked;
 
-    if (fd < 0) {
+    if (fd < 0 && errno == ELOOP)
+        bailiff_set_error(error, BAILIFF_ERROR_NOT_AUTHORIZED, FILE_CURE,
+                          "%s is a symbolic link, which is not followed.", file->path);
+    else if (fd < 0)
         set_error(error, "cannot be opened", file->path, FILE_CURE);
+    if (fd < 0)
         return NULL;
-    }
     worked = check_file(fd, file->path, error) && read_all(fd, file->path, bytes, error);
     close(fd);
     if (!worked)

@@ -284,7 +284,9 @@ BailiffLockspace *bailiff_records_join(BailiffRecords *self, BailiffRecord *reco
 {
     if (record->settings != NULL)
         return join(record, FALSE, error);
-    bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT, "Mend or remove the file first.",
+    bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT,
+                      "'bailiffctl records' says what is wrong with it. Mend the file, then "
+                      "'bailiffctl reload'; or remove it ('bailiffctl forget').",
                       "The record %s is refused.", record->path);
     return NULL;
 }
