@@ -77,7 +77,8 @@ static void add_margin(OutputTable *table, BailiffBusLockspace *lockspace, guint
         output_table_add(table, TABLE_RED, _("has failed"));
         return;
     }
-    if (fail_us == 0) {
+    /* A lockspace that is lost, or whose join failed, fails no more, whatever the clock says. */
+    if (fail_us == 0 || g_strcmp0(bailiff_bus_lockspace_get_state(lockspace), "lost") == 0) {
         output_table_add(table, TABLE_PLAIN, "");
         return;
     }
