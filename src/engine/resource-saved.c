@@ -89,7 +89,7 @@ void resource_resave(BailiffResource *self, SavedResourceUse use)
     if (self->saved == NULL || resource_save(self, use, &error))
         return;
     tell(self, error);
-    resource_unsave(self);
+    saved_resource_spoil(runtime_dir_of(self), self->lockspace->name, self->name);
 }
 
 void resource_save_holders(BailiffResource *self)
@@ -103,7 +103,7 @@ void resource_save_holders(BailiffResource *self)
     if (saved_resource_write(runtime_dir, self->lockspace->name, self->saved, &error))
         return;
     tell(self, error);
-    resource_unsave(self);
+    saved_resource_spoil(runtime_dir, self->lockspace->name, self->name);
 }
 
 void resource_unsave(BailiffResource *self)

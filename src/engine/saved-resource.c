@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <glib/gstdio.h>
+#include <unistd.h>
 
 #include "common/bailiff-error.h"
 #include "common/log-message.h"
@@ -121,6 +122,18 @@ void saved_resource_remove(const char *runtime_dir, const char *lockspace, const
     if (g_unlink(path) != 0 && errno != ENOENT)
         log_message(MESSAGE_RECORD_FAILED, LOG_SUBJECT(.lockspace = lockspace, .resource = name),
                     "%s could not be removed: %s", path, g_strerror(errno));
+}
+
+void saved_resource_spoil(const char *runtime_dir, const char *lockspace, const char *name)
+{
+    g_autofree char *directory = directory_of(runtime_dir, lockspace);
+    g_autofree char *file_name = runtime_file_name(name);
+    g_autofree char *path = g_build_filename(directory, file_name, NULL);
+
+    /* By its path: there may be no descriptor left. */
+    if (truncate(path, 0) != 0)
+        log_message(MESSAGE_RECORD_FAILED, LOG_SUBJECT(.lockspace = lockspace, .resource = name),
+                    "%s could not be made void: %s", path, g_strerror(errno));
 }
 
 char **saved_resources_list(const char *runtime_dir, const char *lockspace)

@@ -43,6 +43,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(SavedResource, saved_resource_free)
 /* Only reads `resource`. IoError. */
 gboolean saved_resource_write(const char *runtime_dir, const char *lockspace,
                               const SavedResource *resource, GError **error);
+/* Where what has become of it cannot be written: the next bailiffd finds something that it cannot
+ * read, and makes everybody harmless who may hold it. */
+void saved_resource_spoil(const char *runtime_dir, const char *lockspace, const char *name);
+
 void saved_resource_remove(const char *runtime_dir, const char *lockspace, const char *name);
 
 /* The names of all of a lockspace, NULL-terminated; also of those that cannot be read. */

@@ -3,6 +3,7 @@
 
 import os
 import pathlib
+import resource
 import signal
 
 import pytest
@@ -226,6 +227,20 @@ def test_what_cannot_be_read_is_unsafe(host, space, make_worker, what):
     join(host, space)
     assert host.property(SPACE, "Lockspace", "Generation") == 2
     acquire(host, register(host, make_worker(), "other"), lease(space))
+
+
+def test_what_could_not_be_written_is_unsafe(host, space, make_worker):
+    """No descriptor was left for it."""
+    worker = make_worker(IGNORE_TERM)
+    held, = acquire(host, register(host, worker), lease(space))
+    used = {int(number) for number in os.listdir(f"/proc/{host.daemon.pid}/fd")}
+    free = next(number for number in range(len(used) + 1) if number not in used)
+    limits = resource.prlimit(host.daemon.pid, resource.RLIMIT_NOFILE)
+    resource.prlimit(host.daemon.pid, resource.RLIMIT_NOFILE, (free, limits[1]))
+    host.call(held, "Resource", "Convert", "(sa{sv})", "shared", {})
+    host.kill_daemon()
+    host.start_daemon()
+    assert wait_ended(host, worker) == -signal.SIGKILL
 
 
 def test_state_of_a_later_version_is_unsafe(host, space, make_worker):
