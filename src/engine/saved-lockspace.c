@@ -10,6 +10,7 @@
 
 #include "base/fixed-name.h"
 #include "common/bailiff-error.h"
+#include "common/boottime.h"
 #include "common/log-message.h"
 #include "common/runtime-file.h"
 #include "common/saved-state.h"
@@ -102,13 +103,22 @@ static gboolean read_state(GKeyFile *file, SavedLockspaceState *ret)
     return FALSE;
 }
 
+/* What is still to come was not seen: deadlines that count from it would come too late. */
+static gboolean is_past(const SavedLockspace *self)
+{
+    guint64 now_us = boottime_now();
+
+    return self->last_renewal_us != 0 && self->last_renewal_us <= now_us &&
+           (self->state != SAVED_LOCKSPACE_FAILING || self->fail_us <= now_us);
+}
+
 static gboolean is_sound(const SavedLockspace *self, const char *name)
 {
     return self->name != NULL && g_str_equal(self->name, name) && self->path != NULL &&
            g_path_is_absolute(self->path) && self->host_name != NULL &&
            fixed_name_check(self->host_name, FIXED_NAME_SIZE) == NAME_OK && self->host_id >= 1 &&
            self->host_id <= LAYOUT_MAX_HOSTS && self->io_timeout >= IO_TIMEOUT_MIN &&
-           self->io_timeout <= IO_TIMEOUT_MAX && self->last_renewal_us != 0;
+           self->io_timeout <= IO_TIMEOUT_MAX && is_past(self);
 }
 
 SavedLockspace *saved_lockspace_load(const char *runtime_dir, const char *name, GError **error)

@@ -184,15 +184,17 @@ SavedResource *saved_resource_load(const char *runtime_dir, const char *lockspac
     g_autoptr(SavedResource) self = NULL;
     g_autofree char *path = NULL;
     g_autofree char *its_name = NULL;
+    g_autofree char *its_lockspace = NULL;
 
     if (file == NULL)
         return NULL;
     path = g_key_file_get_string(file, GROUP, "Path", NULL);
     its_name = g_key_file_get_string(file, GROUP, "Name", NULL);
+    its_lockspace = g_key_file_get_string(file, GROUP, "Lockspace", NULL);
     self = saved_resource_new(name, path != NULL ? path : "",
                               g_key_file_get_uint64(file, GROUP, "Offset", NULL));
     if (path == NULL || !g_path_is_absolute(path) || g_strcmp0(its_name, name) != 0 ||
-        !read_all(file, self)) {
+        g_strcmp0(its_lockspace, lockspace) != 0 || !read_all(file, self)) {
         bailiff_set_error(error, BAILIFF_ERROR_CORRUPT,
                           "Make sure that nothing which uses the resource still runs, then remove "
                           "the file.",
