@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One daemon in a runtime directory: who has the lock, whether he runs, and that it goes with his
+ * end, over an exec, and never to two.
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "common/bailiff-error.h"
+#include "engine/instance-lock.h"
+#include "support/runtime-directory.h"
+
+typedef struct Fixture {
+    char *directory;
+    char *path;
+    InstanceLock *lock; /* ours, not taken yet */
+    pid_t child;        /* who has it */
+} Fixture;
+
+static void set_up(Fixture *f, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+
+    f->directory = runtime_directory_make();
+    f->path = g_build_filename(f->directory, "lock", NULL);
+    f->lock = instance_lock_new(f->directory, &error);
+    g_assert_no_error(error);
+    f->child = 0;
+}
+
+static void end_child(Fixture *f)
+{
+    if (f->child == 0)
+        return;
+    kill(f->child, SIGKILL);
+    g_assert_cmpint(waitpid(f->child, NULL, 0), ==, f->child);
+    f->child = 0;
+}
+
+static void tear_down(Fixture *f, gconstpointer data)
+{
+    end_child(f);
+    instance_lock_free(f->lock);
+    runtime_directory_remove(f->directory);
+    g_free(f->directory);
+    g_free(f->path);
+}
+
+/* Another process takes it, and lives until it is killed. */
+static void start_child(Fixture *f)
+{
+    int ready[2];
+    char byte;
+
+    g_assert_cmpint(pipe2(ready, O_CLOEXEC), ==, 0);
+    f->child = fork();
+    if (f->child == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        InstanceLock *lock = instance_lock_new(f->directory, NULL);
+
+        if (lock == NULL || !instance_lock_take(lock) || write(ready[1], "x", 1) != 1)
+            _exit(1);
+        for (;;)
+            pause();
+    }
+    close(ready[1]);
+    g_assert_cmpint(read(ready[0], &byte, 1), ==, 1);
+    close(ready[0]);
+}
+
+static void assert_looks(Fixture *f, InstanceState state, pid_t pid)
+{
+    pid_t found = -1;
+
+    g_assert_cmpint(instance_lock_look(f->lock, &found), ==, state);
+    g_assert_cmpint(found, ==, pid);
+}
+
+static void test_none(Fixture *f, gconstpointer data)
+{
+    g_autofree char *text = NULL;
+    g_autofree char *expected = g_strdup_printf("%d\n", (int)getpid());
+
+    assert_looks(f, INSTANCE_NONE, 0);
+    g_assert_true(instance_lock_take(f->lock)); /* as often as one likes */
+    assert_looks(f, INSTANCE_NONE, 0);
+    g_assert_true(g_file_get_contents(f->path, &text, NULL, NULL));
+    g_assert_cmpstr(text, ==, expected);
+    /* Nobody else gets it, nor by another descriptor of this process. */
+    g_autoptr(InstanceLock) second = instance_lock_new(f->directory, NULL);
+    pid_t pid;
+    g_assert_false(instance_lock_take(second));
+    g_assert_cmpint(instance_lock_look(second, &pid), ==, INSTANCE_RUNS);
+    g_assert_cmpint(pid, ==, getpid());
+}
+
+static void test_runs(Fixture *f, gconstpointer data)
+{
+    start_child(f);
+    g_assert_false(instance_lock_take(f->lock));
+    assert_looks(f, INSTANCE_RUNS, f->child);
+    end_child(f);
+    assert_looks(f, INSTANCE_NONE, 0);
+}
+
+/* A zombie whose lock somebody else keeps open: as one whose other threads have not ended yet. */
+static void test_ending(Fixture *f, gconstpointer data)
+{
+    int fd = open(f->path, O_RDWR | O_CLOEXEC);
+    siginfo_t info;
+    g_autoptr(InstanceLock) kept = instance_lock_inherit(fd);
+
+    g_assert_true(instance_lock_take(kept));
+    f->child = fork();
+    if (f->child == 0)
+        _exit(0);
+    g_assert_cmpint(waitid(P_PID, (id_t)f->child, &info, WEXITED | WNOWAIT), ==, 0);
+    g_autofree char *text = g_strdup_printf("%d\n", (int)f->child);
+    g_assert_cmpint(ftruncate(fd, 0), ==, 0);
+    g_assert_cmpint(pwrite(fd, text, strlen(text), 0), ==, (gssize)strlen(text));
+    assert_looks(f, INSTANCE_ENDING, f->child);
+    pid_t gone = f->child;
+    end_child(f);
+    /* Ended altogether, and yet it is kept: he cannot come back. */
+    assert_looks(f, INSTANCE_ENDING, gone);
+}
+
+/* What stands in the file is only a hint: nobody becomes an owner, or one that ends, by it. */
+static void test_text_that_is_none(Fixture *f, gconstpointer data)
+{
+    static const char *const texts[] = { "",    "\n",         "0\n",          "-1\n", "1x\n",
+                                         "abc", "4294967296", "999999999999", NULL };
+
+    start_child(f);
+    for (guint i = 0; texts[i] != NULL; i++) {
+        int fd = open(f->path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+
+        g_assert_cmpint(write(fd, texts[i], strlen(texts[i])), ==, (gssize)strlen(texts[i]));
+        close(fd);
+        assert_looks(f, INSTANCE_RUNS, 0);
+    }
+    end_child(f);
+    assert_looks(f, INSTANCE_NONE, 0);
+}
+
+/* The program that is executed has it, without a moment in which somebody else could take it. */
+static void test_kept_over_exec(Fixture *f, gconstpointer data)
+{
+    g_assert_true(instance_lock_take(f->lock));
+    int fd = instance_lock_keep(f->lock);
+    g_assert_cmpint(fcntl(fd, F_GETFD) & FD_CLOEXEC, ==, 0);
+    int other = dup(fd); /* as after the exec */
+    g_autoptr(InstanceLock) inherited = instance_lock_inherit(other);
+    g_assert_cmpint(fcntl(other, F_GETFD) & FD_CLOEXEC, ==, FD_CLOEXEC);
+    g_assert_true(instance_lock_take(inherited));
+    g_autoptr(InstanceLock) second = instance_lock_new(f->directory, NULL);
+    g_assert_false(instance_lock_take(second));
+}
+
+static void test_no_lock_file(Fixture *f, gconstpointer data)
+{
+    g_autofree char *none = g_build_filename(f->directory, "none", NULL);
+    g_autoptr(GError) error = NULL;
+
+    g_assert_null(instance_lock_new(none, &error));
+    g_assert_error(error, BAILIFF_ERROR, BAILIFF_ERROR_IO_ERROR);
+    g_clear_error(&error);
+    g_unlink(f->path);
+    g_assert_cmpint(symlink("/etc/passwd", f->path), ==, 0);
+    g_assert_null(instance_lock_new(f->directory, &error));
+    g_assert_error(error, BAILIFF_ERROR, BAILIFF_ERROR_IO_ERROR);
+}
+
+#define TEST(name, function)                                                                       \
+    g_test_add("/instance-lock/" name, Fixture, NULL, set_up, function, tear_down)
+
+int main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    TEST("none", test_none);
+    TEST("runs", test_runs);
+    TEST("ending", test_ending);
+    TEST("text-that-is-none", test_text_that_is_none);
+    TEST("kept-over-exec", test_kept_over_exec);
+    TEST("no-lock-file", test_no_lock_file);
+    return g_test_run();
+}
