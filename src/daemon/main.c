@@ -219,9 +219,10 @@ static gboolean succeed_finish(gpointer user_data, GAsyncResult *result, GError 
 {
     Daemon *daemon = user_data;
 
-    if (g_async_result_is_tagged(result, succeed_finish)
-            ? !g_task_propagate_boolean(G_TASK(result), error)
-            : !standstill_finish(result, error)) {
+    /* Refused: one that departs already goes on with that. */
+    if (g_async_result_is_tagged(result, succeed_finish))
+        return g_task_propagate_boolean(G_TASK(result), error);
+    if (!standstill_finish(result, error)) {
         daemon->departing = FALSE;
         return FALSE;
     }
@@ -233,25 +234,78 @@ static gboolean succeed_finish(gpointer user_data, GAsyncResult *result, GError 
     return TRUE;
 }
 
+static void refuse_to_succeed(GAsyncReadyCallback callback, gpointer data, GError *error)
+{
+    g_autoptr(GTask) task = g_task_new(NULL, NULL, callback, data);
+
+    g_task_set_source_tag(task, succeed_finish);
+    g_task_return_error(task, error);
+}
+
+/* Who waits for the new program. */
+typedef struct Asker {
+    Daemon *daemon;
+    GAsyncReadyCallback callback;
+    gpointer data;
+} Asker;
+
+static gboolean check_that_it_stays(Daemon *daemon, GError **error)
+{
+    if (!daemon->stopping && !daemon->departing)
+        return TRUE;
+    bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Wait for its end.",
+                      "bailiffd ends, or goes on as another process, already.");
+    return FALSE;
+}
+
+static void stand_still(Daemon *daemon, gboolean hand_over, GAsyncReadyCallback callback,
+                        gpointer data)
+{
+    daemon->departing = TRUE;
+    daemon->departs_for_it = hand_over;
+    standstill_async(daemon->engine, callback, data);
+}
+
+static void configuration_was_read(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autofree Asker *asker = user_data;
+    Daemon *daemon = asker->daemon;
+    GError *error = NULL;
+
+    if (config_reload_finish(daemon->reload, result, &error) &&
+        check_that_it_stays(daemon, &error)) {
+        stand_still(daemon, FALSE, asker->callback, asker->data);
+        return;
+    }
+    g_prefix_error(&error, "The program is not executed anew. ");
+    refuse_to_succeed(asker->callback, asker->data, error);
+}
+
+/* With a configuration that is refused the new program would end at once, and nobody would watch
+ * over the leases. So this one reads it first, and goes on itself if there is anything wrong with
+ * it. The files may hang: until they are read nothing else is held up, not even the end. */
+static void read_configuration_first(Daemon *daemon, GAsyncReadyCallback callback, gpointer data)
+{
+    Asker *asker = g_new0(Asker, 1);
+
+    *asker = (Asker){ daemon, callback, data };
+    config_reload_async(daemon->reload, configuration_was_read, asker);
+}
+
 static void succeed_async(gpointer user_data, gboolean hand_over, GAsyncReadyCallback callback,
                           gpointer data)
 {
     Daemon *daemon = user_data;
     GError *error = NULL;
 
-    if (daemon->stopping || daemon->departing)
-        bailiff_set_error(&error, BAILIFF_ERROR_BUSY, "Wait for its end.",
-                          "bailiffd ends, or goes on as another process, already.");
-    if (error == NULL && (hand_over ? bailiff_engine_check_hand_over(daemon->engine, &error)
-                                    : continuity_check_program(&error))) {
-        daemon->departing = TRUE;
-        daemon->departs_for_it = hand_over;
-        standstill_async(daemon->engine, callback, data);
-        return;
-    }
-    g_autoptr(GTask) task = g_task_new(NULL, NULL, callback, data);
-    g_task_set_source_tag(task, succeed_finish);
-    g_task_return_error(task, error);
+    if (!check_that_it_stays(daemon, &error) ||
+        !(hand_over ? bailiff_engine_check_hand_over(daemon->engine, &error)
+                    : continuity_check_program(&error)))
+        refuse_to_succeed(callback, data, error);
+    else if (hand_over)
+        stand_still(daemon, TRUE, callback, data);
+    else
+        read_configuration_first(daemon, callback, data);
 }
 
 static void reexecution_begins(GObject *source, GAsyncResult *result, gpointer user_data)

@@ -110,6 +110,35 @@ def test_program_that_is_gone_changes_nothing(host, space, make_worker, tmp_path
     assert acquire(host, register(host, make_worker()), lease(space))
 
 
+@pytest.mark.parametrize("how", ["signal", "call"])
+def test_configuration_that_is_refused_changes_nothing(make_service, make_storage, make_worker, tmp_path, how):
+    """The new program would not start with it, and nobody would watch over the leases."""
+    configuration = tmp_path / "bailiffd.conf"
+    configuration.write_text("")
+    host = make_service("none")
+    host.start_daemon(f"--config {configuration}")
+    storage = make_storage()
+    format_lockspace(host, storage)
+    format_resource(host, storage)
+    join(host, storage)
+    held, = acquire(host, register(host, make_worker()), lease(storage))
+    before = owner(host)
+    configuration.write_text("[watchdogs]\n")
+    if how == "signal":
+        os.kill(host.daemon.pid, signal.SIGUSR1)
+        wait_by_asking(host, lambda: "The program is not executed anew" in host.log(), "the refusal")
+    else:
+        with fails_with("InvalidArgument", "[watchdogs]"):
+            host.call("Manager", "Manager", "Reexecute", "(a{sv})", {})
+    assert owner(host) == before and host.property(held, "Resource", "State") == "held"
+    # Mended, it is what the new one goes on with.
+    configuration.write_text("[failure-policy]\nprocess=kill\n")
+    host.call("Manager", "Manager", "Reexecute", "(a{sv})", {})
+    wait_for_new_owner(host, before)
+    wait_held_again(host)
+    assert host.property(held, "Resource", "State") == "held"
+
+
 def test_no_reexecution_while_storage_hangs(host, hanging_storage, make_worker):
     """It could not end the old program: nobody would be left to enforce the deadline."""
     format_lockspace(host, hanging_storage.path)
