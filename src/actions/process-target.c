@@ -29,6 +29,9 @@
 #define PAUSE_MAX_US (USEC_PER_SECOND / 10)
 #define TURN_US 3000
 
+/* Of a held record. */
+#define MEMBERS "Members"
+
 struct _BailiffProcessTarget {
     BailiffTarget parent_instance;
 
@@ -45,8 +48,9 @@ struct _BailiffProcessTarget {
     gboolean root_was_killed;
     GError *kill_error; /* of the last turn; NULL: none, or there was no turn yet */
     gboolean root_ended;
-    guint next_left; /* of `tree`: who is killed next when its root has ended */
-    gboolean ended;  /* and announced */
+    gboolean root_was_lost; /* it had ended before there was this target */
+    guint next_left;        /* of `tree`: who is killed next when its root has ended */
+    gboolean ended;         /* and announced */
 };
 
 G_DEFINE_FINAL_TYPE(BailiffProcessTarget, bailiff_process_target, BAILIFF_TYPE_TARGET)
@@ -81,7 +85,7 @@ static gboolean has_ended(BailiffTarget *target)
 {
     BailiffProcessTarget *self = BAILIFF_PROCESS_TARGET(target);
 
-    return self->ended || process_identity_has_ended(&self->process);
+    return self->ended || (!self->root_was_lost && process_identity_has_ended(&self->process));
 }
 
 static gboolean send_signal(BailiffTarget *target, int signal_number, GError **error)
@@ -142,6 +146,9 @@ static void get_to_know(BailiffProcessTarget *self)
         log_line(LOG_WARNING, LOG_SUBJECT(.pid = self->process.pid),
                  "The descendants of process %d are not known: %s", (int)self->process.pid,
                  error->message);
+    else
+        /* Who has to be known to the next daemon as well, should this one and the root both end. */
+        bailiff_target_emit_process_changed(BAILIFF_TARGET(self));
 }
 
 static void take_another_turn(BailiffProcessTarget *self)
@@ -235,6 +242,25 @@ static void fill_guard(BailiffTarget *target, KillGuardTarget *ret)
     ret->tree = self->descendants;
 }
 
+/* "PID START_TIME;" for each that lived when the policy began. */
+static void fill_members(BailiffProcessTarget *self, GKeyFile *file, const char *group)
+{
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    for (guint i = 0; self->tree != NULL && i < self->tree->members->len; i++) {
+        const ProcessIdentity *member =
+            &g_array_index(self->tree->members, ProcessTreeMember, i).identity;
+
+        if (!process_identity_has_ended(member))
+            g_string_append_printf(text, "%d %" G_GUINT64_FORMAT ";", (int)member->pid,
+                                   member->start_time);
+    }
+    if (text->len > 0)
+        g_key_file_set_value(file, group, MEMBERS, text->str);
+    else
+        g_key_file_remove_key(file, group, MEMBERS, NULL);
+}
+
 static void fill_record(BailiffTarget *target, GKeyFile *file, const char *group)
 {
     BailiffProcessTarget *self = BAILIFF_PROCESS_TARGET(target);
@@ -242,6 +268,7 @@ static void fill_record(BailiffTarget *target, GKeyFile *file, const char *group
     g_key_file_set_integer(file, group, "Pid", self->process.pid);
     g_key_file_set_uint64(file, group, "StartTime", self->process.start_time);
     g_key_file_set_boolean(file, group, "Descendants", self->descendants);
+    fill_members(self, file, group);
 }
 
 static void bailiff_process_target_class_init(BailiffProcessTargetClass *klass)
@@ -286,6 +313,49 @@ gboolean bailiff_process_target_has_descendants(BailiffProcessTarget *self)
     return self->descendants;
 }
 
+/* Those of a record that live. */
+static ProcessTree *load_members(GKeyFile *file, const char *group)
+{
+    g_autoptr(ProcessTree) tree = process_tree_new();
+    g_auto(GStrv) words = g_key_file_get_string_list(file, group, MEMBERS, NULL, NULL);
+
+    for (guint i = 0; words != NULL && words[i] != NULL; i++) {
+        ProcessTreeMember member = { .identity = { .pidfd = -1 }, .parent = PROCESS_TREE_ROOT };
+        g_auto(GStrv) numbers = g_strsplit(words[i], " ", 2);
+        guint64 pid, start_time;
+
+        if (g_strv_length(numbers) == 2 &&
+            g_ascii_string_to_unsigned(numbers[0], 10, 1, G_MAXINT32, &pid, NULL) &&
+            g_ascii_string_to_unsigned(numbers[1], 10, 1, G_MAXUINT64, &start_time, NULL) &&
+            process_identity_from_pid(&member.identity, (pid_t)pid, start_time, NULL))
+            g_array_append_val(tree->members, member);
+    }
+    return g_steal_pointer(&tree);
+}
+
+/* The root has ended while no daemon looked, and left some behind: one of them stands for the
+ * target, and all are killed at once, as when it had been seen. NULL: nobody is left. */
+static BailiffTarget *restore_left_behind(GKeyFile *file, const char *group)
+{
+    g_autoptr(ProcessTree) tree = load_members(file, group);
+    g_auto(ProcessIdentity) first = { .pidfd = -1 };
+    BailiffProcessTarget *self;
+    const ProcessIdentity *known;
+
+    if (tree->members->len == 0)
+        return NULL;
+    known = &g_array_index(tree->members, ProcessTreeMember, 0).identity;
+    if (!process_identity_from_pid(&first, known->pid, known->start_time, NULL))
+        return NULL;
+    self = BAILIFF_PROCESS_TARGET(bailiff_process_target_new(&first, TRUE));
+    drop_source(&self->end_watch);
+    self->root_ended = self->root_was_killed = self->root_was_lost = TRUE;
+    self->tree = g_steal_pointer(&tree);
+    self->pause_us = PAUSE_MIN_US;
+    tree_turn_request(self->turn, 0);
+    return BAILIFF_TARGET(self);
+}
+
 BailiffTarget *bailiff_process_target_restore(GKeyFile *file, const char *group, GError **error)
 {
     gint64 pid = g_key_file_get_int64(file, group, "Pid", NULL);
@@ -293,6 +363,10 @@ BailiffTarget *bailiff_process_target_restore(GKeyFile *file, const char *group,
     g_auto(ProcessIdentity) process = { .pidfd = -1 };
 
     if (bailiff_process_target_record_has_ended(file, group)) {
+        BailiffTarget *left = restore_left_behind(file, group);
+
+        if (left != NULL)
+            return left;
         bailiff_set_error(error, BAILIFF_ERROR_NOT_FOUND, "Nothing is to be done.",
                           "Process %" G_GINT64_FORMAT " has ended.", pid);
         return NULL;

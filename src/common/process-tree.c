@@ -38,6 +38,16 @@ static void clear_member(gpointer data)
     process_identity_clear(&member->identity);
 }
 
+ProcessTree *process_tree_new(void)
+{
+    ProcessTree *self = g_new0(ProcessTree, 1);
+
+    self->members = g_array_new(FALSE, FALSE, sizeof(ProcessTreeMember));
+    g_array_set_clear_func(self->members, clear_member);
+    self->settled = TRUE;
+    return self;
+}
+
 ProcessTree *process_tree_free(ProcessTree *self)
 {
     if (self != NULL) {
@@ -269,7 +279,7 @@ static gboolean children_are_listed(int proc_fd)
 
 ProcessTree *process_tree_scan(const ProcessIdentity *root, GError **error)
 {
-    g_autoptr(ProcessTree) tree = g_new0(ProcessTree, 1);
+    g_autoptr(ProcessTree) tree = process_tree_new();
     g_autoptr(GHashTable) known = g_hash_table_new(NULL, NULL);
     g_autoptr(GArray) numbers = g_array_new(FALSE, FALSE, sizeof(pid_t));
     g_autoptr(GArray) all = NULL;
@@ -277,9 +287,6 @@ ProcessTree *process_tree_scan(const ProcessIdentity *root, GError **error)
     gboolean listed, found;
     DIR *proc;
 
-    tree->members = g_array_new(FALSE, FALSE, sizeof(ProcessTreeMember));
-    g_array_set_clear_func(tree->members, clear_member);
-    tree->settled = TRUE;
     if (!root_is_usable(root, error))
         return NULL;
 

@@ -43,5 +43,7 @@ extern gboolean process_tree_may_list;
 gboolean process_tree_open_member(ProcessIdentity *ret, const ProcessStat *seen,
                                   const ProcessIdentity *parent, int proc_fd, GError **error);
 
+/* No members; to be filled by whoever knows some. */
+ProcessTree *process_tree_new(void);
 ProcessTree *process_tree_free(ProcessTree *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ProcessTree, process_tree_free)

@@ -181,6 +181,15 @@ InstanceLock *continuity_take_place(const char *runtime_dir, gboolean replace, G
     if (lock == NULL)
         return NULL;
     state = instance_lock_look(lock, &pid);
+    if (state == INSTANCE_ENDING && !instance_lock_take_next(lock)) {
+        bailiff_set_error(
+            error, BAILIFF_ERROR_ALREADY_EXISTS,
+            "Use that one. The first one ends when its storage answers.",
+            "bailiffd process %d cannot end, since storage hangs, and another bailiffd "
+            "has taken its place already.",
+            (int)pid);
+        return NULL;
+    }
     if (state != INSTANCE_RUNS || (!replace && wait_for_its_end(lock, bus)))
         return g_steal_pointer(&lock);
     if (!replace) {

@@ -40,6 +40,7 @@
 #include "engine/lockspace.h"
 #include "engine/records.h"
 #include "engine/registration.h"
+#include "engine/saved-lockspace.h"
 #include "engine/standstill.h"
 #include "watchdog/watchdog.h"
 
@@ -102,15 +103,38 @@ static void listen_for_metrics(Daemon *daemon, const char *runtime_dir)
         log_line(LOG_WARNING, NULL, "There are no metrics: %s", error->message);
 }
 
+/* One that is refused ends a first start. One that follows another would leave that one's leases to
+ * nobody: it goes on with what is built in. */
+static ConfigFile *load_configuration(const char *path, gboolean optional, const char *runtime_dir,
+                                      GError **error)
+{
+    g_autoptr(GError) local = NULL;
+    ConfigFile *file = config_file_load(path, optional, &local);
+    g_auto(GStrv) held = NULL;
+
+    if (file == NULL && runtime_dir != NULL)
+        held = saved_lockspaces_list(runtime_dir);
+    if (file == NULL && held != NULL && held[0] != NULL) {
+        log_message(MESSAGE_CONFIGURATION_REFUSED, NULL,
+                    "What an earlier bailiffd holds is taken over with the built-in configuration: "
+                    "%s",
+                    local->message);
+        file = config_file_load("/dev/null", TRUE, NULL);
+    }
+    if (file == NULL)
+        g_propagate_error(error, g_steal_pointer(&local));
+    return file;
+}
+
 /* The launcher of programs first: it is to have nothing that the engine has. Then memory and
  * priority, before there are threads. */
 static gboolean make_engine(Daemon *daemon, const DaemonOptions *options, GError **error)
 {
     const char *config_path = options->config != NULL ? options->config : DEFAULT_CONFIG_FILE;
     gboolean optional = options->config == NULL;
-    g_autoptr(ConfigFile) file = config_file_load(config_path, optional, error);
     g_autofree char *runtime_dir =
         choose_directory(options->runtime_dir, "RUNTIME_DIRECTORY", SAVED_STATE_USUAL_DIRECTORY);
+    g_autoptr(ConfigFile) file = load_configuration(config_path, optional, runtime_dir, error);
     g_autofree char *state_dir =
         choose_directory(options->state_dir, "STATE_DIRECTORY", DEFAULT_STATE_DIR);
     g_autofree char *records_dir =
@@ -130,13 +154,14 @@ static gboolean make_engine(Daemon *daemon, const DaemonOptions *options, GError
                           "The directory %s cannot be made: %s.", runtime_dir, g_strerror(errno));
         return FALSE;
     }
+    daemon->launcher = launcher_new(NULL, error);
+    if (daemon->launcher == NULL)
+        return FALSE;
+    /* As late as can be: another one may end for it. */
     daemon->lock = continuity_take_place(runtime_dir, options->replace, daemon->bus, error);
     if (daemon->lock == NULL)
         return FALSE;
     g_autofree char *inherited_watchdog = continuity_take_watchdog();
-    daemon->launcher = launcher_new(NULL, error);
-    if (daemon->launcher == NULL)
-        return FALSE;
     real_time_begin(file->real_time);
     const WatchdogConfig watchdog = {
         .kind = file->watchdog,

@@ -41,6 +41,7 @@ struct _BailiffBusPresence {
     gboolean quiet; /* the present search has been reported */
     gboolean stopped;
     gboolean replaces;
+    gboolean persists;
 };
 
 static guint signals[N_SIGNALS];
@@ -82,7 +83,7 @@ static void attempt_failed(BailiffBusPresence *self, GError *error)
     g_autoptr(GError) owned = error;
 
     drop_connection(self, NULL, NULL);
-    if (self->starting != NULL) {
+    if (self->starting != NULL && !self->persists) {
         g_autoptr(GTask) task = g_steal_pointer(&self->starting);
         g_task_return_error(task, g_steal_pointer(&owned));
         return;
@@ -274,6 +275,11 @@ BailiffBusPresence *bailiff_bus_presence_new(const char *name)
 void bailiff_bus_presence_set_replaces(BailiffBusPresence *self, gboolean replaces)
 {
     self->replaces = replaces;
+}
+
+void bailiff_bus_presence_set_persists(BailiffBusPresence *self, gboolean persists)
+{
+    self->persists = persists;
 }
 
 void bailiff_bus_presence_start_async(BailiffBusPresence *self, GBusType bus,

@@ -20,6 +20,10 @@ G_DECLARE_FINAL_TYPE(BailiffBusPresence, bailiff_bus_presence, BAILIFF, BUS_PRES
 
 BailiffBusPresence *bailiff_bus_presence_new(const char *name);
 
+/* Before the start: a first attempt that fails is as one that fails later, and tried again without
+ * end. For who holds something already. */
+void bailiff_bus_presence_set_persists(BailiffBusPresence *self, gboolean persists);
+
 /* Before the start: whoever has the name, and lets it be taken away, loses it. */
 void bailiff_bus_presence_set_replaces(BailiffBusPresence *self, gboolean replaces);
 

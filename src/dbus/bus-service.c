@@ -352,11 +352,21 @@ static void started(GObject *source, GAsyncResult *result, gpointer user_data)
         g_task_return_error(task, error);
 }
 
+/* Taken over from an earlier daemon: to give up for want of a bus would give that up. */
+static gboolean holds_something(BailiffEngine *engine)
+{
+    g_autoptr(GPtrArray) lockspaces = bailiff_engine_list_lockspaces(engine);
+    g_autoptr(GPtrArray) registrations = bailiff_engine_list_registrations(engine);
+
+    return lockspaces->len > 0 || registrations->len > 0;
+}
+
 void bailiff_bus_service_start_async(BailiffBusService *self, GBusType bus,
                                      GAsyncReadyCallback callback, gpointer user_data)
 {
     GTask *task = g_task_new(self, NULL, callback, user_data);
     g_task_set_source_tag(task, bailiff_bus_service_start_async);
+    bailiff_bus_presence_set_persists(self->presence, holds_something(self->engine));
     bailiff_bus_presence_set_replaces(self->presence,
                                       !bailiff_engine_check_predecessor_gone(self->engine, NULL));
     bailiff_bus_presence_start_async(self->presence, bus, started, task);

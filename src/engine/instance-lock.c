@@ -19,6 +19,8 @@
 
 struct InstanceLock {
     int fd;
+    int next_fd; /* of the file `lock.next`; -1 */
+    char *next_path;
     gboolean taken;
 };
 
@@ -36,6 +38,8 @@ InstanceLock *instance_lock_new(const char *runtime_dir, GError **error)
     }
     self = g_new0(InstanceLock, 1);
     self->fd = fd;
+    self->next_fd = -1;
+    self->next_path = g_strconcat(path, ".next", NULL);
     return self;
 }
 
@@ -45,11 +49,21 @@ InstanceLock *instance_lock_inherit(int fd)
 
     (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
     self->fd = fd;
+    self->next_fd = -1;
     return self;
+}
+
+static void drop_next(InstanceLock *self)
+{
+    if (self->next_fd >= 0)
+        close(self->next_fd);
+    self->next_fd = -1;
 }
 
 void instance_lock_free(InstanceLock *self)
 {
+    drop_next(self);
+    g_free(self->next_path);
     close(self->fd);
     g_free(self);
 }
@@ -64,12 +78,21 @@ gboolean instance_lock_take(InstanceLock *self)
     if (flock(self->fd, LOCK_EX | LOCK_NB) != 0)
         return FALSE;
     self->taken = TRUE;
+    /* From now on somebody else may wait for our end. */
+    drop_next(self);
     /* For people, and for whoever comes second; the lock itself needs none of it. */
     length = g_snprintf(text, sizeof text, "%d\n", (int)getpid());
     if (ftruncate(self->fd, 0) != 0 || pwrite(self->fd, text, (size_t)length, 0) != length)
         log_line(LOG_DEBUG, NULL, "Who has the lock could not be written into it: %s",
                  g_strerror(errno));
     return TRUE;
+}
+
+gboolean instance_lock_take_next(InstanceLock *self)
+{
+    if (self->next_fd < 0 && self->next_path != NULL)
+        self->next_fd = open(self->next_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
+    return self->next_fd >= 0 && flock(self->next_fd, LOCK_EX | LOCK_NB) == 0;
 }
 
 static pid_t read_pid(const InstanceLock *self)

@@ -33,5 +33,8 @@ gboolean instance_lock_take(InstanceLock *self);
 /* Who has it, when we have not. *ret_pid: 0 when that is not known. */
 InstanceState instance_lock_look(InstanceLock *self, pid_t *ret_pid);
 
+/* Of those that come after one that is ending only one may wait for it. FALSE: another one does. */
+gboolean instance_lock_take_next(InstanceLock *self);
+
 /* Stays ours after an exec: the number is for instance_lock_inherit(). */
 int instance_lock_keep(InstanceLock *self);

@@ -14,6 +14,7 @@
 #include "actions/unit-target.h"
 #include "base/fixed-name.h"
 #include "common/bailiff-error.h"
+#include "common/boottime.h"
 #include "common/log-message.h"
 #include "engine/engine-private.h"
 #include "engine/held-record.h"
@@ -202,7 +203,8 @@ static void restore_walk(BailiffRegistration *self, GKeyFile *record)
     if (!get_policy(record, "Walked", &walk->policy))
         walk->policy = kill_now;
     walk->lockspace = g_key_file_get_string(record, GROUP, "FailedLockspace", NULL);
-    walk->fail_us = g_key_file_get_uint64(record, GROUP, "FailAtUsec", NULL);
+    /* A time that is yet to come would put the walk off. */
+    walk->fail_us = MIN(g_key_file_get_uint64(record, GROUP, "FailAtUsec", NULL), boottime_now());
     walk->since_us = g_key_file_get_uint64(record, GROUP, "StepSinceUsec", NULL);
     walk->step = g_key_file_get_uint64(record, GROUP, "Step", NULL);
     self->drilling = g_key_file_get_boolean(record, GROUP, "Drilling", NULL);

@@ -172,6 +172,8 @@ BailiffResource *bailiff_resource_restore(BailiffLockspace *lockspace, const Sav
     bailiff_lockspace_add_resource(lockspace, self);
     if (saved->use == SAVED_RESOURCE_UNUSED) {
         resource_set_phase(self, RESOURCE_RELEASING);
+        /* So it may not have been written down: its holder has ended meanwhile. */
+        resource_resave(self, SAVED_RESOURCE_UNUSED);
         return self;
     }
     restore_holders(self, saved, holders);

@@ -143,6 +143,13 @@ char **saved_resources_list(const char *runtime_dir, const char *lockspace)
     return saved_names_list(directory);
 }
 
+char **saved_resources_list_lockspaces(const char *runtime_dir)
+{
+    g_autofree char *directory = g_build_filename(runtime_dir, "resources", NULL);
+
+    return saved_names_list(directory);
+}
+
 /* The index of the word that `key` has; -1: of none. */
 static int get_word(GKeyFile *file, const char *key, const char *const *words, int n_words)
 {

@@ -189,12 +189,36 @@ static void restore_lockspace(Succession *self, const char *name)
     saved_lockspace_remove(self->runtime_dir, name);
 }
 
+/* What is held there is written down, and the lockspace is not. */
+static void check_forsaken(Succession *self, const char *lockspace)
+{
+    g_auto(GStrv) names = saved_resources_list(self->runtime_dir, lockspace);
+    gboolean is_held = FALSE;
+
+    if (bailiff_engine_find_lockspace(self->engine, lockspace) != NULL)
+        return;
+    for (guint i = 0; names[i] != NULL && !is_held; i++) {
+        g_autoptr(GError) error = NULL;
+        g_autoptr(SavedResource) saved =
+            saved_resource_load(self->runtime_dir, lockspace, names[i], &error);
+
+        is_held = saved != NULL ? saved->use != SAVED_RESOURCE_UNUSED
+                                : !g_error_matches(error, BAILIFF_ERROR, BAILIFF_ERROR_NOT_FOUND);
+    }
+    if (is_held)
+        make_harmless(self, lockspace);
+    remove_resources(self, lockspace);
+}
+
 static void restore_lockspaces(Succession *self)
 {
     g_auto(GStrv) names = saved_lockspaces_list(self->runtime_dir);
+    g_auto(GStrv) with_resources = saved_resources_list_lockspaces(self->runtime_dir);
 
     for (guint i = 0; names[i] != NULL; i++)
         restore_lockspace(self, names[i]);
+    for (guint i = 0; with_resources[i] != NULL; i++)
+        check_forsaken(self, with_resources[i]);
 }
 
 /* --- going on -------------------------------------------------------------------------------- */

@@ -4,7 +4,9 @@
 import os
 import pathlib
 import resource
+import select
 import signal
+import subprocess
 
 import pytest
 
@@ -317,3 +319,52 @@ def test_waiting_acquisition_leaves_nothing_behind(host, space, second_service, 
     release(second_service, theirs)
     held, = acquire(second_service, theirs, lease(space))
     assert second_service.property(held, "Resource", "Mode") == "exclusive"
+
+
+def test_what_a_root_left_behind_is_stopped(host, hanging_storage, make_worker):
+    """It ends by its first signal while no daemon runs; what is below it must not outlive the lease."""
+    format_lockspace(host, hanging_storage.path)
+    format_resource(host, hanging_storage.path)
+    join(host, hanging_storage.path)
+    root = subprocess.Popen(["sh", "-c", "sh -c 'trap \"\" TERM; while :; do sleep 1; done' & echo $!; wait"],
+                            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    below = os.pidfd_open(int(root.stdout.readline()))
+    registration = register(host, root, descendants=("b", True),
+                            failure_policy=policy(("notify", 2), ("notify", 20), ("kill", 0)))
+    acquire(host, registration, lease(hanging_storage.path))
+    hanging_storage.fail()
+    host.wait_for_property(registration, "Registration", "Step", lambda step: step == 1)
+    host.kill_daemon()
+    root.kill()
+    root.wait()
+    root.stdout.close()
+    assert not select.select([below], [], [], 0)[0]
+    host.start_daemon()
+    wait_by_asking(host, lambda: select.select([below], [], [], 0)[0], "the end of what the root left behind")
+    os.close(below)
+    host.wait_for_property(SPACE, "Lockspace", "State", lambda state: state == "lost")
+
+
+def test_lockspace_that_is_not_written_down(host, space, make_worker):
+    """Of what is held there nothing is known but that it is held."""
+    worker = make_worker(IGNORE_TERM)
+    acquire(host, register(host, worker), lease(space))
+    host.kill_daemon()
+    runtime_file(host, "lockspaces", "n-space").unlink()
+    host.start_daemon()
+    assert wait_ended(host, worker) == -signal.SIGKILL
+    join(host, space)
+
+
+def test_configuration_that_is_broken_by_now(host, space, make_worker, tmp_path):
+    """What is held counts more than what was configured."""
+    worker = make_worker()
+    registration = register(host, worker)
+    held, = acquire(host, registration, lease(space))
+    host.kill_daemon()
+    broken = tmp_path / "broken.conf"
+    broken.write_text("[daemon\n")
+    host.start_daemon(f"--config {broken}")
+    wait_taken_over(host)
+    assert resources_of(host, registration) == [held]
+    assert worker.poll() is None
