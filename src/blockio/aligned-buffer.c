@@ -40,8 +40,16 @@ static unsigned class_of(gsize size)
     return size_class;
 }
 
+/* The kernel makes no pages beforehand (MAP_POPULATE) in memory that is locked when it is touched. */
+static void touch(void *memory, gsize size)
+{
+    for (gsize i = 0; i < size; i += SMALLEST_CLASS_BYTES)
+        ((volatile guint8 *)memory)[i] = 0;
+}
+
 guint8 *aligned_buffer_take(gsize size)
 {
+    gsize bytes;
     unsigned size_class = class_of(size);
     FreeBuffer *found = NULL;
     void *mapped;
@@ -63,10 +71,11 @@ guint8 *aligned_buffer_take(gsize size)
     /* With its pages: io_submit would make them under a lock of the whole address space, which any
      * thread that starts or ends holds up. A sleep in there is taken for storage with a full queue
      * (aio-lane.h). */
-    mapped = mmap(NULL, size_class < CLASS_COUNT ? class_bytes(size_class) : size,
-                  PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+    bytes = size_class < CLASS_COUNT ? class_bytes(size_class) : size;
+    mapped = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (mapped == MAP_FAILED)
         return NULL;
+    touch(mapped, bytes);
     pthread_mutex_lock(&pool_lock);
     taken++;
     pthread_mutex_unlock(&pool_lock);
