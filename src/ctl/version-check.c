@@ -22,7 +22,7 @@ void version_check(BailiffBusManager *manager)
                 protocol, BAILIFF_PROTOCOL_VERSION, shown);
     else if (g_strcmp0(version, PROJECT_VERSION) != 0)
         fprintf(stderr,
-                _("bailiffctl: bailiffd is version %s, this bailiffctl is %s: after an upgrade the "
-                  "new bailiffd runs from its next start on.\n"),
+                _("bailiffctl: bailiffd is version %s, this bailiffctl is %s: after an upgrade "
+                  "'bailiffctl reexecute' has bailiffd go on as the new program.\n"),
                 shown, PROJECT_VERSION);
 }

@@ -49,8 +49,8 @@ def test_another_version(stand_in):
     service = stand_in(Version=GLib.Variant("s", "9.8"), ProtocolVersion=GLib.Variant("u", 1))
     result = ctl(service, "metrics")
     assert result.stdout == "numbers\n"
-    assert result.stderr == (f"bailiffctl: bailiffd is version 9.8, this bailiffctl is {of_this_build()}: after an upgrade the "
-                             "new bailiffd runs from its next start on.\n")
+    assert result.stderr == (f"bailiffctl: bailiffd is version 9.8, this bailiffctl is {of_this_build()}: after an upgrade "
+                             "'bailiffctl reexecute' has bailiffd go on as the new program.\n")
 
 
 def test_a_newer_protocol(stand_in):
