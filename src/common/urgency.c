@@ -68,6 +68,9 @@ gboolean urgency_begin(GError **error)
         set_usual();
         return FALSE;
     }
+    /* The main loop itself has much to do that is not urgent: it would keep those who are signalled
+     * from a processor until it has told the log and the bus about all of them. */
+    set_usual();
     atomic_store(&has_begun, TRUE);
     return TRUE;
 }

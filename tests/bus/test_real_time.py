@@ -22,7 +22,7 @@ WITHOUT_CAPABILITIES = ["setpriv", "--bounding-set=-sys_nice,-sys_resource,-ipc_
 # What the unit says.
 ALLOWING = ["prlimit", "--rtprio=2", "--memlock=unlimited", "--nice=40"]
 FORBIDDING = ["prlimit", "--rtprio=0", "--memlock=8388608"]
-URGENT = {"bailiffd": 1, "bailiff-renew": 1, "guard-process": 2, "guard-tree": 2, "guard-cgroup": 2}
+URGENT = {"bailiff-renew": 1, "guard-process": 2, "guard-tree": 2, "guard-cgroup": 2}
 LOCKED, NOT_LOCKED = "Memory is locked", "Memory is not locked"
 REAL_TIME, USUAL = "with real-time priority", "with usual priority only"
 
