@@ -3,9 +3,9 @@
  * A small key file in the runtime directory: memory, gone with the boot, but not with the daemon.
  *
  * The first line is a comment with a checksum of the rest. A file is written whole or not at all:
- * when it is new, or needs another number of pages, by a rename; otherwise in its place by one
- * write(). That is several times as fast and needs no room that may be missing. A process that is
- * killed does not leave a page half written; should it ever, or one of several, the checksum tells.
+ * when it is new, or larger than a page, by a rename; otherwise in its place by one write(). That is
+ * three times as fast and needs no room that may be missing. A process that is killed does not leave
+ * a page half written; should it ever, the checksum tells.
  */
 #pragma once
 

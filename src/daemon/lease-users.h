@@ -14,3 +14,7 @@ gboolean lease_users_check_none(BailiffEngine *engine, GError **error);
 
 /* "web (process 812): vg0/disk1, vg0/disk2; guest (domain ...): vg0/disk3"; free it. */
 char *lease_users_describe(BailiffEngine *engine);
+
+/* What the end waits for: "registration web (process 812, failing, 2 leases), lockspace a
+ * (leaving)"; free it. */
+char *lease_users_describe_remaining(BailiffEngine *engine);

@@ -384,36 +384,6 @@ static void shut_down_done(GObject *source, GAsyncResult *result, gpointer user_
     launcher_stop_async(daemon->launcher, 0, launcher_stopped, daemon);
 }
 
-/* "lockspace a (failing), registration 3 (pid 812)" */
-static char *describe_remaining(BailiffEngine *engine)
-{
-    g_autoptr(GString) text = g_string_new(NULL);
-
-    g_autoptr(GPtrArray) registrations = bailiff_engine_list_registrations(engine);
-    for (guint i = 0; i < registrations->len; i++) {
-        BailiffRegistration *registration = g_ptr_array_index(registrations, i);
-        g_autoptr(GPtrArray) resources = bailiff_registration_list_resources(registration);
-        if (resources->len > 0)
-            g_string_append_printf(
-                text, "registration %s (process %d, %s, %u leases), ",
-                bailiff_registration_get_name(registration),
-                (int)bailiff_registration_get_pid(registration),
-                bailiff_registration_state_name(bailiff_registration_get_state(registration)),
-                resources->len);
-    }
-    g_autoptr(GPtrArray) lockspaces = bailiff_engine_list_lockspaces(engine);
-    for (guint i = 0; i < lockspaces->len; i++) {
-        BailiffLockspace *lockspace = g_ptr_array_index(lockspaces, i);
-        g_string_append_printf(
-            text, "lockspace %s (%s), ", bailiff_lockspace_get_name(lockspace),
-            bailiff_lockspace_state_name(bailiff_lockspace_get_state(lockspace)));
-    }
-    if (text->len == 0)
-        return g_strdup("the end of the last step");
-    g_string_truncate(text, text->len - 2);
-    return g_strdup(text->str);
-}
-
 static void shut_down(Daemon *daemon)
 {
     bailiff_engine_shut_down_async(daemon->engine, shut_down_done, daemon);
@@ -482,7 +452,7 @@ static gboolean asked_to_stop(gpointer user_data)
 
     if (daemon->stopping) {
         /* Ending now would leave processes running whose leases end: never on anybody's wish. */
-        g_autofree char *remaining = describe_remaining(daemon->engine);
+        g_autofree char *remaining = lease_users_describe_remaining(daemon->engine);
         log_line(LOG_NOTICE, NULL, "Shutting down already, waiting for: %s", remaining);
         return G_SOURCE_CONTINUE;
     }

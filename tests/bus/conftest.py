@@ -3,6 +3,7 @@
 
 import pytest
 
+from lease_calls import MIB, format_lockspace, format_resource, join
 from private_service import PrivateService
 
 
@@ -19,3 +20,22 @@ def daemon(module_service, request):
     request.node.bailiff_logs = [module_service]
     assert not module_service.daemon.ended
     return module_service
+
+
+@pytest.fixture
+def host(make_service):
+    """A bus, and a daemon that the test kills, replaces and starts again."""
+    service = make_service("none")
+    service.start_daemon()
+    return service
+
+
+@pytest.fixture
+def space(host, make_storage):
+    """The place of a lockspace that `host` has joined; with two resources."""
+    path = make_storage()
+    format_lockspace(host, path)
+    format_resource(host, path)
+    format_resource(host, path, 2 * MIB, "second")
+    join(host, path)
+    return path

@@ -8,39 +8,23 @@ import subprocess
 
 import pytest
 
-from lease_calls import (MIB, SPACE, acquire, fails_with, format_lockspace, format_resource, inspect_resource, join, lease,
-                         policy, register, release, wait_by_asking, wait_ended)
+from gi.repository import GLib
+
+from lease_calls import (MIB, SPACE, acquire, fails_with, format_lockspace, format_resource, inspect_resource, join,
+                         lease, policy, register, release, wait_by_asking, wait_ended)
 from private_service import DaemonProcess
-
-
-@pytest.fixture
-def host(make_service):
-    service = make_service("none")
-    service.start_daemon()
-    return service
-
-
-@pytest.fixture
-def space(host, make_storage):
-    path = make_storage()
-    format_lockspace(host, path)
-    format_resource(host, path)
-    format_resource(host, path, 2 * MIB, "second")
-    join(host, path)
-    return path
 
 
 def owner(host):
     return host.connection.call_sync("org.freedesktop.DBus", "/", "org.freedesktop.DBus", "GetNameOwner",
-                                     __import__("gi.repository.GLib", fromlist=["GLib"]).Variant(
-                                         "(s)", ("org.bailiff.Bailiff1",)), None, 0, -1, None).unpack()[0]
+                                     GLib.Variant("(s)", ("org.bailiff.Bailiff1",)), None, 0, -1, None).unpack()[0]
 
 
 def wait_for_new_owner(host, old):
     def changed():
         try:
             return owner(host) != old
-        except Exception:  # nobody has it at the moment
+        except GLib.Error:  # nobody has it at the moment
             return False
     wait_by_asking(host, changed, "another owner of the bus name")
 

@@ -11,28 +11,9 @@ import subprocess
 import pytest
 
 from ctl import ctl
-from lease_calls import (IGNORE_TERM, MIB, SPACE, acquire, begin_acquire, begin_join, end_worker, fails_with,
-                         format_lockspace, format_resource, inspect_resource, join, lease, policy, register, release,
-                         wait_by_asking, wait_ended)
-
-
-@pytest.fixture
-def host(make_service):
-    """A bus, and a daemon that the test starts and kills."""
-    service = make_service("none")
-    service.start_daemon()
-    return service
-
-
-@pytest.fixture
-def space(host, make_storage):
-    """Joined; with two resources."""
-    path = make_storage()
-    format_lockspace(host, path)
-    format_resource(host, path)
-    format_resource(host, path, 2 * MIB, "second")
-    join(host, path)
-    return path
+from lease_calls import (IGNORE_TERM, MIB, SPACE, acquire, begin_acquire, end_worker, fails_with, format_lockspace,
+                         format_resource, inspect_resource, join, lease, policy, register, release, wait_by_asking,
+                         wait_ended)
 
 
 def restart(host):

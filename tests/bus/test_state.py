@@ -10,25 +10,8 @@ import time
 import pytest
 
 from ctl import ctl, ctl_json
-from lease_calls import (IGNORE_TERM, MIB, SPACE, acquire, format_lockspace, format_resource, inspect_resource, join, lease, policy, register,
-                         release, wait_by_asking)
-
-
-@pytest.fixture
-def host(make_service):
-    service = make_service("none")
-    service.start_daemon()
-    return service
-
-
-@pytest.fixture
-def space(host, make_storage):
-    path = make_storage()
-    format_lockspace(host, path)
-    format_resource(host, path)
-    format_resource(host, path, 2 * MIB, "second")
-    join(host, path)
-    return path
+from lease_calls import (IGNORE_TERM, MIB, SPACE, acquire, inspect_resource, lease, policy, register, release,
+                         wait_by_asking)
 
 
 @pytest.fixture
