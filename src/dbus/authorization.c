@@ -20,32 +20,29 @@
 
 struct _BailiffAuthorization {
     GObject parent_instance;
-    GHashTable *users; /* unique name -> GUINT_TO_POINTER(uid) */
-    guint epoch;       /* counts buses: an answer of an earlier one is not remembered */
+    GHashTable *users;   /* unique name -> GUINT_TO_POINTER(uid) */
+    GHashTable *lookups; /* unique name -> Lookup that the bus has not answered (not owned) */
 };
 
 G_DEFINE_TYPE(BailiffAuthorization, bailiff_authorization, G_TYPE_OBJECT)
 
 /* --- who it is ------------------------------------------------------------------------------- */
 
-typedef struct Look {
+/* One question to the bus, and all calls of that caller which wait for its answer. Callers may
+ * count on their calls being taken in the order in which they were made: a call that comes while
+ * the question is out waits behind those before it, and none asks on its own, since its answer
+ * could come before that of a neighbour. */
+typedef struct Lookup {
+    BailiffAuthorization *authorization;
     char *sender;
-    guint epoch;
-    uid_t uid; /* the answer */
-} Look;
-
-static void look_free(gpointer data)
-{
-    Look *look = data;
-
-    g_free(look->sender);
-    g_free(look);
-}
+    GPtrArray *tasks; /* of GTask */
+} Lookup;
 
 static void bailiff_authorization_finalize(GObject *object)
 {
     BailiffAuthorization *self = BAILIFF_AUTHORIZATION(object);
     g_hash_table_unref(self->users);
+    g_hash_table_unref(self->lookups);
     G_OBJECT_CLASS(bailiff_authorization_parent_class)->finalize(object);
 }
 
@@ -57,6 +54,7 @@ static void bailiff_authorization_class_init(BailiffAuthorizationClass *class)
 static void bailiff_authorization_init(BailiffAuthorization *self)
 {
     self->users = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    self->lookups = g_hash_table_new(g_str_hash, g_str_equal);
 }
 
 BailiffAuthorization *bailiff_authorization_new(void)
@@ -64,41 +62,89 @@ BailiffAuthorization *bailiff_authorization_new(void)
     return g_object_new(BAILIFF_TYPE_AUTHORIZATION, NULL);
 }
 
+static void remember(BailiffAuthorization *self, const char *sender, uid_t uid)
+{
+    if (g_hash_table_size(self->users) >= KNOWN_USERS_MAX)
+        g_hash_table_remove_all(self->users);
+    g_hash_table_insert(self->users, g_strdup(sender), GUINT_TO_POINTER(uid));
+}
+
 static void answer(GTask *task, uid_t uid)
 {
-    Look *look = g_task_get_task_data(task);
+    uid_t *answered = g_task_get_task_data(task);
 
-    look->uid = uid;
+    *answered = uid;
     g_task_return_boolean(task, TRUE);
+}
+
+static void answer_without_user(GTask *task, const GError *cause)
+{
+    g_task_return_error(task,
+                        bailiff_error_make(BAILIFF_ERROR_NOT_AUTHORIZED,
+                                           "Call again, from a connection that stays on the bus.",
+                                           "The bus does not say which user the caller is: %s.",
+                                           cause->message));
+}
+
+/* FALSE: it was asked of an earlier bus, where this name was another's. */
+static gboolean end_lookup(Lookup *lookup)
+{
+    GHashTable *lookups = lookup->authorization->lookups;
+
+    if (g_hash_table_lookup(lookups, lookup->sender) != lookup)
+        return FALSE;
+    g_hash_table_remove(lookups, lookup->sender);
+    return TRUE;
+}
+
+static void lookup_free(Lookup *lookup)
+{
+    g_ptr_array_unref(lookup->tasks);
+    g_free(lookup->sender);
+    g_object_unref(lookup->authorization);
+    g_free(lookup);
 }
 
 static void user_known(GObject *source, GAsyncResult *result, gpointer user_data)
 {
-    g_autoptr(GTask) task = user_data;
-    BailiffAuthorization *self = g_task_get_source_object(task);
-    const Look *look = g_task_get_task_data(task);
+    Lookup *lookup = user_data;
     g_autoptr(GError) error = NULL;
     g_autoptr(GVariant) reply =
         g_dbus_connection_call_finish(G_DBUS_CONNECTION(source), result, &error);
+    gboolean current = end_lookup(lookup);
+    guint32 uid = 0;
 
-    if (reply == NULL) {
+    if (reply != NULL) {
+        g_variant_get(reply, "(u)", &uid);
+        if (current)
+            remember(lookup->authorization, lookup->sender, uid);
+    } else {
         g_dbus_error_strip_remote_error(error);
-        g_task_return_error(
-            task, bailiff_error_make(BAILIFF_ERROR_NOT_AUTHORIZED,
-                                     "Call again, from a connection that stays on the bus.",
-                                     "The bus does not say which user the caller is: %s.",
-                                     error->message));
-        return;
     }
+    for (guint i = 0; i < lookup->tasks->len; i++) {
+        GTask *task = g_ptr_array_index(lookup->tasks, i);
+        if (reply != NULL)
+            answer(task, uid);
+        else
+            answer_without_user(task, error);
+    }
+    lookup_free(lookup);
+}
 
-    guint32 uid;
-    g_variant_get(reply, "(u)", &uid);
-    if (look->epoch == self->epoch) {
-        if (g_hash_table_size(self->users) >= KNOWN_USERS_MAX)
-            g_hash_table_remove_all(self->users);
-        g_hash_table_insert(self->users, g_strdup(look->sender), GUINT_TO_POINTER(uid));
-    }
-    answer(task, uid);
+static Lookup *begin_lookup(BailiffAuthorization *self, GDBusConnection *connection,
+                            const char *sender)
+{
+    Lookup *lookup = g_new0(Lookup, 1);
+
+    lookup->authorization = g_object_ref(self);
+    lookup->sender = g_strdup(sender);
+    lookup->tasks = g_ptr_array_new_with_free_func(g_object_unref);
+    g_hash_table_insert(self->lookups, lookup->sender, lookup);
+    g_dbus_connection_call(connection, "org.freedesktop.DBus", "/org/freedesktop/DBus",
+                           "org.freedesktop.DBus", "GetConnectionUnixUser",
+                           g_variant_new("(s)", sender), G_VARIANT_TYPE("(u)"),
+                           G_DBUS_CALL_FLAGS_NONE, BUS_DRIVER_TIMEOUT_MS, NULL, user_known, lookup);
+    return lookup;
 }
 
 void bailiff_authorization_identify_async(BailiffAuthorization *self,
@@ -106,30 +152,28 @@ void bailiff_authorization_identify_async(BailiffAuthorization *self,
                                           GAsyncReadyCallback callback, gpointer user_data)
 {
     g_autoptr(GTask) task = g_task_new(self, NULL, callback, user_data);
-    Look *look = g_new0(Look, 1);
+    const char *sender = g_dbus_method_invocation_get_sender(invocation);
+    uid_t *nobody_yet = g_new(uid_t, 1);
     gpointer known;
 
+    *nobody_yet = (uid_t)-1;
     g_task_set_source_tag(task, bailiff_authorization_identify_async);
-    look->sender = g_strdup(g_dbus_method_invocation_get_sender(invocation));
-    look->epoch = self->epoch;
-    look->uid = (uid_t)-1;
-    g_task_set_task_data(task, look, look_free);
-    if (g_hash_table_lookup_extended(self->users, look->sender, NULL, &known)) {
+    g_task_set_task_data(task, nobody_yet, g_free);
+    if (g_hash_table_lookup_extended(self->users, sender, NULL, &known)) {
         answer(task, GPOINTER_TO_UINT(known));
         return;
     }
-    g_dbus_connection_call(g_dbus_method_invocation_get_connection(invocation),
-                           "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
-                           "GetConnectionUnixUser", g_variant_new("(s)", look->sender),
-                           G_VARIANT_TYPE("(u)"), G_DBUS_CALL_FLAGS_NONE, BUS_DRIVER_TIMEOUT_MS,
-                           NULL, user_known, g_object_ref(task));
+    Lookup *lookup = g_hash_table_lookup(self->lookups, sender);
+    if (lookup == NULL)
+        lookup = begin_lookup(self, g_dbus_method_invocation_get_connection(invocation), sender);
+    g_ptr_array_add(lookup->tasks, g_steal_pointer(&task));
 }
 
 gboolean bailiff_authorization_identify_finish(BailiffAuthorization *self, GAsyncResult *result,
                                                uid_t *ret_uid, GError **error)
 {
     g_return_val_if_fail(g_task_is_valid(result, self), FALSE);
-    *ret_uid = ((const Look *)g_task_get_task_data(G_TASK(result)))->uid;
+    *ret_uid = *(const uid_t *)g_task_get_task_data(G_TASK(result));
     return g_task_propagate_boolean(G_TASK(result), error);
 }
 
@@ -218,6 +262,6 @@ gboolean bailiff_authorization_check_finish(BailiffAuthorization *self, GAsyncRe
 
 void bailiff_authorization_forget(BailiffAuthorization *self)
 {
-    self->epoch++;
     g_hash_table_remove_all(self->users);
+    g_hash_table_remove_all(self->lookups); /* their answers go to the calls that wait for them */
 }

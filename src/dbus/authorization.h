@@ -19,7 +19,8 @@ G_DECLARE_FINAL_TYPE(BailiffAuthorization, bailiff_authorization, BAILIFF, AUTHO
 
 BailiffAuthorization *bailiff_authorization_new(void);
 
-/* Whose call is it? NotAuthorized when the bus does not say. */
+/* Whose call is it? NotAuthorized when the bus does not say. The calls of one caller are answered
+ * in the order in which they are asked about. */
 void bailiff_authorization_identify_async(BailiffAuthorization *self,
                                           GDBusMethodInvocation *invocation,
                                           GAsyncReadyCallback callback, gpointer user_data);
