@@ -11,10 +11,15 @@ from lease_calls import (acquire, format_lockspace, format_resource, join, lease
                          wait_by_asking)
 from open_metrics import value
 from private_service import SOURCE, BusError, options
+from promtool import check_metrics, promtool
+
+
+def metrics_text(service):
+    return service.call("Manager", "Manager", "GetMetrics", "(a{sv})", {})
 
 
 def metrics(service):
-    return open_metrics.parse(service.call("Manager", "Manager", "GetMetrics", "(a{sv})", {}))
+    return open_metrics.parse(metrics_text(service))
 
 
 def test_of_an_idle_daemon(daemon):
@@ -55,6 +60,7 @@ def test_of_leases(service, storage, worker):
     assert 0 < value(families, "bailiff_lockspace_margin_seconds", lockspace="space") <= 8
     wait_by_asking(service, lambda: value(metrics(service), "bailiff_renewal_duration_seconds", "_count",
                                           lockspace="space"), "a renewal that is counted")
+    check_metrics(metrics_text(service))
     worker.kill()
     service.wait_until(lambda: any(s.member == "InterfacesRemoved" and s.arguments[0] == registration
                                    for s in service.signals), "the end of the registration")
@@ -89,6 +95,15 @@ def test_alert_rules_name_what_there_is(daemon):
     assert named
     for name in named:
         assert re.sub("_(total|bucket|count|sum)$", "", name) in families, name
+
+
+def test_alert_rules_come_when_they_have_to():
+    rules = SOURCE / "data/alerts/bailiff.rules.yml"
+    tests = SOURCE / "tests/bus/alerts.test.yml"
+    promtool("check", "rules", rules)
+    promtool("test", "rules", tests)
+    shown = set(re.findall(r'alertname="(\w+)"', tests.read_text()))
+    assert shown == set(re.findall(r"- alert: (\w+)", rules.read_text()))
 
 
 def test_the_manual_names_all(daemon):

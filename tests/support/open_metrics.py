@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A strict reader of the OpenMetrics text format 1.0.0, of what bailiffd may use of it: gauges, counters, histograms.
 
-promtool knows more, but its Debian package is far larger than all that the tests need otherwise.
+It stands beside promtool.py since promtool does not read OpenMetrics, but the format before it.
 """
 
 import math
