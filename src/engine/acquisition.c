@@ -544,7 +544,7 @@ static void copy_wish(AcquisitionItem *item, Acquisition *call, BailiffEngine *e
         .adopt = wish->adopt,
         .mode = wish->shared ? RESOURCE_SHARED : RESOURCE_EXCLUSIVE,
         .position = position,
-        .turn = { .go = go_item, .user_data = item },
+        .turn = { .go = go_item },
     };
 }
 
@@ -571,6 +571,9 @@ void acquisition_start(BailiffEngine *engine, BailiffRegistration *registration,
         call->in_order = call->in_order || wishes[i].wait;
     }
     qsort(call->items, n_wishes, sizeof *call->items, compare_items);
+    /* Only now has each of them its place. */
+    for (gsize i = 0; i < n_wishes; i++)
+        call->items[i].turn.user_data = &call->items[i];
 
     if (!bailiff_registration_record_held(registration, wishes, n_wishes, &error)) {
         call->error = error;

@@ -64,6 +64,21 @@ def test_first_come_first_served(service, space, make_registration):
         holder = path
 
 
+@pytest.mark.parametrize("order", itertools.permutations((1, 2, 3)))
+def test_several_are_waited_for_in_whatever_order_they_are_named(service, space, make_registration, order):
+    """Each of them is held by somebody else, who lets go when it is waited for."""
+    holders = {number: make_registration(service, f"holder{number}") for number in order}
+    for number, holder in holders.items():
+        acquire(service, holder, wanted(space, number))
+    waiter = make_registration(service, "waiter")
+    call = begin_acquire(service, waiter, *[waited_for(space, number) for number in order])
+    for number in sorted(order):
+        settle(service)
+        assert not call.done
+        release(service, holders[number])
+    assert [path[-2:] for path in call.result(PATIENCE)] == [f"r{number}" for number in order]
+
+
 def test_who_does_not_wait_does_not_overtake(service, second_service, space, make_registration):
     """Neither while it is held nor while it is handed over; nor when the next in turn gives other hosts a chance, so
     that it is held by nobody."""
