@@ -334,14 +334,13 @@ static __attribute__((noreturn)) void be_daemon(int report, const DaemonCase *th
 {
     Process process;
     int sockets[2];
+    pid_t daemon = getpid();
 
     g_assert_no_errno(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sockets));
     if (the_case->early) {
         /* Its child is ours to start, when this one has ended. */
         process.pid = fork();
         if (process.pid == 0) {
-            pid_t daemon = getppid();
-
             raise(SIGSTOP);
             g_assert_cmpint(getppid(), !=, daemon);
             dup2(sockets[1], 3);
