@@ -190,6 +190,9 @@ InstanceLock *continuity_take_place(const char *runtime_dir, gboolean replace, G
             (int)pid);
         return NULL;
     }
+    /* Who was next may have become the first one meanwhile. */
+    if (state == INSTANCE_ENDING)
+        state = instance_lock_look(lock, &pid);
     if (state != INSTANCE_RUNS || (!replace && wait_for_its_end(lock, bus)))
         return g_steal_pointer(&lock);
     if (!replace) {

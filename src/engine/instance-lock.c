@@ -68,31 +68,44 @@ void instance_lock_free(InstanceLock *self)
     g_free(self);
 }
 
-gboolean instance_lock_take(InstanceLock *self)
-{
-    char text[24];
-    int length;
-
-    if (self->taken)
-        return TRUE;
-    if (flock(self->fd, LOCK_EX | LOCK_NB) != 0)
-        return FALSE;
-    self->taken = TRUE;
-    /* From now on somebody else may wait for our end. */
-    drop_next(self);
-    /* For people, and for whoever comes second; the lock itself needs none of it. */
-    length = g_snprintf(text, sizeof text, "%d\n", (int)getpid());
-    if (ftruncate(self->fd, 0) != 0 || pwrite(self->fd, text, (size_t)length, 0) != length)
-        log_line(LOG_DEBUG, NULL, "Who has the lock could not be written into it: %s",
-                 g_strerror(errno));
-    return TRUE;
-}
-
 gboolean instance_lock_take_next(InstanceLock *self)
 {
     if (self->next_fd < 0 && self->next_path != NULL)
         self->next_fd = open(self->next_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
-    return self->next_fd >= 0 && flock(self->next_fd, LOCK_EX | LOCK_NB) == 0;
+    if (self->next_fd >= 0 && flock(self->next_fd, LOCK_EX | LOCK_NB) != 0)
+        drop_next(self);
+    return self->next_fd >= 0;
+}
+
+/* For people, and for whoever comes second; the lock itself needs none of it. */
+static void write_pid(InstanceLock *self)
+{
+    char text[24];
+    int length = g_snprintf(text, sizeof text, "%d\n", (int)getpid());
+
+    if (ftruncate(self->fd, 0) != 0 || pwrite(self->fd, text, (size_t)length, 0) != length)
+        log_line(LOG_DEBUG, NULL, "Who has the lock could not be written into it: %s",
+                 g_strerror(errno));
+}
+
+/* Until the process is written down the file names an earlier one, and whoever reads that takes us
+ * for one that has ended. Nobody can act on it meanwhile: he would have to be next, and that is
+ * taken before the lock and given up after the writing. */
+gboolean instance_lock_take(InstanceLock *self)
+{
+    gboolean was_next = self->next_fd >= 0;
+
+    if (self->taken)
+        return TRUE;
+    if (self->next_path != NULL && !instance_lock_take_next(self))
+        return FALSE;
+    self->taken = flock(self->fd, LOCK_EX | LOCK_NB) == 0;
+    if (self->taken)
+        write_pid(self);
+    /* From now on somebody else may wait for our end. */
+    if (self->taken || !was_next)
+        drop_next(self);
+    return self->taken;
 }
 
 static pid_t read_pid(const InstanceLock *self)

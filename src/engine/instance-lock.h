@@ -27,13 +27,14 @@ InstanceLock *instance_lock_inherit(int fd);
 void instance_lock_free(InstanceLock *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(InstanceLock, instance_lock_free)
 
-/* Takes it if it is free; TRUE when it is ours. Never blocks. */
+/* Takes it if it is free, and nobody else is next; TRUE when it is ours. Never blocks. */
 gboolean instance_lock_take(InstanceLock *self);
 
 /* Who has it, when we have not. *ret_pid: 0 when that is not known. */
 InstanceState instance_lock_look(InstanceLock *self, pid_t *ret_pid);
 
-/* Of those that come after one that is ending only one may wait for it. FALSE: another one does. */
+/* Of those that come after one that is ending only one may wait for it. FALSE: another one does.
+ * TRUE: it is ours to take; who was next before may have taken it meanwhile, so look again. */
 gboolean instance_lock_take_next(InstanceLock *self);
 
 /* Stays ours after an exec: the number is for instance_lock_inherit(). */

@@ -4,6 +4,7 @@
  * end, over an exec, and never to two.
  */
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -128,6 +129,82 @@ static void test_ending(Fixture *f, gconstpointer data)
     assert_looks(f, INSTANCE_ENDING, gone);
 }
 
+/* Only one waits for one that cannot end, and gets the lock, however many come meanwhile. */
+static void test_next(Fixture *f, gconstpointer data)
+{
+    g_autoptr(InstanceLock) second = instance_lock_new(f->directory, NULL);
+    g_autoptr(InstanceLock) third = instance_lock_new(f->directory, NULL);
+    pid_t found;
+
+    start_child(f);
+    g_assert_true(instance_lock_take_next(f->lock));
+    g_assert_true(instance_lock_take_next(f->lock));
+    g_assert_false(instance_lock_take_next(second));
+    /* Looking at it gives nothing up, and takes nothing away. */
+    assert_looks(f, INSTANCE_RUNS, f->child);
+    g_assert_cmpint(instance_lock_look(second, &found), ==, INSTANCE_RUNS);
+    g_assert_false(instance_lock_take_next(second));
+    end_child(f);
+    /* It is free, and not for those. */
+    g_assert_false(instance_lock_take(second));
+    g_assert_true(instance_lock_take(f->lock));
+    /* Now another one may be next, and finds who has it. */
+    g_assert_true(instance_lock_take_next(second));
+    g_assert_false(instance_lock_take_next(third));
+    g_assert_cmpint(instance_lock_look(second, &found), ==, INSTANCE_RUNS);
+    g_assert_cmpint(found, ==, getpid());
+    /* Who is next and ends makes room. */
+    g_clear_pointer(&second, instance_lock_free);
+    g_assert_true(instance_lock_take_next(third));
+}
+
+/* Of two that start at the same time, after one that was killed, one gets it, and the other one
+ * never takes that for the one that was killed. */
+static void test_two_at_once(Fixture *f, gconstpointer data)
+{
+    for (guint i = 0; i < 300; i++) {
+        int counts[2], ready[2];
+        char byte;
+
+        start_child(f);
+        end_child(f); /* its number stays in the file */
+        g_assert_cmpint(pipe2(counts, O_CLOEXEC), ==, 0);
+        g_assert_cmpint(pipe2(ready, O_CLOEXEC), ==, 0);
+        for (guint n = 0; n < 2; n++) {
+            if (fork() > 0)
+                continue;
+            InstanceLock *lock = instance_lock_new(f->directory, NULL);
+            InstanceState state;
+            pid_t pid;
+
+            close(ready[1]);
+            (void)read(ready[0], &byte, 1); /* both go on at its end */
+            state = instance_lock_look(lock, &pid);
+            if (state == INSTANCE_ENDING && instance_lock_take_next(lock))
+                state = instance_lock_look(lock, &pid);
+            else if (state == INSTANCE_ENDING)
+                state = INSTANCE_RUNS;
+            if (write(counts[1], state == INSTANCE_RUNS ? "r" : "g", 1) != 1)
+                _exit(1);
+            /* Whoever has it keeps it until both have looked. */
+            close(counts[0]);
+            struct pollfd until = { .fd = counts[1] };
+            (void)poll(&until, 1, -1);
+            _exit(0);
+        }
+        close(ready[0]);
+        close(ready[1]);
+        char said[2];
+        g_assert_cmpint(read(counts[0], &said[0], 1), ==, 1);
+        g_assert_cmpint(read(counts[0], &said[1], 1), ==, 1);
+        close(counts[0]);
+        close(counts[1]);
+        for (guint n = 0; n < 2; n++)
+            g_assert_cmpint(wait(NULL), >, 0);
+        g_assert_cmpint((said[0] == 'g') + (said[1] == 'g'), ==, 1);
+    }
+}
+
 /* What stands in the file is only a hint: nobody becomes an owner, or one that ends, by it. */
 static void test_text_that_is_none(Fixture *f, gconstpointer data)
 {
@@ -183,6 +260,8 @@ int main(int argc, char **argv)
     TEST("none", test_none);
     TEST("runs", test_runs);
     TEST("ending", test_ending);
+    TEST("next", test_next);
+    TEST("two-at-once", test_two_at_once);
     TEST("text-that-is-none", test_text_that_is_none);
     TEST("kept-over-exec", test_kept_over_exec);
     TEST("no-lock-file", test_no_lock_file);
