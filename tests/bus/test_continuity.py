@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """One bailiffd follows another in order: it executes itself anew, or another one takes its place."""
 
+import contextlib
 import os
 import pathlib
 import signal
@@ -12,6 +13,7 @@ from gi.repository import GLib
 
 from lease_calls import (MIB, SPACE, acquire, fails_with, format_lockspace, format_resource, inspect_resource, join,
                          lease, policy, register, release, wait_by_asking, wait_ended)
+from main_loop import LIMIT
 from private_service import DaemonProcess
 
 
@@ -224,3 +226,100 @@ def test_killed_daemon_that_cannot_end(host, hanging_storage, make_worker):
     host.wait_until(lambda: stuck.ended, "the end of the stuck one")
     join(host, hanging_storage.path)
     assert host.property(SPACE, "Lockspace", "Generation") == 2
+
+
+def test_second_one_beside_one_that_cannot_end(host, hanging_storage, make_worker):
+    """Both would walk the failure policies, and take each other's name: only one waits for the stuck one's end."""
+    format_lockspace(host, hanging_storage.path)
+    format_resource(host, hanging_storage.path)
+    join(host, hanging_storage.path)
+    worker = make_worker()
+    registration = register(host, worker, failure_policy=policy(("kill", 0)))
+    acquire(host, registration, lease(hanging_storage.path))
+    hanging_storage.hang()
+    host.wait_for_property(SPACE, "Lockspace", "State", lambda state: state == "late")
+    stuck = host.daemon
+    stuck.expected_to_end = True
+    old = owner(host)
+    os.kill(stuck.pid, signal.SIGKILL)
+    host.start_daemon(wait=False)
+    wait_for_new_owner(host, old)
+    first = owner(host)
+    for more in (), ("--replace",):
+        second = start_another(host, *more)
+        host.later_daemons.append(second)
+        wait_by_asking(host, lambda: second.poll() is not None, "the end of the second one")
+        assert second.returncode == 1
+        assert f"process {stuck.pid} cannot end" in second.stderr.read()
+        second.stderr.close()
+    assert not stuck.ended
+    assert owner(host) == first
+    assert wait_ended(host, worker) == -signal.SIGKILL
+    hanging_storage.resume()
+    host.wait_until(lambda: stuck.ended, "the end of the stuck one")
+    # Now that one runs, and is what the next one is told of.
+    wait_by_asking(host, lambda: lock_is_of(host, host.daemon.pid), "the lock")
+    second = start_another(host)
+    _out, message = second.communicate(timeout=LIMIT)
+    assert second.returncode == 1 and f"process {host.daemon.pid}" in message and "--replace" in message
+
+
+def lock_is_of(host, pid):
+    return pathlib.Path(host.directory, "run", "lock").read_text() == f"{pid}\n"
+
+
+@contextlib.contextmanager
+def bus_again(host):
+    """Another bus in the place of the one that was ended. It is another one by its id, too."""
+    bus = subprocess.Popen(["setpriv", "--pdeathsig", "TERM", "dbus-daemon", f"--config-file={host.directory}/bus.conf",
+                            "--nofork", "--nopidfile", "--nosyslog", "--print-address=1"],
+                           env=host.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+    try:
+        assert bus.stdout.readline(), "dbus-daemon did not start"
+        yield
+    finally:
+        bus.terminate()
+        bus.wait(LIMIT)
+        bus.stdout.close()
+
+
+def end_bus(host):
+    host.address = host.environment["DBUS_SYSTEM_BUS_ADDRESS"] = host.address.partition(",guid=")[0]
+    pid, = [pid for pid, command in host.processes().items() if command.startswith("dbus-daemon ")]
+    os.kill(pid, signal.SIGTERM)
+    host.wait_until(host.connection.is_closed, "the end of the bus")
+
+
+def renewed_at(path):
+    """The time stamp of host 1, on disk."""
+    with open(path, "rb") as file:
+        return os.pread(file.fileno(), 512, 0)
+
+
+def test_bus_is_gone_when_the_next_one_starts(host, space, make_worker):
+    """What is held is renewed all the same, and is there when the bus is."""
+    worker = make_worker()
+    registration = register(host, worker)
+    held, = acquire(host, registration, lease(space))
+    host.kill_daemon()
+    end_bus(host)
+    host.start_daemon(wait=False)
+    before = renewed_at(space)
+    wait_by_asking(host, lambda: renewed_at(space) != before, "a renewal without a bus")
+    with bus_again(host):
+        host.connect()
+        host.wait_for_name()
+        wait_held_again(host)
+        assert host.property(SPACE, "Lockspace", "Generation") == 1
+        assert host.property(registration, "Registration", "Resources") == [held]
+        assert worker.poll() is None
+        release(host, registration)
+
+
+def test_bus_is_gone_and_nothing_is_held(host):
+    """Then there is somebody who reads why it does not start."""
+    host.kill_daemon()
+    end_bus(host)
+    another = start_another(host)
+    _out, message = another.communicate(timeout=LIMIT)
+    assert another.returncode == 1 and "The bus cannot be reached" in message
