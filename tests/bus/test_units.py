@@ -6,12 +6,13 @@ import signal
 
 import pytest
 
+import disk_records as disk
 from control_groups import ControlGroup, NoControlGroups
 from event_times import EventTimes
 from lease_calls import (MIB, SPACE, acquire, fails_with, format_lockspace, format_resource, inspect_resource, join,
                          lease, policy, register, unregister, wait_by_asking, wait_ended, wait_removed)
 from mocked_systemd import MockedLogind, MockedSystemd
-from private_service import options
+from private_service import BUILD, options
 
 SECOND = 1_000_000
 BUDGET = 40 * SECOND
@@ -230,3 +231,30 @@ def test_restart(service, hanging_storage, space, group, systemd):
     systemd.set_state("inactive")
     wait_removed(service, unit)
     assert inspect_resource(service, space)["state"] == "free"
+
+
+def test_killed_when_it_has_just_been_started(service, storage, group, systemd):
+    """The call is out, and its answer is the next bailiffd's to see: what is about to run keeps its leases."""
+    format_lockspace(service, storage)
+    format_resource(service, storage)
+    join(service, storage)
+    process = group.run()
+    unit = register_unit(service, failure_policy=policy(("restart", 10), ("kill", 0)))
+    acquire(service, unit, lease(storage))
+    service.kill_daemon()
+    service.start_daemon(prefix=("env", f"LD_PRELOAD={BUILD}/tests/crash-at-call.so", "CRASH_AT_CALL=StartUnit"))
+    service.wait_for_property(SPACE, "Lockspace", "State", "held")
+    service.daemon.expected_to_end = True
+    service.begin(unit, "Registration", "Drill", "(a{sv})", {})
+    service.wait_until(lambda: service.daemon.ended, "the end of bailiffd")
+    assert wait_ended(service, process) == -signal.SIGKILL
+    wait_by_asking(service, lambda: systemd.calls("StartUnit"), "the start of the unit")
+    leader = disk.read(storage, MIB, 512)
+    service.start_daemon()
+    service.wait_for_property(SPACE, "Lockspace", "State", "held")
+    assert state(service, unit) == "active"
+    assert len(service.property(unit, "Registration", "Resources")) == 1
+    assert disk.read(storage, MIB, 512) == leader, "given back, or acquired anew"
+    group.kill()
+    systemd.set_state("inactive")
+    wait_removed(service, unit)
