@@ -172,10 +172,9 @@ static void register_now(MethodCall *call)
     GError *error = NULL;
 
     if (args->pidfd >= 0) {
-        registration = bailiff_engine_register_process(
-            engine, args->pidfd, args->name, args->descendants, call->uid, policy, &error);
-        if (registration != NULL)
-            args->pidfd = -1;
+        registration =
+            bailiff_engine_register_process(engine, g_steal_fd(&args->pidfd), args->name,
+                                            args->descendants, call->uid, policy, &error);
     } else {
         registration =
             bailiff_engine_register_pid(engine, (pid_t)args->pid, args->start_time, args->name,

@@ -27,10 +27,11 @@ gboolean bailiff_engine_check_accepts_work(BailiffEngine *self, GError **error);
 /* By what failure policies reach the world; stays at its place. */
 const ActionServices *bailiff_engine_get_services(BailiffEngine *self);
 
-/* engine.c, for registering.c. Takes over `target`; everything else was checked. */
+/* engine.c, for registering.c. Takes over `target`, also where it fails: IoError, when it cannot be
+ * written down. Everything else was checked. */
 BailiffRegistration *bailiff_engine_add_registration(BailiffEngine *self, BailiffTarget *target,
                                                      const char *name, uid_t owner_uid,
-                                                     const FailurePolicy *policy);
+                                                     const FailurePolicy *policy, GError **error);
 
 /* For registrations that are new. Borrowed. */
 FailureDefaults *bailiff_engine_get_failure_defaults(BailiffEngine *self);

@@ -20,6 +20,7 @@
 #include "engine/name-error.h"
 #include "engine/persistent-record.h"
 #include "engine/records.h"
+#include "engine/registration-numbers.h"
 #include "engine/registration-private.h"
 #include "engine/rejoin.h"
 #include "engine/storage-claims.h"
@@ -36,7 +37,7 @@ struct _BailiffEngine {
     char *runtime_dir;
     FailureDefaults *failure_defaults;
     guint64 first_id; /* registrations of this daemon's life have this id or a higher one */
-    guint64 next_id;
+    RegistrationNumbers *numbers;
     GHashTable *lockspaces;    /* name -> BailiffLockspace */
     GHashTable *registrations; /* guint64* -> BailiffRegistration */
     BailiffIncidentLog *incidents;
@@ -101,6 +102,7 @@ static void bailiff_engine_finalize(GObject *object)
     g_clear_object(&self->services.bus);
     storage_claims_free(self->claims);
     g_clear_pointer(&self->lock, instance_lock_free);
+    g_clear_pointer(&self->numbers, registration_numbers_free);
     g_free(self->host_name);
     g_free(self->runtime_dir);
     failure_defaults_unref(self->failure_defaults);
@@ -182,7 +184,9 @@ BailiffEngine *bailiff_engine_new(const BailiffEngineConfig *config, GError **er
         config->libvirt_run_dir != NULL ? config->libvirt_run_dir : LIBVIRT_RUN_DIR_DEFAULT);
     self->services.systemd = bailiff_systemd_new();
     self->services.launcher = config->launcher;
-    self->first_id = self->next_id = held_records_highest_id(self->runtime_dir) + 1;
+    self->numbers =
+        registration_numbers_new(self->runtime_dir, held_records_highest_id(self->runtime_dir));
+    self->first_id = registration_numbers_peek(self->numbers);
     self->incidents = bailiff_incident_log_new(config->state_dir);
     self->recorder = bailiff_incident_recorder_new(self, self->incidents);
     self->metrics = bailiff_metrics_new(self);
@@ -546,13 +550,22 @@ void bailiff_engine_insert_registration(BailiffEngine *self, BailiffRegistration
 
 BailiffRegistration *bailiff_engine_add_registration(BailiffEngine *self, BailiffTarget *target,
                                                      const char *name, uid_t owner_uid,
-                                                     const FailurePolicy *policy)
+                                                     const FailurePolicy *policy, GError **error)
 {
-    guint64 id = self->next_id++;
-    BailiffRegistration *registration =
-        bailiff_registration_new(self, id, name, target, owner_uid, policy);
+    guint64 id = registration_numbers_take(self->numbers, error);
+    g_autoptr(BailiffRegistration) registration = NULL;
 
-    bailiff_engine_insert_registration(self, registration);
+    if (id == 0) {
+        g_object_unref(target);
+        return NULL;
+    }
+    registration = bailiff_registration_new(self, id, name, target, owner_uid, policy);
+    /* Who is not written down would be refused every lease; and said so when it is too late. */
+    if (!bailiff_registration_save(registration, error)) {
+        bailiff_registration_disown(registration);
+        return NULL;
+    }
+    bailiff_engine_insert_registration(self, g_object_ref(registration));
     return registration;
 }
 

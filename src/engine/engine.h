@@ -162,10 +162,11 @@ gboolean bailiff_engine_forget_orphans(BailiffEngine *self, const char *lockspac
 /*
  * Registering. The result is borrowed. `owner_uid`: the user who registers; programs of its failure
  * policy run as that user. policy NULL: the default. Busy when the daemon is shutting down;
- * InvalidArgument, PolicyTooLong, Unsupported when name or policy are no good.
+ * InvalidArgument, PolicyTooLong, Unsupported when name or policy are no good; IoError when it
+ * cannot be written down.
  */
 
-/* `pidfd` is taken over on success only. */
+/* `pidfd` is taken over, also where it fails. */
 BailiffRegistration *bailiff_engine_register_process(BailiffEngine *self, int pidfd,
                                                      const char *name, gboolean descendants,
                                                      uid_t owner_uid, const FailurePolicy *policy,

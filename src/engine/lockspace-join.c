@@ -88,6 +88,13 @@ static void join_failed(BailiffLockspace *self, const GError *error)
 
 static gboolean choose_again(BailiffLockspace *self, const LeaseFault *fault);
 
+/* It is ours on disk, and nobody may rely on it. */
+static void give_back_lost(BailiffLockspace *self)
+{
+    if (self->state == BAILIFF_LOCKSPACE_LOST && lockspace_may_give_back(self))
+        lockspace_give_back(self);
+}
+
 /* The lease is as old as the settle time by now: it is shown as held after one renewal. */
 static void on_guard_confirmed(BailiffLockspace *self, const GError *error)
 {
@@ -97,8 +104,7 @@ static void on_guard_confirmed(BailiffLockspace *self, const GError *error)
         lockspace_start_renewal(self);
     } else {
         lockspace_become_lost(self, error->message);
-        if (lockspace_may_give_back(self))
-            lockspace_give_back(self);
+        give_back_lost(self);
     }
 }
 
@@ -127,11 +133,13 @@ static void on_joined(GObject *source, GAsyncResult *result, gpointer user_data)
                                   self->lease.last.owner_generation, self->io_timeout);
     bailiff_lockspace_watch_clocks(self);
     bailiff_lockspace_set_joined(self, self->lease.last.owner_generation, &self->lease.layout);
-    if (!bailiff_lockspace_save(self, &save_error))
-        /* Nobody holds anything yet, and gets nothing that is not written down. */
-        log_message(MESSAGE_RECORD_FAILED,
-                    LOG_SUBJECT(.lockspace = self->name, .host_id = self->host_id), "%s",
-                    save_error->message);
+    /* Nobody holds anything yet. Who follows a daemon that has crashed would not know of this
+     * lease: whatever was given then would be held by nobody. */
+    if (!bailiff_lockspace_save(self, &save_error)) {
+        join_failed(self, save_error);
+        give_back_lost(self);
+        return;
+    }
     /* Where the io timeout on disk was long the lease can be past its own deadlines by now. Nobody
      * relies on it yet: the first renewal has a whole term from now on. */
     first_fail_us = time_add(boottime_now(), timing_fail(self->io_timeout));

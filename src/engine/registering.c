@@ -43,14 +43,14 @@ BailiffRegistration *bailiff_engine_register_process(BailiffEngine *self, int pi
     g_auto(ProcessIdentity) process = { .pidfd = -1 };
 
     if (!check_request(self, name, FAILURE_TARGET_PROCESS, policy, error) ||
-        !process_identity_from_pidfd(&process, pidfd, error))
-        return NULL;
-    if (!check_not_ourselves(&process, error)) {
-        process.pidfd = -1; /* stays the caller's */
+        !process_identity_from_pidfd(&process, pidfd, error)) {
+        close(pidfd);
         return NULL;
     }
+    if (!check_not_ourselves(&process, error))
+        return NULL;
     return bailiff_engine_add_registration(self, bailiff_process_target_new(&process, descendants),
-                                           name, owner_uid, policy);
+                                           name, owner_uid, policy, error);
 }
 
 BailiffRegistration *bailiff_engine_register_pid(BailiffEngine *self, pid_t pid, guint64 start_time,
@@ -65,7 +65,7 @@ BailiffRegistration *bailiff_engine_register_pid(BailiffEngine *self, pid_t pid,
         !check_not_ourselves(&process, error))
         return NULL;
     return bailiff_engine_add_registration(self, bailiff_process_target_new(&process, descendants),
-                                           name, owner_uid, policy);
+                                           name, owner_uid, policy, error);
 }
 
 /* --- units and domains ----------------------------------------------------------------------- */
@@ -121,6 +121,7 @@ static void add_found(GTask *task, BailiffTarget *target, const char *id)
     const Wish *wish = g_task_get_task_data(task);
     g_autofree char *name = wish->name != NULL ? g_strdup(wish->name) : make_name(id);
     BailiffRegistration *there = find_target(self, bailiff_target_get_kind(target), id);
+    BailiffRegistration *registration;
     GError *error = NULL;
 
     if (there != NULL)
@@ -129,10 +130,12 @@ static void add_found(GTask *task, BailiffTarget *target, const char *id)
                           bailiff_target_get_description(target),
                           bailiff_registration_get_name(there));
     else if (bailiff_engine_check_accepts_work(self, &error)) {
-        g_task_return_pointer(
-            task,
-            bailiff_engine_add_registration(self, target, name, wish->owner_uid, wish->policy),
-            NULL);
+        registration = bailiff_engine_add_registration(self, target, name, wish->owner_uid,
+                                                       wish->policy, &error);
+        if (registration != NULL)
+            g_task_return_pointer(task, registration, NULL);
+        else
+            g_task_return_error(task, error);
         return;
     }
     g_object_unref(target);

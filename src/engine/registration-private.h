@@ -23,6 +23,10 @@ void bailiff_registration_go_on(BailiffRegistration *self);
 /* It did not use what it held (it was paused, or had ended): what an earlier daemon acquired for it
  * is to be given back. */
 gboolean bailiff_registration_uses_nothing(BailiffRegistration *self);
+/* A new one is written down, now; IoError. Where that fails it is to be disowned, and unreferenced:
+ * nobody has seen it. */
+gboolean bailiff_registration_save(BailiffRegistration *self, GError **error);
+void bailiff_registration_disown(BailiffRegistration *self);
 /* What was to be written down soon is, now. */
 void bailiff_registration_save_pending(BailiffRegistration *self);
 /* Published leases, in whatever lockspace. */

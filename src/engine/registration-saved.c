@@ -81,6 +81,17 @@ gboolean registration_save(BailiffRegistration *self, GError **error)
     return self->written;
 }
 
+gboolean bailiff_registration_save(BailiffRegistration *self, GError **error)
+{
+    return registration_save(self, error);
+}
+
+void bailiff_registration_disown(BailiffRegistration *self)
+{
+    self->engine = NULL;
+    g_clear_handle_id(&self->save_idle, g_source_remove);
+}
+
 static gboolean on_save_idle(gpointer user_data)
 {
     BailiffRegistration *self = user_data;
@@ -240,8 +251,7 @@ BailiffRegistration *bailiff_registration_restore(BailiffEngine *engine, guint64
     self = bailiff_registration_new(engine, id, name, g_object_ref(target), (uid_t)owner,
                                     has_policy ? &policy : NULL);
     if (!restore_state(self, record) || !recovery_restore(self, record, GROUP)) {
-        self->engine = NULL;
-        g_clear_handle_id(&self->save_idle, g_source_remove);
+        bailiff_registration_disown(self);
         set_corrupt(error, id);
         return NULL;
     }

@@ -141,6 +141,25 @@ def test_numbers_of_registrations_are_not_used_again(host, space, make_worker):
     assert register(host, make_worker(), "another") != path
 
 
+def test_numbers_are_not_used_again_when_nothing_is_left(host, space, make_worker):
+    """The registration with the highest number had ended before the daemon did."""
+    worker = make_worker()
+    path = register(host, worker)
+    end_worker(worker)
+    wait_by_asking(host, lambda: path not in host.objects(), "the end of the registration")
+    assert list(runtime_file(host, "held").iterdir()) == []
+    restart(host)
+    later = register(host, make_worker(), "another")
+    assert later != path
+    # Neither is the number that a damaged file had kept.
+    host.kill_daemon()
+    for file in (*runtime_file(host, "held").iterdir(), runtime_file(host, "numbers")):
+        damage(file)
+    host.start_daemon()
+    assert int(register(host, make_worker(), "third").rsplit("/", 1)[1]) > int(later.rsplit("/", 1)[1]) + 64
+
+
+
 def test_policy_and_mode_are_kept(host, space, make_worker):
     path = register(host, make_worker(), failure_policy=policy(("signal", 3, "USR1"), ("kill", 0)))
     held, = acquire(host, path, lease(space))
