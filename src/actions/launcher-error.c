@@ -38,8 +38,12 @@ static void set_program_error(GError **error, int reason, const char *path, uid_
         return;
     case EACCES:
     case EPERM:
-        bailiff_set_error(error, BAILIFF_ERROR_NOT_AUTHORIZED, CURE_USER_PROGRAM,
-                          "The program %s is not executable for user %u.", path, (unsigned)uid);
+        /* Not NotAuthorized: the caller may name programs, only not this one. */
+        bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT,
+                          "Set its file mode (chmod +x) and see that the user may enter each "
+                          "directory on the way to it, or name another program.",
+                          "The program %s is not executable for user %u: %s.", path, (unsigned)uid,
+                          g_strerror(reason));
         return;
     case EISDIR:
         bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT, CURE_USER_PROGRAM,

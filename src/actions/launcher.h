@@ -44,7 +44,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(Launcher, launcher_free)
 
 /* Runs a program to its end. Cancelled: its process group is killed, and the answer does not wait
  * for that. FALSE with an error when it could not be started (InvalidArgument: no absolute path,
- * too long, or no program; NotFound; NotAuthorized: not executable, or no right to be that user;
+ * too long, no program, or not executable; NotFound; NotAuthorized: no right to be that user;
  * Busy), was killed at its limit (IoTimeout), or ended by a signal or with a status other than 0
  * (IoError, which says so). */
 void launcher_run_async(Launcher *self, const LauncherProgram *program, GCancellable *cancellable,

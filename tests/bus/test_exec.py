@@ -23,8 +23,7 @@ SECOND = 1_000_000
 def bad_programs(scripts, tmp_path):
     return {
         "NotFound": [str(tmp_path / "missing"), scripts("file") + "/below"],
-        "NotAuthorized": [scripts("plain", mode=0o644)],
-        "InvalidArgument": [str(tmp_path), "/dev/null"],
+        "InvalidArgument": [scripts("plain", mode=0o644), str(tmp_path), "/dev/null"],
     }
 
 
