@@ -21,6 +21,18 @@ typedef struct LiveDrill {
     gboolean cleared;
 } LiveDrill;
 
+/* What comes after it is cleared: whoever drills has to know whether that is left to him. */
+static const char *outlook(BailiffBusRegistration *registration)
+{
+    const char *recovery = bailiff_bus_registration_get_on_recovery(registration);
+
+    if (g_strcmp0(recovery, "resume") == 0)
+        return _("Once it is cleared it gets its leases again, and goes on.");
+    if (g_strcmp0(recovery, "restart") == 0)
+        return _("Once it is cleared it gets its leases again, and is started.");
+    return _("It does not go on by itself: whoever wants that starts or resumes it.");
+}
+
 /* Its name is what the daemon says, not what was typed: a number can be mistyped. */
 static gboolean ask(BailiffBusRegistration *registration, const char *name)
 {
@@ -31,9 +43,11 @@ static gboolean ask(BailiffBusRegistration *registration, const char *name)
     g_autofree char *safe_policy = safe_text(policy);
     char typed[256];
 
-    fprintf(stderr,
-            _("This really walks the failure policy of %s (%s):\n  %s\nType its name to go on: "),
-            safe_name, bailiff_bus_registration_get_kind(registration), safe_policy);
+    fprintf(
+        stderr,
+        _("This really walks the failure policy of %s (%s):\n  %s\n%s\nType its name to go on: "),
+        safe_name, bailiff_bus_registration_get_kind(registration), safe_policy,
+        outlook(registration));
     fflush(stderr);
     if (fgets(typed, sizeof typed, stdin) == NULL)
         return FALSE;
@@ -106,11 +120,15 @@ static void on_step_finished(BailiffBusRegistration *registration, guint step, c
 
 static void on_cleared(BailiffBusRegistration *registration, const char *how, LiveDrill *self)
 {
+    const char *recovery = bailiff_bus_registration_get_on_recovery(registration);
     g_autofree char *text = g_strdup_printf(_("cleared: %s"), how);
     GVariantDict details = G_VARIANT_DICT_INIT(NULL);
 
     g_variant_dict_insert(&details, "how", "s", how);
+    g_variant_dict_insert(&details, "on-recovery", "s", recovery != NULL ? recovery : "");
     print_event(self, "cleared", &details, text);
+    if (!self->line->json)
+        output_line("%s", outlook(registration));
     self->cleared = TRUE;
     g_main_loop_quit(self->loop);
 }

@@ -227,12 +227,14 @@ def test_a_live_drill_has_to_be_confirmed(service, space, make_worker):
         status, output = on_terminal(service, typed, "drill", "--live", number)
         assert status == 2 and "nothing was done" in output
         assert "guest (process)" in output and "signal INT 30s, kill" in output
+        assert "does not go on by itself" in output
     assert service.property(path, "Registration", "State") == "active"
     assert worker.poll() is None
 
     status, output = on_terminal(service, "guest\n", "drill", "--live", number)
     assert status == 0, output
     assert "step 1: signal" in output and "cleared: exited" in output
+    assert "does not go on by itself" in output.rpartition("cleared: exited")[2]
     assert wait_ended(service, worker) == -signal.SIGINT
 
 
@@ -245,5 +247,6 @@ def test_a_live_drill_for_scripts(service, space, make_worker):
     assert [(event["event"], event.get("action"), event.get("how")) for event in events] == [
         ("step-started", "signal", None), ("step-finished", "signal", None), ("step-started", "kill", None),
         ("step-finished", "kill", None), ("cleared", None, "exited")]
+    assert events[-1]["on-recovery"] == "leave"
     assert events[2]["since-start-usec"] >= SECOND
     assert wait_ended(service, worker) == -signal.SIGKILL
