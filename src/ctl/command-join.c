@@ -19,6 +19,7 @@
 #include "ctl/bus-client.h"
 #include "ctl/format-options.h"
 #include "ctl/place-text.h"
+#include "ctl/record-outlook.h"
 #include "ctl/safe-text.h"
 
 /* The daemon answers properties from memory. */
@@ -26,6 +27,7 @@
 
 typedef struct Join {
     CommandLine *line;
+    BusClient *client;
     BailiffBusLockspace *lockspace;
     GMainLoop *loop;
     gboolean progress; /* stderr is a terminal */
@@ -76,6 +78,7 @@ static void report_lost(Join *self)
                         text[0] ? text : _("The lockspace could not be joined."));
     end(self, CTL_EXIT_ERROR);
     command_line_fail(error);
+    record_outlook_tell(self->client, self->line->words[0], FALSE);
 }
 
 /* Times of a lockspace are not announced when they change: they are as old as the proxy. */
@@ -160,11 +163,12 @@ static gboolean on_interrupt(gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
-static int wait_until_held(CommandLine *line, BailiffBusLockspace *lockspace)
+static int wait_until_held(CommandLine *line, BusClient *client, BailiffBusLockspace *lockspace)
 {
     g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
     Join self = {
         .line = line,
+        .client = client,
         .lockspace = lockspace,
         .loop = loop,
         .progress = isatty(STDERR_FILENO) && !line->json,
@@ -282,10 +286,16 @@ int command_join(CommandLine *line)
     GError *error = NULL;
     g_autoptr(BailiffBusLockspace) lockspace = NULL;
     g_autoptr(BusClient) client = bus_client_new(&error);
-    if (!client || !(lockspace = start(line, client, &given, &error)))
+    if (!client)
         return command_line_fail(error);
+    if (!(lockspace = start(line, client, &given, &error))) {
+        status = command_line_fail(error);
+        if (line->n_words > 1)
+            record_outlook_tell(client, line->words[0], given.persist);
+        return status;
+    }
     if (!given.no_wait)
-        return wait_until_held(line, lockspace);
+        return wait_until_held(line, client, lockspace);
     if (line->json)
         output_json(proxy_properties(lockspace), FALSE);
     return CTL_EXIT_OK;

@@ -486,3 +486,31 @@ def test_leave_ends_the_attempts_of_a_record(service, space):
     ctl(service, "leave", "space")
     state(service, "idle")
     assert service.property(RECORD, "Record", "NextAttemptUsec") == 0
+
+
+def test_a_join_that_failed_says_what_becomes_of_its_record(service, make_storage, tmp_path):
+    """Whoever sees an error believes that nothing was done, or that all is given up; neither is so."""
+    missing = tmp_path / "not-attached"
+    said = ctl(service, "join", "space", missing, 1, "--io-timeout", 1, "--persist", status=1).stderr
+    assert str(record_file(service)) in said and "goes on trying" in said
+    assert "bailiffctl leave space" in said
+    ctl(service, "leave", "space")
+    ctl(service, "forget", "space")
+
+    damaged = make_storage()
+    format_lockspace(service, damaged)
+    with open(damaged, "r+b") as file:
+        file.seek(100)
+        file.write(b"\xff")
+    said = ctl(service, "join", "space", damaged, 1, "--io-timeout", 1, "--persist", status=1).stderr
+    assert str(record_file(service)) in said and "not tried again" in said
+    ctl(service, "forget", "space")
+
+    said = ctl(service, "join", "space", missing, 1, "--io-timeout", 1, "--persist", "--startup", "manual",
+               status=1).stderr
+    assert str(record_file(service)) in said and "not joined before" in said
+    ctl(service, "forget", "space")
+
+    said = ctl(service, "join", "space", missing, 2001, "--persist", status=2).stderr
+    assert "No record was written" in said
+    assert "record" not in ctl(service, "join", "space", missing, 1, "--io-timeout", 1, status=1).stderr
