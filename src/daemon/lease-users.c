@@ -86,16 +86,48 @@ char *lease_users_describe(BailiffEngine *engine)
     return g_string_free(text, FALSE);
 }
 
+/* "space/thing, space/other"; "" without any. */
+static char *describe_orphans(BailiffEngine *engine)
+{
+    g_autoptr(GPtrArray) lockspaces = bailiff_engine_list_lockspaces(engine);
+    GString *text = g_string_new(NULL);
+    guint count = 0;
+
+    for (guint i = 0; i < lockspaces->len; i++) {
+        g_autoptr(GPtrArray) orphans = bailiff_lockspace_list_orphans(lockspaces->pdata[i]);
+
+        for (guint j = 0; j < orphans->len; j++)
+            if (count++ < NAMED_MAX)
+                g_string_append_printf(text, "%s%s/%s", text->len > 0 ? ", " : "",
+                                       bailiff_lockspace_get_name(lockspaces->pdata[i]),
+                                       bailiff_resource_get_name(orphans->pdata[j]));
+    }
+    if (count > NAMED_MAX)
+        g_string_append_printf(text, " and %u more", count - NAMED_MAX);
+    return g_string_free(text, FALSE);
+}
+
+/* Orphans are nobody whose end could be waited for, but are kept from other hosts by this daemon's
+ * renewals alone: so they are in the way here as they are of leaving their lockspace. */
 gboolean lease_users_check_none(BailiffEngine *engine, GError **error)
 {
     g_autofree char *users = lease_users_describe(engine);
+    g_autofree char *orphans = describe_orphans(engine);
 
-    if (*users == '\0')
+    if (*users != '\0')
+        bailiff_set_error(error, BAILIFF_ERROR_BUSY,
+                          "End those, or have them release their leases; with force their failure "
+                          "policies are walked.",
+                          "bailiffd is needed by who holds leases: %s%s%s.", users,
+                          *orphans != '\0' ? "; and for orphans: " : "", orphans);
+    else if (*orphans != '\0')
+        bailiff_set_error(error, BAILIFF_ERROR_BUSY,
+                          "Give them back (bailiffctl release-orphans LOCKSPACE); with force they "
+                          "stay on the storage as they are, and other hosts may take them when "
+                          "this host's lease has expired.",
+                          "bailiffd keeps orphans, leases whose holder has ended: %s.", orphans);
+    else
         return TRUE;
-    bailiff_set_error(error, BAILIFF_ERROR_BUSY,
-                      "End those, or have them release their leases; with force their failure "
-                      "policies are walked.",
-                      "bailiffd is needed by who holds leases: %s.", users);
     return FALSE;
 }
 

@@ -5,8 +5,8 @@ import os
 import signal
 
 from ctl import ctl
-from lease_calls import (acquire, fails_with, format_lockspace, format_resource, inspect_lockspace, inspect_resource, join,
-                         lease, policy, register, release, wait_ended)
+from lease_calls import (acquire, end_worker, fails_with, format_lockspace, format_resource, inspect_lockspace, inspect_resource, join,
+                         lease, policy, register, release, wait_ended, wait_removed)
 from main_loop import LIMIT
 from private_service import options
 
@@ -100,3 +100,24 @@ def test_for_people(service, storage, worker):
                             "org.bailiff.Bailiff1")
     wait_gone(service)
     assert "not running" in ctl(service, "stop", status=4).stderr
+
+
+def test_orphans_keep_it_unless_forced(service, storage, worker):
+    """What keeps them from other hosts are this host's renewals: who ends those is told what that means."""
+    prepare(service, storage)
+    registration = register(service, worker)
+    resource, = acquire(service, registration, lease(storage, persistent=("b", True)))
+    end_worker(worker)
+    service.wait_for_property(resource, "Resource", "Orphan", True)
+    wait_removed(service, registration)
+    with fails_with("Busy", "orphans, leases whose holder has ended: space/thing"):
+        service.call("Manager", "Manager", "Stop", "(a{sv})", {})
+    assert "release-orphans" in ctl(service, "stop", status=3).stderr
+    assert "Shutting down" not in service.log()
+
+    service.daemon.expected_to_end = True
+    said = ctl(service, "stop", "--force").stderr
+    assert "stay on the storage: space/thing" in said and "--forget-orphans" in said
+    wait_gone(service)
+    service.start_daemon()
+    assert inspect_resource(service, storage)["state"] == "held"
