@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "ctl/bus-client.h"
+#include "ctl/record-difference.h"
 #include "ctl/record-keys.h"
 
 /* "KEY=VALUE" each; a{sv}, floating; NULL with an error. */
@@ -148,7 +149,8 @@ int command_edit(CommandLine *line)
     g_autoptr(BusClient) client = bus_client_new(&error);
     if (!client || !bus_client_load(client, &error) ||
         !(record = bus_client_find_record(client, line->words[0], &error)) ||
-        !edit(line, record, &error))
+        !edit(line, record, &error) ||
+        (!line->json && !record_difference_tell(client, line->words[0], &error)))
         return command_line_fail(error);
     return CTL_EXIT_OK;
 }

@@ -51,6 +51,17 @@ static void print_watchdog(const Output *output, BailiffBusManager *manager)
     }
 }
 
+/* What is in the configuration and does not count. */
+static void print_pending(BailiffBusManager *manager)
+{
+    const char *const *settings = bailiff_bus_manager_get_pending_settings(manager);
+
+    for (; settings && *settings; settings++) {
+        g_autofree char *safe = safe_text(*settings);
+        output_line(_("%s counts from the next start of bailiffd."), safe);
+    }
+}
+
 static void print_manager(const Output *output, BusClient *client)
 {
     g_autofree char *version = safe_text(bailiff_bus_manager_get_version(client->manager));
@@ -60,6 +71,7 @@ static void print_manager(const Output *output, BusClient *client)
     g_autofree char *shown = colored_text(state_color(watchdog_state), watchdog, output->color);
     output_line(_("bailiffd %s on %s, watchdog %s"), version, host, shown);
     print_watchdog(output, client->manager);
+    print_pending(client->manager);
 }
 
 /* There is no way back to held. Its host lease is renewed all the same, once the storage answers,

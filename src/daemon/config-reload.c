@@ -5,32 +5,30 @@
 
 #include "common/bailiff-error.h"
 #include "common/log-message.h"
+#include "daemon/start-settings.h"
+#include "dbus/manager-object.h"
 #include "engine/records.h"
-#include "watchdog/watchdog.h"
 
 struct ConfigReload {
     BailiffEngine *engine;
     ServiceManager *manager;
     char *path;
     gboolean optional;
-    int idle_exit;
-    gboolean real_time;
-    char *watchdog; /* what the group [watchdog] says */
-    char *libvirt_driver;
-    char *libvirt_run_dir;
+    char **at_start; /* the settings that count from the next start on, as they count now */
+    char **pending;  /* those of which the configuration says something else by now */
+    BailiffBusService *service; /* NULL before it is there */
     GCancellable *cancellable;
     gboolean running;
+    gboolean reading; /* bailiffd.conf; the records are asked how far they are */
+    GError *outcome;  /* of that; NULL: it counts */
+    gulong records_handler;
     gboolean again;
     gboolean stopped;
     GPtrArray *callers; /* GTask: who waits for what is being read */
     GPtrArray *next;    /* who came after that was begun */
 };
 
-static char *describe_watchdog(const ConfigFile *file)
-{
-    return g_strdup_printf("%s %u %s %s", watchdog_kind_name(file->watchdog),
-                           file->watchdog_timeout, file->watchdog_device, file->watchdog_socket);
-}
+static void look(ConfigReload *self);
 
 ConfigReload *config_reload_new(BailiffEngine *engine, ServiceManager *manager, const char *path,
                                 gboolean optional, const ConfigFile *now)
@@ -41,14 +39,13 @@ ConfigReload *config_reload_new(BailiffEngine *engine, ServiceManager *manager, 
     self->manager = manager;
     self->path = g_strdup(path);
     self->optional = optional;
-    self->idle_exit = now->idle_exit;
-    self->real_time = now->real_time;
-    self->watchdog = describe_watchdog(now);
-    self->libvirt_driver = g_strdup(now->libvirt_driver);
-    self->libvirt_run_dir = g_strdup(now->libvirt_run_dir);
+    self->at_start = start_settings_of(now);
+    self->pending = g_new0(char *, 1);
     self->cancellable = g_cancellable_new();
     self->callers = g_ptr_array_new_with_free_func(g_object_unref);
     self->next = g_ptr_array_new_with_free_func(g_object_unref);
+    self->records_handler = g_signal_connect_swapped(bailiff_engine_get_records(engine), "loaded",
+                                                     G_CALLBACK(look), self);
     return self;
 }
 
@@ -89,13 +86,14 @@ void config_reload_free(ConfigReload *self)
     if (self == NULL)
         return;
     config_reload_stop(self);
+    g_signal_handler_disconnect(bailiff_engine_get_records(self->engine), self->records_handler);
+    g_clear_error(&self->outcome);
     g_ptr_array_unref(self->callers);
     g_ptr_array_unref(self->next);
     g_object_unref(self->cancellable);
     g_free(self->path);
-    g_free(self->libvirt_driver);
-    g_free(self->watchdog);
-    g_free(self->libvirt_run_dir);
+    g_strfreev(self->at_start);
+    g_strfreev(self->pending);
     g_free(self);
 }
 
@@ -127,26 +125,54 @@ static gpointer read_files(gpointer data)
     return NULL;
 }
 
+void config_reload_set_service(ConfigReload *self, BailiffBusService *service)
+{
+    self->service = service;
+    bailiff_manager_object_set_pending_settings(service, self->pending);
+}
+
 static void take(ConfigReload *self, ConfigFile *file, GError **error)
 {
-    g_autofree char *watchdog = NULL;
+    g_autofree char *names = NULL;
 
     if (file == NULL ||
         !bailiff_engine_set_failure_defaults(self->engine, file->failure_defaults, error))
         return;
-    watchdog = describe_watchdog(file);
     log_message(MESSAGE_CONFIGURATION_RELOADED, NULL,
                 "The configuration was read again, and counts from now on.");
-    if (g_strcmp0(self->libvirt_driver, file->libvirt_driver) != 0 ||
-        g_strcmp0(self->libvirt_run_dir, file->libvirt_run_dir) != 0)
-        log_line(LOG_NOTICE, NULL,
-                 "What the configuration says in [libvirt] counts from the next start on.");
-    if (!g_str_equal(self->watchdog, watchdog))
-        log_line(LOG_NOTICE, NULL,
-                 "What the configuration says in [watchdog] counts from the next start on.");
-    if (self->real_time != file->real_time || self->idle_exit != file->idle_exit)
-        log_line(LOG_NOTICE, NULL,
-                 "What the configuration says in [daemon] counts from the next start on.");
+    g_strfreev(self->pending);
+    self->pending = start_settings_changed(self->at_start, file);
+    if (self->service != NULL)
+        bailiff_manager_object_set_pending_settings(self->service, self->pending);
+    names = g_strjoinv(", ", self->pending);
+    if (*names != '\0')
+        log_line(LOG_NOTICE, NULL, "What the configuration says of %s counts from the next start.",
+                 names);
+}
+
+/* Both the configuration and the records were read: whoever waits is answered. */
+static void conclude(ConfigReload *self)
+{
+    g_autoptr(GError) outcome = g_steal_pointer(&self->outcome);
+    GPtrArray *callers = g_steal_pointer(&self->callers);
+
+    self->running = FALSE;
+    self->callers = g_steal_pointer(&self->next);
+    self->next = g_ptr_array_new_with_free_func(g_object_unref);
+    if (self->again) {
+        self->again = FALSE;
+        config_reload_start(self);
+    } else {
+        service_manager_ready(self->manager);
+    }
+    answer(callers, outcome);
+}
+
+static void look(ConfigReload *self)
+{
+    if (self->running && !self->reading && !self->stopped &&
+        !bailiff_records_are_loading(bailiff_engine_get_records(self->engine)))
+        conclude(self);
 }
 
 static void on_read(GObject *source, GAsyncResult *result, gpointer user_data)
@@ -154,7 +180,6 @@ static void on_read(GObject *source, GAsyncResult *result, gpointer user_data)
     ConfigReload *self = user_data;
     g_autoptr(GError) error = NULL;
     g_autoptr(ConfigFile) file = g_task_propagate_pointer(G_TASK(result), &error);
-    GPtrArray *callers;
 
     /* After the end of `self`, too. */
     if (g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
@@ -166,17 +191,9 @@ static void on_read(GObject *source, GAsyncResult *result, gpointer user_data)
                     error->message);
         g_prefix_error(&error, "The configuration is refused, and the one before it counts. ");
     }
-    self->running = FALSE;
-    callers = g_steal_pointer(&self->callers);
-    self->callers = g_steal_pointer(&self->next);
-    self->next = g_ptr_array_new_with_free_func(g_object_unref);
-    if (self->again) {
-        self->again = FALSE;
-        config_reload_start(self);
-    } else {
-        service_manager_ready(self->manager);
-    }
-    answer(callers, error);
+    self->reading = FALSE;
+    self->outcome = g_steal_pointer(&error);
+    look(self);
 }
 
 void config_reload_start(ConfigReload *self)
@@ -194,7 +211,7 @@ void config_reload_start(ConfigReload *self)
         self->again = TRUE;
         return;
     }
-    self->running = TRUE;
+    self->running = self->reading = TRUE;
     reading = g_new0(Reading, 1);
     reading->path = g_strdup(self->path);
     reading->optional = self->optional;

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "daemon/service-manager.h"
+#include "dbus/bus-service.h"
 #include "engine/config-file.h"
 #include "engine/engine.h"
 
@@ -15,6 +16,9 @@ typedef struct ConfigReload ConfigReload;
  * manager are borrowed, and live longer. */
 ConfigReload *config_reload_new(BailiffEngine *engine, ServiceManager *manager, const char *path,
                                 gboolean optional, const ConfigFile *now);
+/* Shows on it which settings count from the next start only; borrowed, and lives as long as
+ * something is read. */
+void config_reload_set_service(ConfigReload *self, BailiffBusService *service);
 /* One that is being read is forgotten. */
 void config_reload_free(ConfigReload *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(ConfigReload, config_reload_free)

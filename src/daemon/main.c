@@ -501,6 +501,7 @@ static void start_service(Daemon *daemon)
     bailiff_bus_service_set_daemon_control(daemon->service, &daemon->control);
     bailiff_bus_service_set_log(daemon->service, daemon->log);
     idle_exit_set_service(daemon->idle_exit, daemon->service);
+    config_reload_set_service(daemon->reload, daemon->service);
     bailiff_bus_service_start_async(daemon->service, daemon->bus, on_the_bus, daemon);
 }
 

@@ -327,7 +327,17 @@ void bailiff_manager_object_show(BailiffBusService *service, const char *version
     bailiff_bus_manager_set_version(manager, version);
     bailiff_bus_manager_set_protocol_version(manager, BAILIFF_PROTOCOL_VERSION);
     bailiff_bus_manager_set_host_name(manager, bailiff_engine_get_host_name(engine));
+    bailiff_bus_manager_set_pending_settings(manager, (const char *const[]){ NULL });
     show_watchdog(engine, NULL, manager);
     g_signal_connect_object(engine, "notify::watchdog-state", G_CALLBACK(show_watchdog), self, 0);
     bailiff_bus_service_show(service, OBJECT_PATH_MANAGER, G_DBUS_INTERFACE_SKELETON(self));
+}
+
+void bailiff_manager_object_set_pending_settings(BailiffBusService *service, char **settings)
+{
+    BailiffBusManager *manager =
+        bailiff_bus_service_find(service, OBJECT_PATH_MANAGER, bailiff_manager_object_get_type());
+
+    g_return_if_fail(manager != NULL);
+    bailiff_bus_manager_set_pending_settings(manager, (const char *const *)settings);
 }

@@ -7,3 +7,7 @@
 #include "dbus/bus-service.h"
 
 void bailiff_manager_object_show(BailiffBusService *service, const char *version);
+
+/* The settings of bailiffd.conf that count from the next start only, as they are. Before the first
+ * call there are none. */
+void bailiff_manager_object_set_pending_settings(BailiffBusService *service, char **settings);

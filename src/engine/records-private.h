@@ -18,7 +18,7 @@ struct _BailiffRecords {
     char *host_key;        /* for what host ids are chosen */
     GHashTable *left;      /* names of lockspaces that somebody has left (left-lockspaces.h) */
     gboolean started;
-    gboolean loading;
+    guint loading; /* how many reads of the directory are under way */
     char *said; /* what is wrong with the directory, said once */
 };
 

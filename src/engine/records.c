@@ -22,6 +22,8 @@ G_DEFINE_TYPE(BailiffRecords, bailiff_records, G_TYPE_OBJECT)
 enum {
     SIGNAL_RECORD_ADDED,
     SIGNAL_RECORD_REMOVED,
+    N_RECORD_SIGNALS,
+    SIGNAL_LOADED = N_RECORD_SIGNALS,
     N_SIGNALS,
 };
 
@@ -53,15 +55,17 @@ static void bailiff_records_finalize(GObject *object)
 
 static void bailiff_records_class_init(BailiffRecordsClass *klass)
 {
-    static const char *const names[N_SIGNALS] = {
+    static const char *const names[N_RECORD_SIGNALS] = {
         [SIGNAL_RECORD_ADDED] = "record-added",
         [SIGNAL_RECORD_REMOVED] = "record-removed",
     };
 
     G_OBJECT_CLASS(klass)->finalize = bailiff_records_finalize;
-    for (guint i = 0; i < N_SIGNALS; i++)
+    for (guint i = 0; i < N_RECORD_SIGNALS; i++)
         signals[i] = g_signal_new(names[i], G_TYPE_FROM_CLASS(klass), G_SIGNAL_RUN_LAST, 0, NULL,
                                   NULL, NULL, G_TYPE_NONE, 1, BAILIFF_TYPE_RECORD);
+    signals[SIGNAL_LOADED] = g_signal_new("loaded", G_TYPE_FROM_CLASS(klass), G_SIGNAL_RUN_LAST, 0,
+                                          NULL, NULL, NULL, G_TYPE_NONE, 0);
 }
 
 static void bailiff_records_init(BailiffRecords *self)
@@ -114,7 +118,7 @@ gboolean bailiff_records_are_waiting(BailiffRecords *self)
     GHashTableIter iter;
     gpointer record;
 
-    if (self->loading)
+    if (bailiff_records_are_loading(self))
         return TRUE;
     g_hash_table_iter_init(&iter, self->records);
     while (g_hash_table_iter_next(&iter, NULL, &record))
@@ -450,17 +454,8 @@ static void drop_missing(BailiffRecords *self, GPtrArray *files)
     }
 }
 
-static void on_loaded(GObject *source, GAsyncResult *result, gpointer user_data)
+static void take_all(BailiffRecords *self, GPtrArray *files)
 {
-    BailiffRecords *self = user_data;
-    g_autoptr(GError) error = NULL;
-    g_autoptr(GPtrArray) files = record_store_load_finish(result, &error);
-
-    self->loading = FALSE;
-    if (files == NULL) {
-        log_message(MESSAGE_LOCKSPACE_RECORD_REFUSED, NULL, "%s", error->message);
-        return;
-    }
     drop_missing(self, files);
     for (guint i = 0; i < files->len; i++) {
         RecordFile *file = files->pdata[i];
@@ -473,11 +468,30 @@ static void on_loaded(GObject *source, GAsyncResult *result, gpointer user_data)
     }
 }
 
+static void on_loaded(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    BailiffRecords *self = user_data;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GPtrArray) files = record_store_load_finish(result, &error);
+
+    self->loading--;
+    if (files != NULL)
+        take_all(self, files);
+    else
+        log_message(MESSAGE_LOCKSPACE_RECORD_REFUSED, NULL, "%s", error->message);
+    g_signal_emit(self, signals[SIGNAL_LOADED], 0);
+}
+
+gboolean bailiff_records_are_loading(BailiffRecords *self)
+{
+    return self->loading > 0;
+}
+
 void bailiff_records_reload(BailiffRecords *self)
 {
     if (!self->started || self->store == NULL)
         return;
-    self->loading = TRUE;
+    self->loading++;
     record_store_load_async(self->store, on_loaded, self);
 }
 

@@ -19,6 +19,8 @@
 /*
  * Signals, each with a BailiffRecord:
  *   record-added, record-removed
+ * and without:
+ *   loaded: what was to be read has been
  */
 #define BAILIFF_TYPE_RECORDS (bailiff_records_get_type())
 G_DECLARE_FINAL_TYPE(BailiffRecords, bailiff_records, BAILIFF, RECORDS, GObject)
@@ -37,6 +39,8 @@ void bailiff_records_start(BailiffRecords *self);
 /* Reads them again: what is new is as at the start, what is gone or has changed is so from now on.
  * What was joined stays joined. */
 void bailiff_records_reload(BailiffRecords *self);
+/* They are being read. */
+gboolean bailiff_records_are_loading(BailiffRecords *self);
 
 /* The state of a lockspace has changed. TRUE: it is lost, and joined again by its record. */
 gboolean bailiff_records_lockspace_changed(BailiffRecords *self, BailiffLockspace *lockspace);

@@ -141,7 +141,7 @@ def test_reload(start, make_storage, make_worker, tmp_path):
 
     main.write_text("[failure-policy]\nprocess=signal INT 30s, kill\n[libvirt]\ndriver=test\n")
     reload(service, TAKEN)
-    assert "[libvirt] counts from the next start on" in service.log()
+    poll_until(lambda: "of [libvirt] driver counts from the next start" in service.log(), "what the log says of it")
     assert policy_of(service, path) == [("signal", 30, "INT"), ("kill", 0)]
 
 
@@ -203,8 +203,30 @@ def test_reload_for_people(start, tmp_path):
     (tmp_path / "bailiffd.conf").write_text("[failure-policy]\nunit=none\n")
     assert "[failure-policy], unit: " in ctl(service, "reload", status=1).stderr
     (tmp_path / "bailiffd.conf").write_text("[failure-policy]\nunit=kill\n")
-    ctl(service, "reload")
+    assert ctl(service, "reload").stdout == ""
     ctl(service, "reload", "now", status=2)
+
+
+def test_what_does_not_count_yet_is_named(start, tmp_path):
+    service = start("[daemon]\nreal-time=no\n")
+    main = tmp_path / "bailiffd.conf"
+    main.write_text("[daemon]\nidle-exit=no\nreal-time=no\n[watchdog]\ntimeout=30\n[failure-policy]\nunit=kill\n")
+    assert ctl(service, "reload").stdout.splitlines() == [
+        "[daemon] idle-exit counts from the next start of bailiffd.",
+        "[watchdog] timeout counts from the next start of bailiffd."]
+    assert service.property("Manager", "Manager", "PendingSettings") == ["[daemon] idle-exit", "[watchdog] timeout"]
+    assert "[watchdog] timeout counts from the next start" in ctl(service, "status").stdout
+    poll_until(lambda: "of [daemon] idle-exit, [watchdog] timeout counts from the next start" in service.log(),
+               "what the log says of them")
+
+    # A configuration that is refused changes nothing of it; one that says what counts has nothing to tell.
+    main.write_text("[daemon]\nidle-exit=no\nreal-time=maybe\n")
+    ctl(service, "reload", status=1)
+    assert service.property("Manager", "Manager", "PendingSettings") == ["[daemon] idle-exit", "[watchdog] timeout"]
+    main.write_text("[daemon]\nreal-time=no\n")
+    reload(service, TAKEN)
+    assert service.property("Manager", "Manager", "PendingSettings") == []
+    assert ctl(service, "reload").stdout == ""
 
 
 def test_reload_during_the_end(start, make_storage, make_worker, tmp_path):

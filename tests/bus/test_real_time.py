@@ -146,7 +146,7 @@ def test_not_wanted(start, tmp_path):
     check_usual(service.daemon.pid)
     (tmp_path / "bailiffd.conf").write_text("[daemon]\nreal-time=yes\n")
     service.call("Manager", "Manager", "Reload", "(a{sv})", {})
-    assert "[daemon] counts from the next start on" in service.log()
+    assert "[daemon] real-time counts from the next start" in service.log()
 
 
 NOBODY_MAY_OWN = """<busconfig><policy user="nobody"><allow own="*"/><allow send_type="method_call"/></policy></busconfig>"""

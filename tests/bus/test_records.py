@@ -463,7 +463,7 @@ def test_bailiffctl(service, space, tmp_path):
     editor.chmod(0o755)
     ctl(service, "edit", "space", EDITOR=str(editor), VISUAL="")
     assert (keys_of(service)["HostId"], keys_of(service)["IoTimeout"]) == ("5", "1")
-    assert ctl(service, "edit", "space", EDITOR="true", VISUAL="").stdout == "Nothing was changed.\n"
+    assert ctl(service, "edit", "space", EDITOR="true", VISUAL="").stdout.startswith("Nothing was changed.\n")
     assert "failed" in ctl(service, "edit", "space", EDITOR="false", VISUAL="", status=1).stderr
     editor.write_text("#!/bin/sh\necho nonsense >\"$1\"\n")
     kept = ctl(service, "edit", "space", EDITOR=str(editor), VISUAL="", TMPDIR=str(tmp_path), status=2).stderr
@@ -514,3 +514,13 @@ def test_a_join_that_failed_says_what_becomes_of_its_record(service, make_storag
     said = ctl(service, "join", "space", missing, 2001, "--persist", status=2).stderr
     assert "No record was written" in said
     assert "record" not in ctl(service, "join", "space", missing, 1, "--io-timeout", 1, status=1).stderr
+
+
+def test_what_counts_from_the_next_join_is_named(service, space):
+    persist(service, space, 3)
+    wait_held(service)
+    write(service, space, HostId=4, IoTimeout=1, Startup="manual")
+    assert ctl(service, "reload").stdout == "HostId of the record of space counts from its next join.\n"
+    assert "HostId, IoTimeout of the record of space" in ctl(service, "edit", "space", "IoTimeout=2").stdout
+    leave(service)
+    assert ctl(service, "reload").stdout == ""
