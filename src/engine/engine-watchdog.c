@@ -10,10 +10,12 @@
 
 #include "common/bailiff-error.h"
 #include "common/log-message.h"
+#include "engine/watchdog-lookout.h"
 
 struct EngineWatchdog {
     GObject *engine; /* owns us */
     Watchdog *watchdog;
+    WatchdogLookout *lookout;
     WatchdogState state; /* as it was told */
     char *description;
     char *trouble; /* of an inherited lockspace that cannot be guarded */
@@ -25,25 +27,44 @@ static const char absent[] =
     "goes on when its lease is lost, and other hosts may use what it uses.\n"
     "Set type= in [watchdog] of bailiffd.conf; it counts from the next start.";
 
+/* What keeps it from working although the watchdog itself knows of nothing; NULL: nothing does. */
+static const char *find_trouble(EngineWatchdog *self)
+{
+    if (self->trouble != NULL)
+        return self->trouble;
+    return watchdog_get_state(self->watchdog) == WATCHDOG_STATE_IDLE
+               ? watchdog_lookout_get_trouble(self->lookout)
+               : NULL;
+}
+
 static WatchdogState state_of(EngineWatchdog *self)
 {
-    return self->trouble != NULL ? WATCHDOG_STATE_FAILED : watchdog_get_state(self->watchdog);
+    return find_trouble(self) != NULL ? WATCHDOG_STATE_FAILED : watchdog_get_state(self->watchdog);
 }
 
 static char *describe(EngineWatchdog *self, WatchdogState state)
 {
     const char *running = watchdog_get_description(self->watchdog);
+    const char *trouble = find_trouble(self);
 
     if (state == WATCHDOG_STATE_DISARMED)
         return g_strdup(absent);
     if (state == WATCHDOG_STATE_FAILED)
-        return g_strdup(self->trouble != NULL ? self->trouble
-                                              : watchdog_get_reason(self->watchdog));
+        return g_strdup(trouble != NULL ? trouble : watchdog_get_reason(self->watchdog));
     return g_strdup(*running != '\0' ? running
                                      : watchdog_kind_name(watchdog_get_kind(self->watchdog)));
 }
 
-static void tell(EngineWatchdog *self)
+static void tell_idle(WatchdogState before)
+{
+    if (before == WATCHDOG_STATE_FAILED)
+        log_line(LOG_NOTICE, NULL, "The watchdog can be had by now. Nothing is guarded yet.");
+    else
+        log_message(MESSAGE_WATCHDOG_STOPPED, NULL,
+                    "The watchdog is stopped: there is no lockspace to guard.");
+}
+
+static void tell(EngineWatchdog *self, WatchdogState before)
 {
     g_autofree char *line = bailiff_error_in_one_line(self->description);
 
@@ -52,8 +73,7 @@ static void tell(EngineWatchdog *self)
         log_message(MESSAGE_WATCHDOG_ABSENT, NULL, "%s", line);
         break;
     case WATCHDOG_STATE_IDLE:
-        log_message(MESSAGE_WATCHDOG_STOPPED, NULL,
-                    "The watchdog is stopped: there is no lockspace to guard.");
+        tell_idle(before);
         break;
     case WATCHDOG_STATE_ARMED:
         log_message(MESSAGE_WATCHDOG_ARMED, NULL, "The watchdog is armed: %s.", line);
@@ -75,8 +95,8 @@ static void tell(EngineWatchdog *self)
 static void on_changed(gpointer user_data)
 {
     EngineWatchdog *self = user_data;
-    WatchdogState state = state_of(self);
-    gboolean is_new = state != self->state;
+    WatchdogState state = state_of(self), before = self->state;
+    gboolean is_new = state != before;
     g_autofree char *description = describe(self, state);
 
     if (!is_new && g_str_equal(description, self->description))
@@ -85,7 +105,7 @@ static void on_changed(gpointer user_data)
     self->description = g_steal_pointer(&description);
     self->state = state;
     if (is_new)
-        tell(self);
+        tell(self, before);
     g_object_notify(self->engine, "watchdog-state");
 }
 
@@ -100,8 +120,11 @@ EngineWatchdog *engine_watchdog_new(GObject *engine, const WatchdogConfig *confi
         g_free(self);
         return NULL;
     }
+    self->lookout = watchdog_lookout_new(config != NULL ? config : &none, on_changed, self);
     self->state = state_of(self);
     self->description = describe(self, self->state);
+    if (self->state == WATCHDOG_STATE_FAILED)
+        tell(self, self->state);
     return self;
 }
 
@@ -110,6 +133,7 @@ void engine_watchdog_free(EngineWatchdog *self)
     if (self == NULL)
         return;
     watchdog_free(self->watchdog);
+    watchdog_lookout_free(self->lookout);
     g_free(self->description);
     g_free(self->trouble);
     g_free(self);
@@ -203,9 +227,14 @@ void engine_watchdog_trouble(EngineWatchdog *self, const GError *error)
     on_changed(self);
 }
 
+void engine_watchdog_asked_for(EngineWatchdog *self, const GError *error)
+{
+    watchdog_lookout_note(self->lookout, error);
+}
+
 void engine_watchdog_joining(EngineWatchdog *self)
 {
     if (self->state == WATCHDOG_STATE_DISARMED && !self->absence_told)
-        tell(self);
+        tell(self, self->state);
     self->absence_told = TRUE;
 }

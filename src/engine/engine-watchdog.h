@@ -39,5 +39,7 @@ gboolean engine_watchdog_check_hand_over(EngineWatchdog *self, GError **error);
 
 /* A lockspace in use cannot be guarded; NULL: it can, by now. */
 void engine_watchdog_trouble(EngineWatchdog *self, const GError *error);
+/* A lockspace that is joined was to be guarded; NULL: it is. */
+void engine_watchdog_asked_for(EngineWatchdog *self, const GError *error);
 /* A lockspace is joined: where nothing would reset this host that is said now, once. */
 void engine_watchdog_joining(EngineWatchdog *self);

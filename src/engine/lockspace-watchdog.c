@@ -61,6 +61,8 @@ static void on_guarded(GObject *source, GAsyncResult *result, gpointer user_data
 
     self->operating = FALSE;
     self->guard = watchdog_guard_finish(result, &error);
+    if (self->engine != NULL)
+        engine_watchdog_asked_for(bailiff_engine_get_watchdog(self->engine), error);
     if (self->abandoned)
         lockspace_unguard(self);
     else

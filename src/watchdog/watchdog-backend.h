@@ -58,6 +58,10 @@ struct WatchdogBackend {
 WatchdogBackend *watchdog_device_new(const char *path, guint32 timeout);
 WatchdogBackend *watchdog_wdmd_new(const char *socket_path);
 
+/* See watchdog_look(). */
+gboolean watchdog_device_look(const char *path, GError **error);
+gboolean watchdog_wdmd_look(const char *socket_path, GError **error);
+
 /* See watchdog_check_io_timeout(). */
 gboolean watchdog_wdmd_check_io_timeout(guint32 io_timeout, char **ret_warning, GError **error);
 /* An adopted connection that nothing is guarded with any more; closes it. */

@@ -92,21 +92,18 @@ static gboolean attribute_is_set(const WatchdogDevice *self, const char *attribu
     return g_file_get_contents(path, &text, NULL, NULL) && g_str_has_prefix(text, "1");
 }
 
-static int open_device(const WatchdogDevice *self, GError **error)
+static gboolean check_way_out(const WatchdogDevice *self, GError **error)
 {
-    int fd;
+    return !attribute_is_set(self, "nowayout") ||
+           refuse(self,
+                  "nothing stops it once it runs (nowayout), so this host would be reset after "
+                  "every leave",
+                  error);
+}
 
-    if (attribute_is_set(self, "nowayout")) {
-        (void)refuse(self,
-                     "nothing stops it once it runs (nowayout), so this host would be reset after "
-                     "every leave",
-                     error);
-        return -1;
-    }
-    /* O_NONBLOCK: it may be anything, since an administrator has named it. */
-    fd = open(self->path, O_WRONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd >= 0)
-        return fd;
+/* By errno. */
+static gboolean fail_to_open(const WatchdogDevice *self, GError **error)
+{
     if (errno == EBUSY)
         bailiff_set_error(error, BAILIFF_ERROR_BUSY,
                           "Stop who uses it: wdmd, the program watchdog, or systemd itself "
@@ -120,7 +117,28 @@ static int open_device(const WatchdogDevice *self, GError **error)
             "There is no watchdog device %s.", self->path);
     else
         (void)fail_by_errno(self, "opened", error);
-    return -1;
+    return FALSE;
+}
+
+static int open_device(const WatchdogDevice *self, GError **error)
+{
+    int fd;
+
+    if (!check_way_out(self, error))
+        return -1;
+    /* O_NONBLOCK: it may be anything, since an administrator has named it. */
+    fd = open(self->path, O_WRONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0)
+        (void)fail_to_open(self, error);
+    return fd;
+}
+
+gboolean watchdog_device_look(const char *path, GError **error)
+{
+    g_autofree char *copy = g_strdup(path);
+    const WatchdogDevice self = { .path = copy };
+
+    return access(path, W_OK) == 0 ? check_way_out(&self, error) : fail_to_open(&self, error);
 }
 
 /* --- whether it can be trusted --------------------------------------------------------------- */

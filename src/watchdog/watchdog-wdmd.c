@@ -104,7 +104,7 @@ static gboolean limit_calls(int fd)
            setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit) == 0;
 }
 
-static int connect_to_wdmd(const WatchdogWdmd *self, GError **error)
+static int connect_to_wdmd(const WatchdogWdmd *self, int flags, GError **error)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     int fd;
@@ -115,7 +115,7 @@ static int connect_to_wdmd(const WatchdogWdmd *self, GError **error)
                           "The path of wdmd's socket, %s, is too long.", self->path);
         return -1;
     }
-    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
     if (fd >= 0 && limit_calls(fd) && connect(fd, (struct sockaddr *)&address, sizeof address) == 0)
         return fd;
     if (errno == ENOENT || errno == ECONNREFUSED)
@@ -128,6 +128,22 @@ static int connect_to_wdmd(const WatchdogWdmd *self, GError **error)
     if (fd >= 0)
         close(fd);
     return -1;
+}
+
+/* One that has no place left in its queue is there, and busy. */
+gboolean watchdog_wdmd_look(const char *socket_path, GError **error)
+{
+    g_autofree char *copy = g_strdup(socket_path);
+    const WatchdogWdmd self = { .path = copy };
+    g_autoptr(GError) local = NULL;
+    int fd = connect_to_wdmd(&self, SOCK_NONBLOCK, &local);
+
+    if (fd >= 0)
+        close(fd);
+    if (fd >= 0 || g_error_matches(local, BAILIFF_ERROR, BAILIFF_ERROR_IO_TIMEOUT))
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&local));
+    return FALSE;
 }
 
 /* Everything sent before was read when the answer is here. */
@@ -207,7 +223,7 @@ static gboolean wdmd_guard(WatchdogBackend *backend, guint entry, GError **error
 
     if (take_adopted(self, lockspace, connection))
         return TRUE;
-    fd = connect_to_wdmd(self, error);
+    fd = connect_to_wdmd(self, 0, error);
     if (fd < 0)
         return FALSE;
     if (!start_guarding(self, fd, lockspace, error)) {

@@ -238,17 +238,41 @@ def test_a_device_that_is_refused(start, make_device, storage, settings, reason)
     why = service.property(SPACE, "Lockspace", "Reason")
     check_two_lines(why)
     assert reason in why
-    assert state(service) == "idle"
+    wait_for_state(service, "failed")
+    assert description(service) == why
     assert not device.count("unclean")
 
 
 def test_no_device(start, storage):
     service = start("type=device\ndevice=/dev/bailiff-has-none")
+    # Before anything is joined: on the day of the first join it would be too late to see to it.
+    assert state(service) == "failed"
+    check_two_lines(description(service))
+    assert "There is no watchdog device /dev/bailiff-has-none" in service.log()
+    shown = ctl(service, "status").stdout
+    assert "watchdog failed" in shown and "no watchdog device /dev/bailiff-has-none" in shown
+    families = open_metrics.parse(service.call("Manager", "Manager", "GetMetrics", "(a{sv})", {}))
+    assert open_metrics.value(families, "bailiff_watchdog", state="failed") == 1
     format_lockspace(service, storage)
     begin_join(service, storage)
     service.wait_for_property(SPACE, "Lockspace", "State", "lost")
     why = service.property(SPACE, "Lockspace", "Reason")
     assert "no watchdog device /dev/bailiff-has-none" in why and "counts from the next start" in why
+
+
+def test_a_device_that_comes_later(start, tmp_path):
+    path = tmp_path / "watchdog"
+    service = start(f"type=device\ndevice={path}")
+    assert state(service) == "failed"
+    path.touch()
+    wait_for_state(service, "idle")
+    poll_until(lambda: "can be had by now" in service.log(), "what the log says of it")
+
+
+def test_no_wdmd(start, tmp_path):
+    service = start(f"type=wdmd\nsocket={tmp_path}/wdmd.sock")
+    assert state(service) == "failed"
+    assert "wdmd does not run" in description(service)
 
 
 # Debian's wdmd
