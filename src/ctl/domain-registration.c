@@ -12,6 +12,7 @@
 #include "ctl/exit-status.h"
 #include "ctl/lockfailure-policy.h"
 #include "ctl/policy-option.h"
+#include "ctl/registration-watch.h"
 
 /* Above what bailiffd needs when it is well, busy or not. */
 #define CALL_LIMIT_MS 10000
@@ -21,7 +22,6 @@
 
 /* Whose last run has just ended gives its leases back before it can have them anew. */
 #define GIVEN_BACK_LIMIT_US (10 * G_USEC_PER_SEC)
-#define LOOK_PAUSE_US (G_USEC_PER_SEC / 10)
 
 /* One that exists, as the bus has it. */
 typedef struct Found {
@@ -240,49 +240,71 @@ static gboolean start_registered(GDBusConnection *bus, GVariant *objects, const 
     return (active && is_recovering(found)) || keeps_leases(bus, found, domain->leases, error);
 }
 
-/* FALSE without an error: what there is of its last run goes now; look again. */
-static gboolean try_to_start(GDBusConnection *bus, const DomainXml *domain, GError **error)
+typedef enum Attempt {
+    STARTED,
+    REFUSED, /* with an error */
+    CHANGED, /* what was found is gone: look again */
+    WAITS,   /* for what `found` gives back */
+} Attempt;
+
+static Attempt try_to_start(GDBusConnection *bus, const DomainXml *domain, Found *found,
+                            GError **error)
 {
-    g_auto(Found) found = { 0 };
     g_autoptr(GError) local = NULL;
     g_autoptr(GVariant) objects = get_objects(bus, error);
 
     if (!objects)
-        return FALSE;
-    if (!find_domain(objects, domain->uuid, &found))
-        return start_new(bus, domain, error);
-    if (gives_back(&found))
-        return FALSE;
-    if (start_registered(bus, objects, &found, domain, &local))
+        return REFUSED;
+    if (!find_domain(objects, domain->uuid, found))
+        return start_new(bus, domain, error) ? STARTED : REFUSED;
+    if (gives_back(found))
+        return WAITS;
+    if (start_registered(bus, objects, found, domain, &local))
+        return STARTED;
+    if (is_gone(local))
+        return CHANGED;
+    g_propagate_error(error, g_steal_pointer(&local));
+    return REFUSED;
+}
+
+/* It is looked once more after the watch was made: what happened in between was not announced to
+ * it.
+ */
+static gboolean wait_for_change(GDBusConnection *bus, const Found *found, gint64 until_us,
+                                RegistrationWatch **watch, GError **error)
+{
+    if (!*watch) {
+        *watch = registration_watch_new(bus, found->path);
         return TRUE;
-    if (!is_gone(local))
-        g_propagate_error(error, g_steal_pointer(&local));
+    }
+    if (registration_watch_wait(*watch, until_us))
+        return TRUE;
+    ctl_set_error(error, CTL_EXIT_HELD,
+                  _("It waits for storage: start the domain when that answers again. "
+                    "'bailiffctl status' shows whether it has ended."),
+                  _("The leases of the domain's last run have not been given back yet."));
     return FALSE;
 }
 
 gboolean domain_registration_start(const DomainXml *domain, GError **error)
 {
     gint64 until_us = g_get_monotonic_time() + GIVEN_BACK_LIMIT_US;
+    g_autoptr(RegistrationWatch) watch = NULL;
     g_autoptr(GDBusConnection) bus = bus_connect(error);
-    GError *local = NULL;
+    Attempt attempt = CHANGED;
 
     if (!bus)
         return FALSE;
-    while (!try_to_start(bus, domain, &local)) {
-        if (local) {
-            g_propagate_error(error, local);
+    while (attempt == CHANGED || attempt == WAITS) {
+        g_auto(Found) found = { 0 };
+
+        attempt = try_to_start(bus, domain, &found, error);
+        if (attempt == CHANGED && g_get_monotonic_time() >= until_us)
+            attempt = WAITS;
+        if (attempt == WAITS && !wait_for_change(bus, &found, until_us, &watch, error))
             return FALSE;
-        }
-        if (g_get_monotonic_time() >= until_us) {
-            ctl_set_error(error, CTL_EXIT_HELD,
-                          _("It waits for storage: start the domain when that answers again. "
-                            "'bailiffctl status' shows whether it has ended."),
-                          _("The leases of the domain's last run have not been given back yet."));
-            return FALSE;
-        }
-        g_usleep(LOOK_PAUSE_US);
     }
-    return TRUE;
+    return attempt == STARTED;
 }
 
 gboolean domain_registration_end(const char *uuid, GError **error)

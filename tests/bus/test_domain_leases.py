@@ -8,7 +8,7 @@ import subprocess
 
 from ctl import PROGRAM, environment
 from driver_domains import domain, libvirt, register_with_lease, resources, service, space
-from lease_calls import MIB, SPACE, acquire, fails_with, lease, policy, register, wait_by_asking, wait_ended
+from lease_calls import MIB, SPACE, acquire, fails_with, join, lease, leave, policy, register, wait_by_asking, wait_ended
 from libvirt_test_driver import NAME, RUNNING, UUID
 from main_loop import LIMIT
 from private_service import options
@@ -19,11 +19,30 @@ DOMAIN = """<domain type='qemu'><name>{name}</name><uuid>{uuid}</uuid><devices>
 """
 
 
-def prepare(service, space):
+def begin_to_prepare(service, space):
     """What libvirt's hook does before a start."""
-    return subprocess.run([PROGRAM, "libvirt-hook", "--", NAME, "prepare", "begin", "-"], env=environment(service),
-                          text=True, input=DOMAIN.format(name=NAME, uuid=UUID, path=space, offset=MIB),
-                          capture_output=True, timeout=LIMIT)
+    process = subprocess.Popen([PROGRAM, "libvirt-hook", "--", NAME, "prepare", "begin", "-"], env=environment(service),
+                               text=True, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdin.write(DOMAIN.format(name=NAME, uuid=UUID, path=space, offset=MIB))
+    process.stdin.close()
+    process.stdin = None
+    return process
+
+
+def end_of(process):
+    output, errors = process.communicate(timeout=LIMIT)
+    return subprocess.CompletedProcess(process.args, process.returncode, output, errors)
+
+
+def prepare(service, space):
+    return end_of(begin_to_prepare(service, space))
+
+
+def listens_for(service, path):
+    """Whether anybody has asked the bus for the changes of this object."""
+    rules = service.call("org.freedesktop.DBus:/org/freedesktop/DBus", "org.freedesktop.DBus.Debug.Stats",
+                         "GetAllMatchRules", "()")
+    return any("PropertiesChanged" in rule and f"path='{path}'" in rule for of_one in rules.values() for rule in of_one)
 
 
 def test_no_start_on_leases_that_are_being_given_back(service, domain, space, hanging_storage):
@@ -35,6 +54,24 @@ def test_no_start_on_leases_that_are_being_given_back(service, domain, space, ha
     said = prepare(service, space)
     assert said.returncode != 0, "it may start, and its leases are being given back"
     assert said.stderr
+
+
+def test_a_start_waits_until_the_leases_were_given_back(service, domain, space, hanging_storage):
+    leave(service)
+    join(service, space, io_timeout=5)
+    path = register_with_lease(service, space, ("kill", 0))
+    hanging_storage.hang(limit=90)
+    domain.end_qemu()
+    service.wait_for_property(path, "Registration", "State", "cleared")
+    hook = begin_to_prepare(service, space)
+    wait_by_asking(service, lambda: hook.poll() is not None or listens_for(service, path), "the hook to wait")
+    assert hook.poll() is None
+    hanging_storage.resume()
+    said = end_of(hook)
+    assert said.returncode == 0, said.stderr
+    found, = (each for each in service.objects() if "/registrations/" in each)
+    assert len(resources(service, found)) == 1 and service.property(found, "Registration", "State") == "active"
+    service.call(found, "Registration", "Release", "(aoa{sv})", [], {})
 
 
 def test_what_runs_keeps_its_leases(service, domain, space):
