@@ -21,6 +21,8 @@ static const struct {
     { "left", N_("left"), TABLE_PLAIN },
     { "lost", N_("lost: nothing on this host uses it any more"), TABLE_PLAIN },
     { "joined", N_("joined again"), TABLE_GREEN },
+    { "handed-over", N_("handed over"), TABLE_PLAIN },
+    { "taken-over", N_("taken over"), TABLE_YELLOW },
     { "recovery", N_("recovery"), TABLE_PLAIN },
     { "resumed", N_("resumed"), TABLE_GREEN },
     { "restarted", N_("runs again"), TABLE_GREEN },
@@ -174,6 +176,14 @@ static void add_cleared(Timeline *self, GVariant *step, const char *who)
     add_row(self, get_number(step, "time-usec"), who, TABLE_GREEN, what);
 }
 
+/* By another bailiffd; how it ends is told with its start. */
+static void add_continued(Timeline *self, GVariant *step, const char *who)
+{
+    g_autofree char *what = g_strdup_printf(_("%s goes on"), get_text(step, "action"));
+
+    add_row(self, get_number(step, "time-usec"), who, TABLE_PLAIN, what);
+}
+
 /* Of the lockspace; and whatever a newer bailiffd may tell. */
 static void add_other(Timeline *self, GVariant *step, const char *who)
 {
@@ -202,6 +212,8 @@ static void add_event(Timeline *self, GVariant *step)
     mark_others(self, get_number(step, "time-usec"));
     if (strcmp(event, "step-started") == 0)
         add_step(self, step, who);
+    else if (strcmp(event, "step-continued") == 0)
+        add_continued(self, step, who);
     else if (strcmp(event, "cleared") == 0)
         add_cleared(self, step, who);
     else

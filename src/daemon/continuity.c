@@ -22,6 +22,7 @@
 #include <unistd.h>
 
 #include "common/bailiff-error.h"
+#include "engine/hand-over.h"
 
 #define LOCK_VARIABLE "BAILIFFD_LOCK_FD"
 #define WATCHDOG_VARIABLE "BAILIFFD_WATCHDOG_FDS"
@@ -250,11 +251,14 @@ static void execute(Departure *self)
     g_unsetenv(LOCK_VARIABLE);
     g_unsetenv(WATCHDOG_VARIABLE);
     bailiff_engine_take_watchdog_back(self->engine);
+    hand_over_failed(self->engine, "the program could not be executed: this one goes on");
     self->failed(error, self->user_data);
 }
 
 static void leave(Departure *self)
 {
+    hand_over_write(self->engine, self->hand_over ? "another bailiffd takes its place"
+                                                  : "bailiffd executes its program anew");
     if (self->hand_over)
         _exit(0);
     execute(self);

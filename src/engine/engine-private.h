@@ -9,6 +9,7 @@
 #include "engine/engine-watchdog.h"
 #include "engine/engine.h"
 #include "engine/held-record.h"
+#include "engine/incident-recorder.h"
 
 /* No longer to be found, and announced; the caller holds a reference of its own. */
 void bailiff_engine_remove_lockspace(BailiffEngine *self, BailiffLockspace *lockspace);
@@ -45,6 +46,9 @@ EngineWatchdog *bailiff_engine_get_watchdog(BailiffEngine *self);
 
 /* Where held leases are written down. */
 const char *bailiff_engine_get_runtime_dir(BailiffEngine *self);
+
+/* Who tells of incidents. Borrowed. */
+BailiffIncidentRecorder *bailiff_engine_get_recorder(BailiffEngine *self);
 
 /* Ranges of storage that are spoken for: engine/storage-claims.h. */
 typedef struct StorageClaims StorageClaims;

@@ -197,6 +197,11 @@ BailiffEngine *bailiff_engine_new(const BailiffEngineConfig *config, GError **er
     return g_steal_pointer(&self);
 }
 
+BailiffIncidentRecorder *bailiff_engine_get_recorder(BailiffEngine *self)
+{
+    return self->recorder;
+}
+
 BailiffIncidentLog *bailiff_engine_get_incidents(BailiffEngine *self)
 {
     return self->incidents;

@@ -187,10 +187,48 @@ GPtrArray *incident_directory_load(const char *directory, guint max, guint64 *re
     return records;
 }
 
+GPtrArray *incident_directory_load_all(const char *directory, GArray **ret_unread)
+{
+    GPtrArray *records =
+        g_ptr_array_new_with_free_func((GDestroyNotify)(void (*)(void))incident_record_free);
+    g_autoptr(GArray) numbers = NULL;
+
+    *ret_unread = g_array_new(FALSE, FALSE, sizeof(guint64));
+    /* There is none before the first incident. */
+    if (!g_file_test(directory, G_FILE_TEST_EXISTS) || !check_directory(directory, NULL) ||
+        (numbers = list_numbers(directory, NULL)) == NULL)
+        return records;
+    for (guint i = 0; i < numbers->len; i++) {
+        guint64 number = g_array_index(numbers, guint64, i);
+        guint before = records->len;
+
+        load_one(directory, number, G_MAXUINT, records);
+        if (records->len == before)
+            g_array_append_val(*ret_unread, number);
+    }
+    return records;
+}
+
 /* --- writing --------------------------------------------------------------------------------- */
 
+/* By a name that is taken for one of GLib's, and removed, when this process ends meanwhile. No
+ * fsync(), which GLib does for the order of things on a disk. */
+static gboolean write_volatile(const char *path, const char *text, gsize length, GError **error)
+{
+    g_autofree char *temporary = g_strconcat(path, ".writes", NULL);
+
+    g_unlink(temporary);
+    if (g_file_set_contents_full(temporary, text, (gssize)length, G_FILE_SET_CONTENTS_NONE, 0600,
+                                 error) &&
+        g_rename(temporary, path) == 0)
+        return TRUE;
+    if (error != NULL && *error == NULL)
+        g_set_error_literal(error, G_FILE_ERROR, G_FILE_ERROR_FAILED, g_strerror(errno));
+    return FALSE;
+}
+
 gboolean incident_directory_write(const char *directory, const IncidentRecord *record,
-                                  GError **error)
+                                  gboolean durable, GError **error)
 {
     gsize length;
     g_autofree char *text = incident_file_print(record, &length);
@@ -200,9 +238,10 @@ gboolean incident_directory_write(const char *directory, const IncidentRecord *r
     if (!check_directory(directory, error))
         return FALSE;
     /* The watchdog may reset this host in a moment, and it is then that somebody reads this. */
-    if (g_file_set_contents_full(path, text, (gssize)length,
-                                 G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600,
-                                 &local))
+    if (durable ? g_file_set_contents_full(
+                      path, text, (gssize)length,
+                      G_FILE_SET_CONTENTS_CONSISTENT | G_FILE_SET_CONTENTS_DURABLE, 0600, &local)
+                : write_volatile(path, text, length, &local))
         return TRUE;
     bailiff_set_error(error, BAILIFF_ERROR_IO_ERROR, CURE, "%s cannot be written: %s", path,
                       local->message);

@@ -22,6 +22,19 @@ G_DECLARE_FINAL_TYPE(BailiffIncidentLog, bailiff_incident_log, BAILIFF, INCIDENT
  * the background. NULL: in memory only. */
 BailiffIncidentLog *bailiff_incident_log_new(const char *state_dir);
 
+/* What is followed is written down in `runtime_dir` as well from now on, as files of its directory
+ * `incidents`: that is memory, with all of it at once, and for a daemon that takes over in this
+ * boot. Those that an earlier one has left there are listed now, and followed: new array with
+ * references, in the order of their numbers. What cannot be read of them ends as interrupted, and
+ * is named by the incidents that begin before bailiff_incident_log_end_take_over(). Once, before
+ * any incident has begun. */
+GPtrArray *bailiff_incident_log_take_over(BailiffIncidentLog *self, const char *runtime_dir);
+void bailiff_incident_log_end_take_over(BailiffIncidentLog *self);
+/* Nobody follows it any more. One that is ongoing ends as interrupted. */
+void bailiff_incident_log_unfollow(BailiffIncidentLog *self, BailiffIncident *incident);
+/* This process is about to end, and another one to go on: `limit_us` at the longest. */
+void bailiff_incident_log_flush(BailiffIncidentLog *self, guint64 limit_us);
+
 /* They are written down, for the next daemon to tell. */
 gboolean bailiff_incident_log_is_kept(BailiffIncidentLog *self);
 

@@ -22,7 +22,10 @@ static const char *const event_names[] = {
     [INCIDENT_LEFT] = "left",
     [INCIDENT_LOST] = "lost",
     [INCIDENT_JOINED] = "joined",
+    [INCIDENT_HANDED_OVER] = "handed-over",
+    [INCIDENT_TAKEN_OVER] = "taken-over",
     [INCIDENT_STEP_STARTED] = "step-started",
+    [INCIDENT_STEP_CONTINUED] = "step-continued",
     [INCIDENT_STEP_FINISHED] = "step-finished",
     [INCIDENT_REGISTRATION_CLEARED] = "cleared",
     [INCIDENT_RECOVERY] = "recovery",
@@ -143,13 +146,19 @@ IncidentRecord *incident_record_copy(const IncidentRecord *self)
     return copy;
 }
 
+static gboolean has_room(const IncidentRecord *self, const IncidentStep *step)
+{
+    if (step->registration != 0)
+        return self->steps->len - self->lockspace_steps < INCIDENT_STEPS_MAX;
+    if (step->event == INCIDENT_HANDED_OVER || step->event == INCIDENT_TAKEN_OVER)
+        return self->lockspace_steps < INCIDENT_TAKE_OVERS_MAX;
+    return self->lockspace_steps < INCIDENT_LOCKSPACE_STEPS_MAX;
+}
+
 gboolean incident_record_add(IncidentRecord *self, IncidentStep *step)
 {
-    guint others = self->steps->len - self->lockspace_steps;
-    gboolean fits = step->registration != 0 ? others < INCIDENT_STEPS_MAX
-                                            : self->lockspace_steps < INCIDENT_LOCKSPACE_STEPS_MAX;
 
-    if (!fits) {
+    if (!has_room(self, step)) {
         self->dropped++;
         incident_step_unref(step);
         return FALSE;

@@ -14,6 +14,8 @@
  */
 #define INCIDENT_STEPS_MAX 8192u
 #define INCIDENT_LOCKSPACE_STEPS_MAX 64u
+/* Of them, those for a daemon that ends again and again. */
+#define INCIDENT_TAKE_OVERS_MAX 32u
 /* Characters of texts that somebody else made up, with their NULs. */
 #define INCIDENT_CAUSE_SIZE 1024u
 #define INCIDENT_DETAIL_SIZE 256u
@@ -28,7 +30,7 @@ typedef enum IncidentOutcome {
     INCIDENT_OVERDUE,     /* all were, but some only when the watchdog might have fired already */
     INCIDENT_IGNORED,     /* some go on, by their failure policy ignore; the others are cleared */
     INCIDENT_UNCLEARED,   /* of some it was never seen that they were made harmless */
-    INCIDENT_INTERRUPTED, /* bailiffd ended, or the host was reset, before the incident had */
+    INCIDENT_INTERRUPTED, /* bailiffd ended, or the host was reset, and nobody went on with it */
     INCIDENT_OUTCOME_COUNT,
 } IncidentOutcome;
 
@@ -39,10 +41,13 @@ typedef enum IncidentEvent {
     INCIDENT_RENEWED, /* in time */
     INCIDENT_LEAVING, /* somebody wants it to be left */
     INCIDENT_LEFT,
-    INCIDENT_LOST,   /* nothing on this host uses it any more */
-    INCIDENT_JOINED, /* again */
+    INCIDENT_LOST,        /* nothing on this host uses it any more */
+    INCIDENT_JOINED,      /* again */
+    INCIDENT_HANDED_OVER, /* bailiffd goes on as another program or process */
+    INCIDENT_TAKEN_OVER,  /* another bailiffd goes on with it */
     /* A registration. */
     INCIDENT_STEP_STARTED,
+    INCIDENT_STEP_CONTINUED, /* by another bailiffd than the one that started it */
     INCIDENT_STEP_FINISHED,
     INCIDENT_REGISTRATION_CLEARED,
     INCIDENT_RECOVERY,  /* what it waits for, or tries, to come back */

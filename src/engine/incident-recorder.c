@@ -8,6 +8,8 @@
  */
 #include "engine/incident-recorder.h"
 
+#include <unistd.h>
+
 #include "common/boottime.h"
 #include "engine/incident-story.h"
 #include "engine/lockspace.h"
@@ -62,14 +64,14 @@ static void on_part_gone(BailiffRegistration *registration, IncidentPart *part, 
     remove_part(user_data, registration, part);
 }
 
-static void add_registration(BailiffIncidentRecorder *self, IncidentStory *story,
-                             BailiffRegistration *registration)
+/* `part` NULL: it is in that story already. */
+static void add_part(BailiffIncidentRecorder *self, IncidentPart *part,
+                     BailiffRegistration *registration)
 {
-    IncidentPart *part = incident_story_add(story, registration);
     GPtrArray *list = g_hash_table_lookup(self->parts, registration);
 
     if (part == NULL)
-        return; /* is in it already */
+        return;
     if (list == NULL) {
         list = g_ptr_array_new();
         g_hash_table_insert(self->parts, registration, list);
@@ -91,8 +93,19 @@ static void cast(BailiffIncidentRecorder *self, IncidentStory *story, BailiffLoc
             continue;
         holders = bailiff_resource_list_registrations(resources->pdata[i]);
         for (guint j = 0; j < holders->len; j++)
-            add_registration(self, story, holders->pdata[j]);
+            add_part(self, incident_story_add(story, holders->pdata[j]), holders->pdata[j]);
     }
+}
+
+/* What is known of it is known to the log; nothing will be added. */
+static void forget_story(BailiffIncidentRecorder *self, const char *lockspace)
+{
+    IncidentStory *story = g_hash_table_lookup(self->stories, lockspace);
+
+    if (story == NULL)
+        return;
+    bailiff_incident_log_unfollow(self->log, incident_story_get_incident(story));
+    g_hash_table_remove(self->stories, lockspace);
 }
 
 /* --- lockspaces ------------------------------------------------------------------------------ */
@@ -119,7 +132,8 @@ static IncidentStory *begin_story(BailiffIncidentRecorder *self, BailiffLockspac
         bailiff_lockspace_get_fail_at(lockspace));
     IncidentStory *story = incident_story_new(incident, on_part_gone, self);
 
-    g_hash_table_replace(self->stories, g_strdup(name), story);
+    forget_story(self, name);
+    g_hash_table_insert(self->stories, g_strdup(name), story);
     return story;
 }
 
@@ -139,8 +153,12 @@ static void on_late(BailiffLockspace *lockspace, guint64 seconds_left, const cha
 static void failed(BailiffIncidentRecorder *self, BailiffLockspace *lockspace)
 {
     const char *reason = bailiff_lockspace_get_reason(lockspace);
-    IncidentStory *story = find_ongoing(self, lockspace);
+    IncidentStory *story = find_story(self, lockspace);
 
+    /* An earlier daemon has told that. */
+    if (story != NULL && incident_story_is_of_this_failure(story))
+        return;
+    story = find_ongoing(self, lockspace);
     if (story == NULL)
         story = begin_story(self, lockspace, reason);
     /* Who let go since it was late is not concerned. */
@@ -156,7 +174,7 @@ static void check_told(BailiffIncidentRecorder *self, BailiffLockspace *lockspac
     IncidentStory *story = find_story(self, lockspace);
 
     if (story != NULL && incident_story_is_told(story))
-        g_hash_table_remove(self->stories, bailiff_lockspace_get_name(lockspace));
+        forget_story(self, bailiff_lockspace_get_name(lockspace));
 }
 
 static void on_lockspace_state(BailiffLockspace *lockspace, GParamSpec *pspec,
@@ -274,6 +292,104 @@ static void on_registration_removed(BailiffEngine *engine, BailiffRegistration *
         incident_part_drop(parts->pdata[0]);
 }
 
+/* --- from one daemon to the next ------------------------------------------------------------- */
+
+static gboolean was_handed_over(const IncidentRecord *record)
+{
+    for (guint i = record->steps->len; i-- > 0;) {
+        const IncidentStep *step = record->steps->pdata[i];
+
+        if (step->event == INCIDENT_HANDED_OVER || step->event == INCIDENT_TAKEN_OVER)
+            return step->event == INCIDENT_HANDED_OVER;
+    }
+    return FALSE;
+}
+
+static void tell_taken_over(IncidentStory *story)
+{
+    gboolean in_order =
+        was_handed_over(bailiff_incident_get_record(incident_story_get_incident(story)));
+    g_autofree char *detail = g_strdup_printf(
+        in_order ? "process %d goes on"
+                 : "the bailiffd before had ended without handing over; process %d goes on",
+        (int)getpid());
+
+    incident_story_tell(story, INCIDENT_TAKEN_OVER, detail);
+}
+
+/* TRUE: somebody is left to tell of. */
+static gboolean cast_again(BailiffIncidentRecorder *self, IncidentStory *story,
+                           BailiffEngine *engine)
+{
+    g_autoptr(GArray) ids = incident_story_list_cast(story);
+    gboolean any = FALSE;
+
+    for (guint i = 0; i < ids->len; i++) {
+        guint64 id = g_array_index(ids, guint64, i);
+        BailiffRegistration *registration = bailiff_engine_find_registration(engine, id);
+
+        if (registration == NULL) {
+            incident_story_tell_gone(story, id);
+            continue;
+        }
+        add_part(self, incident_story_resume_part(story, registration), registration);
+        any = TRUE;
+    }
+    return any;
+}
+
+static void take_over(BailiffIncidentRecorder *self, BailiffEngine *engine,
+                      BailiffIncident *incident)
+{
+    const char *name = bailiff_incident_get_record(incident)->lockspace;
+    BailiffLockspace *lockspace = bailiff_engine_find_lockspace(engine, name);
+    IncidentStory *story = incident_story_resume(incident, on_part_gone, self);
+    gboolean any;
+
+    /* Of an earlier loss, of which nobody has told the end: there was a later one. */
+    forget_story(self, name);
+    g_hash_table_insert(self->stories, g_strdup(name), story);
+    if (!incident_story_is_over(story))
+        tell_taken_over(story);
+    any = cast_again(self, story, engine);
+    if (lockspace != NULL && !incident_story_is_over(story))
+        cast(self, story, lockspace);
+    if (lockspace == NULL && !any)
+        forget_story(self, name);
+    else if (lockspace == NULL && !incident_story_is_over(story))
+        bailiff_incident_end(incident, INCIDENT_INTERRUPTED, boottime_now());
+}
+
+void bailiff_incident_recorder_take_over(BailiffIncidentRecorder *self, BailiffEngine *engine,
+                                         const char *runtime_dir)
+{
+    g_autoptr(GPtrArray) incidents = bailiff_incident_log_take_over(self->log, runtime_dir);
+
+    for (guint i = 0; i < incidents->len; i++)
+        take_over(self, engine, incidents->pdata[i]);
+}
+
+static void tell_all(BailiffIncidentRecorder *self, IncidentEvent event, const char *detail)
+{
+    GHashTableIter iter;
+    gpointer story;
+
+    g_hash_table_iter_init(&iter, self->stories);
+    while (g_hash_table_iter_next(&iter, NULL, &story))
+        if (!incident_story_is_over(story))
+            incident_story_tell(story, event, detail);
+}
+
+void bailiff_incident_recorder_hand_over(BailiffIncidentRecorder *self, const char *how)
+{
+    tell_all(self, INCIDENT_HANDED_OVER, how);
+}
+
+void bailiff_incident_recorder_stay(BailiffIncidentRecorder *self, const char *why)
+{
+    tell_all(self, INCIDENT_TAKEN_OVER, why);
+}
+
 /* --- the engine ------------------------------------------------------------------------------ */
 
 static void on_incident_removed(BailiffIncidentLog *log, BailiffIncident *incident,
@@ -283,7 +399,7 @@ static void on_incident_removed(BailiffIncidentLog *log, BailiffIncident *incide
     IncidentStory *story = g_hash_table_lookup(self->stories, lockspace);
 
     if (story != NULL && incident_story_get_incident(story) == incident)
-        g_hash_table_remove(self->stories, lockspace);
+        forget_story(self, lockspace);
 }
 
 BailiffIncidentRecorder *bailiff_incident_recorder_new(BailiffEngine *engine,

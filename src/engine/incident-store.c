@@ -11,6 +11,8 @@
 
 /* From a change to its write: what happens together is written together. */
 #define GATHER_MS 250u
+/* In memory a write takes no longer than its text: a step is some microseconds of it. */
+#define STEPS_PER_GATHER_MS 32u
 /* Storage that has not answered by then hangs, for all who care. */
 #define HANG_SECONDS 10u
 #define RETRY_SECONDS 60u
@@ -20,6 +22,7 @@ typedef enum JobKind {
     JOB_LOAD,
     JOB_WRITE,
     JOB_REMOVE,
+    JOB_FLUSH,
     JOB_QUIT,
 } JobKind;
 
@@ -38,11 +41,14 @@ typedef struct Shared {
     gatomicrefcount references;
     char *directory;
     guint max;
+    gboolean is_volatile;
     GAsyncQueue *jobs;
     IncidentStore *store; /* the main loop's; NULL once freed */
     GMutex mutex;
     GCond ended_cond;
-    gboolean ended; /* under the mutex: the thread has done everything */
+    /* Under the mutex. */
+    gboolean ended;  /* the thread has done everything */
+    guint n_flushed; /* how many JOB_FLUSH it has come to */
 } Shared;
 
 struct IncidentStore {
@@ -95,7 +101,7 @@ static void do_job(Job *job)
         job->found =
             incident_directory_load(directory, job->shared->max, &job->highest, &job->error);
     else if (job->kind == JOB_WRITE)
-        incident_directory_write(directory, job->record, &job->error);
+        incident_directory_write(directory, job->record, !job->shared->is_volatile, &job->error);
     else
         incident_directory_remove(directory, job->record->number, &job->error);
 }
@@ -105,9 +111,18 @@ static void answer(Job *job)
 {
     g_autoptr(GSource) source = g_idle_source_new();
 
-    g_source_set_priority(source, G_PRIORITY_LOW);
+    g_source_set_priority(source, job->shared->is_volatile ? G_PRIORITY_DEFAULT : G_PRIORITY_LOW);
     g_source_set_callback(source, on_job_done, job, job_free);
     g_source_attach(source, NULL);
+}
+
+static void tell_flushed(Job *job)
+{
+    g_mutex_lock(&job->shared->mutex);
+    job->shared->n_flushed++;
+    g_cond_signal(&job->shared->ended_cond);
+    g_mutex_unlock(&job->shared->mutex);
+    job_free(job);
 }
 
 static gpointer store_thread(gpointer data)
@@ -116,6 +131,10 @@ static gpointer store_thread(gpointer data)
     Job *job;
 
     while ((job = g_async_queue_pop(shared->jobs))->kind != JOB_QUIT) {
+        if (job->kind == JOB_FLUSH) {
+            tell_flushed(job);
+            continue;
+        }
         do_job(job);
         answer(job);
     }
@@ -163,7 +182,17 @@ static gboolean on_gathered(gpointer data)
 static void gather(IncidentStore *self, guint ms)
 {
     if (self->gather_timer == 0 && !self->busy && self->started)
-        self->gather_timer = g_timeout_add_full(G_PRIORITY_LOW, ms, on_gathered, self, NULL);
+        self->gather_timer =
+            g_timeout_add_full(self->shared->is_volatile ? G_PRIORITY_DEFAULT : G_PRIORITY_LOW, ms,
+                               on_gathered, self, NULL);
+}
+
+/* How long to wait for more before the next write. */
+static guint gather_ms(const IncidentStore *self, BailiffIncident *incident)
+{
+    return self->shared->is_volatile
+               ? bailiff_incident_get_record(incident)->steps->len / STEPS_PER_GATHER_MS
+               : GATHER_MS;
 }
 
 static Job *job_new(IncidentStore *self, JobKind kind)
@@ -212,6 +241,14 @@ static void send_next(IncidentStore *self)
         send(self, job);
 }
 
+/* The next write may have as much to do as that one. */
+static guint gather_after_ms(const IncidentStore *self, const Job *job)
+{
+    if (!self->shared->is_volatile)
+        return GATHER_MS;
+    return job->record != NULL ? job->record->steps->len / STEPS_PER_GATHER_MS : 0;
+}
+
 static gboolean on_job_done(gpointer data)
 {
     Job *job = data;
@@ -235,12 +272,11 @@ static gboolean on_job_done(gpointer data)
     g_clear_object(&self->writing);
     self->busy = FALSE;
     if (g_hash_table_size(self->changed) + g_hash_table_size(self->removed) > 0)
-        gather(self, job->error != NULL ? RETRY_SECONDS * 1000 : GATHER_MS);
+        gather(self, job->error != NULL ? RETRY_SECONDS * 1000 : gather_after_ms(self, job));
     return G_SOURCE_REMOVE;
 }
 
-IncidentStore *incident_store_new(const char *directory, guint max, IncidentStoreLoaded loaded,
-                                  gpointer user_data)
+static IncidentStore *make(const char *directory, guint max, gboolean is_volatile)
 {
     IncidentStore *self = g_new0(IncidentStore, 1);
     Shared *shared = g_new0(Shared, 1);
@@ -249,13 +285,12 @@ IncidentStore *incident_store_new(const char *directory, guint max, IncidentStor
     g_atomic_ref_count_init(&shared->references);
     shared->directory = g_strdup(directory);
     shared->max = max;
+    shared->is_volatile = is_volatile;
     shared->jobs = g_async_queue_new_full(job_free);
     shared->store = self;
     g_mutex_init(&shared->mutex);
     g_cond_init(&shared->ended_cond);
     self->shared = shared;
-    self->loaded = loaded;
-    self->user_data = user_data;
     self->changed = g_hash_table_new_full(NULL, NULL, g_object_unref, NULL);
     self->removed = g_hash_table_new_full(NULL, NULL, g_object_unref, NULL);
 
@@ -264,13 +299,49 @@ IncidentStore *incident_store_new(const char *directory, guint max, IncidentStor
     self->started = thread != NULL;
     if (self->started) {
         g_thread_unref(thread); /* detached: nobody may ever wait for a disk by joining it */
-        send(self, job_new(self, JOB_LOAD));
     } else {
         shared_unref(shared);
         complain(self, "No thread could be started for the state directory: incidents are kept in "
                        "memory only.\nRaise the limit of threads for bailiffd (TasksMax).");
     }
     return self;
+}
+
+IncidentStore *incident_store_new(const char *directory, guint max, IncidentStoreLoaded loaded,
+                                  gpointer user_data)
+{
+    IncidentStore *self = make(directory, max, FALSE);
+
+    self->loaded = loaded;
+    self->user_data = user_data;
+    if (self->started)
+        send(self, job_new(self, JOB_LOAD));
+    return self;
+}
+
+IncidentStore *incident_store_new_volatile(const char *directory)
+{
+    return make(directory, 0, TRUE);
+}
+
+void incident_store_flush(IncidentStore *self, guint64 limit_us)
+{
+    gint64 until = g_get_monotonic_time() + (gint64)limit_us;
+    guint target;
+    Job *job;
+
+    if (!self->started || self->complained)
+        return;
+    g_clear_handle_id(&self->gather_timer, g_source_remove);
+    while ((job = take_job(self)) != NULL)
+        send(self, job);
+    g_mutex_lock(&self->shared->mutex);
+    target = self->shared->n_flushed + 1;
+    g_async_queue_push(self->shared->jobs, job_new(self, JOB_FLUSH));
+    while (self->shared->n_flushed < target &&
+           g_cond_wait_until(&self->shared->ended_cond, &self->shared->mutex, until))
+        ;
+    g_mutex_unlock(&self->shared->mutex);
 }
 
 /* The end of the last incident is often the end of the daemon: a disk that works has it within
@@ -313,7 +384,7 @@ void incident_store_put(IncidentStore *self, BailiffIncident *incident)
         g_hash_table_contains(self->removed, incident))
         return;
     g_hash_table_add(self->changed, g_object_ref(incident));
-    gather(self, GATHER_MS);
+    gather(self, gather_ms(self, incident));
 }
 
 void incident_store_remove(IncidentStore *self, BailiffIncident *incident)
@@ -321,5 +392,5 @@ void incident_store_remove(IncidentStore *self, BailiffIncident *incident)
     g_hash_table_remove(self->changed, incident);
     if (!g_hash_table_contains(self->removed, incident))
         g_hash_table_add(self->removed, g_object_ref(incident));
-    gather(self, GATHER_MS);
+    gather(self, gather_ms(self, incident));
 }

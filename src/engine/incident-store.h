@@ -24,10 +24,16 @@ typedef void (*IncidentStoreLoaded)(GPtrArray *records, guint64 highest, gpointe
 /* `directory` is made if need be; only its owner, who is we, may be able to write into it. */
 IncidentStore *incident_store_new(const char *directory, guint max, IncidentStoreLoaded loaded,
                                   gpointer user_data);
+/* The same of a directory in memory, from which nothing is read, for who comes next in this boot:
+ * what changes is written when the main loop comes round, and at the most a few times a second
+ * where it is much. */
+IncidentStore *incident_store_new_volatile(const char *directory);
+/* What is not yet written is, or `limit_us` is over: for one that is about to end. */
+void incident_store_flush(IncidentStore *self, guint64 limit_us);
 /* What is not yet written gets a second. */
 void incident_store_free(IncidentStore *self);
 
 /* It is new, or has changed: to be written soon. */
 void incident_store_put(IncidentStore *self, BailiffIncident *incident);
-/* Its file is to be removed. */
+/* Its file is to be removed; it is not put any more. */
 void incident_store_remove(IncidentStore *self, BailiffIncident *incident);

@@ -8,6 +8,7 @@
 
 #include "base/checked-time.h"
 #include "common/boottime.h"
+#include "engine/incident-replay.h"
 #include "failure/failure-policy.h"
 
 /* Who is cleared by then is so in time: the watchdog can fire 50 seconds after the fail deadline,
@@ -15,20 +16,12 @@
  * kill needs some of them. */
 #define IN_TIME_SECONDS (FAILURE_BUDGET_SECONDS + 10u)
 
-typedef enum PartState {
-    PART_USING,    /* its leases, or walked */
-    PART_IGNORING, /* goes on by policy */
-    PART_PAUSED,
-    PART_ENDED,
-    PART_RELEASED, /* by its own wish: it lives */
-    PART_STATE_COUNT,
-} PartState;
-
 struct IncidentPart {
     IncidentStory *story;
     BailiffRegistration *registration;
     PartState state;
     guint64 step_started_us; /* 0: no step is being walked */
+    int inherited_step;      /* that an earlier daemon has started; -1: none */
 };
 
 struct IncidentStory {
@@ -42,6 +35,7 @@ struct IncidentStory {
     gboolean lost;
     gboolean joined; /* again */
     gboolean overdue;
+    IncidentReplay *replay; /* of what an earlier daemon has told; NULL: nothing */
 };
 
 static void set_state(IncidentPart *self, PartState state)
@@ -76,8 +70,24 @@ IncidentStory *incident_story_new(BailiffIncident *incident, IncidentPartGone pa
 void incident_story_free(IncidentStory *self)
 {
     g_hash_table_unref(self->parts);
+    g_clear_pointer(&self->replay, incident_replay_free);
     g_object_unref(self->incident);
     g_free(self);
+}
+
+IncidentStory *incident_story_resume(BailiffIncident *incident, IncidentPartGone part_gone,
+                                     gpointer user_data)
+{
+    IncidentStory *self = incident_story_new(incident, part_gone, user_data);
+
+    self->replay = incident_replay_new(bailiff_incident_get_record(incident),
+                                       time_from_seconds(IN_TIME_SECONDS));
+    self->failed_us = self->replay->failed_us;
+    self->early = self->replay->early;
+    self->lost = self->replay->lost;
+    self->joined = self->replay->joined;
+    self->overdue = self->replay->overdue;
+    return self;
 }
 
 BailiffIncident *incident_story_get_incident(IncidentStory *self)
@@ -97,7 +107,12 @@ gboolean incident_story_is_told(IncidentStory *self)
             (self->joined && self->counts[PART_PAUSED] + self->counts[PART_ENDED] == 0));
 }
 
-IncidentPart *incident_story_add(IncidentStory *self, BailiffRegistration *registration)
+gboolean incident_story_is_of_this_failure(IncidentStory *self)
+{
+    return self->failed_us != 0 && !self->lost && !self->joined;
+}
+
+static IncidentPart *add_part(IncidentStory *self, BailiffRegistration *registration)
 {
     IncidentPart *part;
 
@@ -106,8 +121,18 @@ IncidentPart *incident_story_add(IncidentStory *self, BailiffRegistration *regis
     part = g_new0(IncidentPart, 1);
     part->story = self;
     part->registration = g_object_ref(registration);
+    part->inherited_step = -1;
     self->counts[PART_USING]++;
     g_hash_table_insert(self->parts, registration, part);
+    return part;
+}
+
+IncidentPart *incident_story_add(IncidentStory *self, BailiffRegistration *registration)
+{
+    IncidentPart *part = add_part(self, registration);
+
+    if (part == NULL)
+        return NULL;
     /* Because of another lockspace: its only step is not started a second time. */
     if (bailiff_registration_get_state(registration) == BAILIFF_REGISTRATION_FAILING &&
         bailiff_registration_get_failure_policy(registration)->steps[0].action ==
@@ -119,6 +144,25 @@ IncidentPart *incident_story_add(IncidentStory *self, BailiffRegistration *regis
 void incident_story_drop_all(IncidentStory *self)
 {
     g_hash_table_remove_all(self->parts);
+}
+
+GArray *incident_story_list_cast(IncidentStory *self)
+{
+    return incident_replay_list(self->replay);
+}
+
+IncidentPart *incident_story_resume_part(IncidentStory *self, BailiffRegistration *registration)
+{
+    const ReplayedPart *replayed =
+        incident_replay_find(self->replay, bailiff_registration_get_id(registration));
+    IncidentPart *part = add_part(self, registration);
+
+    if (part == NULL || replayed == NULL)
+        return part;
+    set_state(part, replayed->state);
+    part->step_started_us = replayed->step_started_us;
+    part->inherited_step = replayed->step_started_us != 0 ? replayed->last->index : -1;
+    return part;
 }
 
 /* --- steps ----------------------------------------------------------------------------------- */
@@ -233,6 +277,35 @@ static void settle(IncidentStory *self)
     }
 }
 
+void incident_story_tell_gone(IncidentStory *self, guint64 registration)
+{
+    const ReplayedPart *replayed = incident_replay_find(self->replay, registration);
+    guint64 now_us = boottime_now();
+    IncidentStep step = { .time_us = now_us,
+                          .event = INCIDENT_REGISTRATION_CLEARED,
+                          .index = -1,
+                          .detail = (char *)"exited" };
+
+    if (replayed == NULL || (replayed->state != PART_USING && replayed->state != PART_IGNORING))
+        return;
+    note_cleared(self, now_us);
+    step.registration = registration;
+    step.name = replayed->last->name;
+    step.kind = replayed->last->kind;
+    step.took_us = self->failed_us != 0 ? time_since(now_us, self->failed_us) : 0;
+    add_step(self, &step);
+}
+
+/* Of those who used it when an earlier daemon wrote it down, some had no step yet and were gone
+ * when this one came. */
+static void count_the_rest(IncidentStory *self)
+{
+    const IncidentRecord *record = bailiff_incident_get_record(self->incident);
+
+    while (self->replay != NULL && record->cleared < record->registrations)
+        bailiff_incident_count_cleared(self->incident);
+}
+
 void incident_story_lost(IncidentStory *self)
 {
     /* A lockspace that could not be joined again is lost as well: that is no part of this. */
@@ -240,6 +313,7 @@ void incident_story_lost(IncidentStory *self)
         return;
     self->lost = TRUE;
     settle(self);
+    count_the_rest(self);
     incident_story_tell(self, INCIDENT_LOST, NULL);
     if (!incident_story_is_over(self))
         end(self, outcome_of(self));
@@ -264,13 +338,19 @@ static gboolean is_done(IncidentPart *self)
 
 void incident_part_step_started(IncidentPart *self, guint index, const char *action)
 {
+    gboolean goes_on = self->inherited_step == (int)index;
+    guint64 now_us = boottime_now();
+
     if (is_done(self))
         return;
-    self->step_started_us = boottime_now();
-    tell_of(self, (IncidentStep){ .time_us = self->step_started_us,
-                                  .event = INCIDENT_STEP_STARTED,
-                                  .index = (int)index,
-                                  .action = (char *)action });
+    self->inherited_step = -1;
+    if (!goes_on)
+        self->step_started_us = now_us;
+    tell_of(self,
+            (IncidentStep){ .time_us = now_us,
+                            .event = goes_on ? INCIDENT_STEP_CONTINUED : INCIDENT_STEP_STARTED,
+                            .index = (int)index,
+                            .action = (char *)action });
     if (strcmp(action, failure_action_name(FAILURE_ACTION_IGNORE)) != 0)
         return;
     set_state(self, PART_IGNORING);

@@ -27,6 +27,10 @@ typedef void (*IncidentPartGone)(BailiffRegistration *registration, IncidentPart
 
 IncidentStory *incident_story_new(BailiffIncident *incident, IncidentPartGone part_gone,
                                   gpointer user_data);
+/* Of an incident that an earlier daemon has followed: the story is what its steps make of it. It
+ * has no parts yet. */
+IncidentStory *incident_story_resume(BailiffIncident *incident, IncidentPartGone part_gone,
+                                     gpointer user_data);
 void incident_story_free(IncidentStory *self); /* with its parts */
 
 BailiffIncident *incident_story_get_incident(IncidentStory *self);
@@ -35,9 +39,20 @@ gboolean incident_story_is_over(IncidentStory *self);
 /* ... and nothing that would follow is to be expected. */
 gboolean incident_story_is_told(IncidentStory *self);
 
+/* It has failed, and neither is it lost nor held again: what fails there is the same loss. */
+gboolean incident_story_is_of_this_failure(IncidentStory *self);
+
 /* Borrowed; NULL when it has one already. */
 IncidentPart *incident_story_add(IncidentStory *self, BailiffRegistration *registration);
 void incident_story_drop_all(IncidentStory *self);
+/* Whom its steps tell of: the number of each registration that has a part of it to play yet. New
+ * array of guint64. */
+GArray *incident_story_list_cast(IncidentStory *self);
+/* `registration`, one of those, goes on where the steps have left it. Borrowed; NULL when it has
+ * one already. */
+IncidentPart *incident_story_resume_part(IncidentStory *self, BailiffRegistration *registration);
+/* It is not there any more: it has ended without anybody's seeing it. */
+void incident_story_tell_gone(IncidentStory *self, guint64 registration);
 
 /* Adds a step of the lockspace. `detail` may be NULL. */
 void incident_story_tell(IncidentStory *self, IncidentEvent event, const char *detail);

@@ -257,10 +257,13 @@ Succession *succession_new(BailiffEngine *engine)
         log_message(MESSAGE_TAKEN_OVER, NULL,
                     "Taken over from an earlier bailiffd: lockspaces: %u, registrations: %u.",
                     self->lockspaces->len, self->registrations->len);
+    bailiff_incident_recorder_take_over(bailiff_engine_get_recorder(engine), engine,
+                                        self->runtime_dir);
     for (guint i = 0; i < self->registrations->len; i++)
         bailiff_registration_go_on(self->registrations->pdata[i]);
     for (guint i = 0; i < self->lockspaces->len; i++)
         bailiff_lockspace_count_deadlines(self->lockspaces->pdata[i]);
+    bailiff_incident_log_end_take_over(bailiff_engine_get_incidents(engine));
     g_ptr_array_set_size(self->registrations, 0);
     on_poll(self);
     return self;

@@ -4,6 +4,7 @@
 import os
 import pathlib
 import re
+import shutil
 import signal
 
 import pytest
@@ -244,7 +245,8 @@ def test_kept_across_a_restart(service, hanging_storage, space, worker):
     assert added_path.endswith("/incidents/2")
 
 
-def test_a_daemon_that_dies_leaves_it_interrupted(service, hanging_storage, space, make_worker):
+def test_a_host_that_is_reset_leaves_it_interrupted(service, hanging_storage, space, make_worker):
+    """Of the runtime directory nothing is left then: nobody can go on with it."""
     worker = make_worker(IGNORE_TERM)
     acquire(service, register(service, worker, failure_policy=policy(("signal", 30, "TERM"), ("kill", 0))),
             wanted(space, 1))
@@ -254,6 +256,9 @@ def test_a_daemon_that_dies_leaves_it_interrupted(service, hanging_storage, spac
     assert service.property(path, INTERFACE, "Outcome") == "ongoing"
     hanging_storage.resume()  # what is out on hanging storage would keep it half alive
     service.kill_daemon()
+    run = pathlib.Path(service.directory, "run")
+    shutil.rmtree(run)
+    run.mkdir()
     service.start_daemon()
     wait_by_asking(service, lambda: incidents(service), "the incident of the daemon before")
     seen = service.properties(path, INTERFACE)

@@ -41,7 +41,7 @@ GPtrArray *incident_directory_load(const char *directory, guint max, guint64 *re
 }
 
 gboolean incident_directory_write(const char *directory, const IncidentRecord *record,
-                                  GError **error)
+                                  gboolean durable, GError **error)
 {
     gboolean worked;
 
@@ -54,6 +54,12 @@ gboolean incident_directory_write(const char *directory, const IncidentRecord *r
     if (!worked)
         bailiff_set_error(error, BAILIFF_ERROR_IO_ERROR, "Mend it.", "The disk is broken.");
     return worked;
+}
+
+GPtrArray *incident_directory_load_all(const char *directory, GArray **ret_unread)
+{
+    *ret_unread = g_array_new(FALSE, FALSE, sizeof(guint64));
+    return g_ptr_array_new_with_free_func((GDestroyNotify)incident_record_free);
 }
 
 gboolean incident_directory_remove(const char *directory, guint64 number, GError **error)

@@ -113,7 +113,7 @@ static void put_file(Fixture *fixture, guint64 number)
     record->boot_id = g_strdup("boot");
     record->ended_us = 1;
     record->outcome = INCIDENT_CLEARED;
-    incident_directory_write(fixture->incidents, record, &error);
+    incident_directory_write(fixture->incidents, record, FALSE, &error);
     g_assert_no_error(error);
 }
 
