@@ -20,9 +20,13 @@ static void on_let_go(GObject *source, GAsyncResult *result, gpointer user_data)
 void bailiff_resource_set_persistent(BailiffResource *self, gboolean persistent)
 {
     g_autoptr(GError) error = NULL;
+    gboolean changes = self->persistent != persistent;
 
     self->persistent = persistent;
-    resource_save_holders(self);
+    /* One that is not published yet is written down as unused, which says nothing of its holders;
+     * what it is as well is written with its being held. */
+    if (changes && self->phase != RESOURCE_GRANTED)
+        resource_save_holders(self);
     if (!persistent)
         bailiff_lockspace_forget_persistent(self->lockspace, self->name);
     else if (!bailiff_lockspace_note_persistent(self->lockspace, self->name, &error))
