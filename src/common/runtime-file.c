@@ -15,16 +15,17 @@
 #include "common/bailiff-error.h"
 #include "common/process-identity.h"
 
-#define PAGE 4096u
+#define PAGE RUNTIME_FILE_PAGE
 #define SIZE_MAX_BYTES (1024u * 1024u)
 #define HEAD "# bailiff crc32c "
-#define HEAD_LENGTH (sizeof HEAD - 1 + 8 + 1) /* with the sum and the end of the line */
+#define HEAD_LENGTH RUNTIME_FILE_HEAD_LENGTH
+G_STATIC_ASSERT(HEAD_LENGTH == sizeof HEAD - 1 + 8 + 1); /* with the sum and the end of the line */
+
 /* No name of a lockspace or resource begins with it once it is escaped, nor is any empty or a dot.
  */
 #define NAME_PREFIX "n-"
 
-/* Never changes. NULL when it cannot be read. */
-static const char *this_boot(GError **error)
+const char *runtime_file_boot(GError **error)
 {
     static char *id = NULL;
 
@@ -35,7 +36,7 @@ static const char *this_boot(GError **error)
 
 GKeyFile *runtime_file_new(const char *group, int format, GError **error)
 {
-    const char *boot_id = this_boot(error);
+    const char *boot_id = runtime_file_boot(error);
     GKeyFile *file;
 
     if (boot_id == NULL)
@@ -52,21 +53,16 @@ static guint32 checksum(const char *text, gsize length)
 }
 
 /* Padded to whole pages, so that a later version with about as much to say has the same size. */
-static GString *compose(GKeyFile *file)
+static void seal(GString *text)
 {
-    gsize length;
-    g_autofree char *data = g_key_file_to_data(file, &length, NULL);
-    GString *text = g_string_sized_new(MAX(PAGE, HEAD_LENGTH + length) + 1);
+    gsize length = text->len;
     char head[HEAD_LENGTH + 1];
 
-    g_string_append_printf(text, "%*s", (int)HEAD_LENGTH, "");
-    g_string_append_len(text, data, (gssize)length);
-    while (text->len % PAGE != 0)
-        g_string_append_c(text, '\n');
+    g_string_set_size(text, (length + PAGE - 1) / PAGE * PAGE);
+    memset(text->str + length, '\n', text->len - length);
     g_snprintf(head, sizeof head, HEAD "%08x\n",
                checksum(text->str + HEAD_LENGTH, text->len - HEAD_LENGTH));
     memcpy(text->str, head, HEAD_LENGTH);
-    return text;
 }
 
 /* One page only: a process that is killed ends its write() between two pages, and leaves the first
@@ -108,19 +104,30 @@ static gboolean write_new(const char *directory, const char *name, const char *p
     return FALSE;
 }
 
-gboolean runtime_file_write(const char *directory, const char *name, GKeyFile *file,
-                            const char *cure, GError **error)
+gboolean runtime_file_write_text(const char *directory, const char *name, GString *text,
+                                 const char *cure, GError **error)
 {
     g_autofree char *path = g_build_filename(directory, name, NULL);
     g_autoptr(GError) local = NULL;
-    GString *text = compose(file);
-    gboolean worked = write_in_place(path, text) || write_new(directory, name, path, text, &local);
 
-    g_string_free(text, TRUE);
-    if (!worked)
-        bailiff_set_error(error, BAILIFF_ERROR_IO_ERROR, cure, "%s could not be written: %s.", path,
-                          local->message);
-    return worked;
+    seal(text);
+    if (write_in_place(path, text) || write_new(directory, name, path, text, &local))
+        return TRUE;
+    bailiff_set_error(error, BAILIFF_ERROR_IO_ERROR, cure, "%s could not be written: %s.", path,
+                      local->message);
+    return FALSE;
+}
+
+gboolean runtime_file_write(const char *directory, const char *name, GKeyFile *file,
+                            const char *cure, GError **error)
+{
+    gsize length;
+    g_autofree char *data = g_key_file_to_data(file, &length, NULL);
+    g_autoptr(GString) text = g_string_sized_new(MAX(PAGE, HEAD_LENGTH + length));
+
+    g_string_set_size(text, HEAD_LENGTH);
+    g_string_append_len(text, data, (gssize)length);
+    return runtime_file_write_text(directory, name, text, cure, error);
 }
 
 static gboolean is_whole(const char *text, gsize length)
@@ -198,7 +205,8 @@ GKeyFile *runtime_file_load(const char *directory, const char *name, const char 
         return NULL;
     }
     boot_id = g_key_file_get_string(file, group, "BootId", NULL);
-    if (boot_id != NULL && this_boot(NULL) != NULL && !g_str_equal(boot_id, this_boot(NULL))) {
+    if (boot_id != NULL && runtime_file_boot(NULL) != NULL &&
+        !g_str_equal(boot_id, runtime_file_boot(NULL))) {
         bailiff_set_error(error, BAILIFF_ERROR_NOT_FOUND, "Nothing is to be done.",
                           "%s is of an earlier boot.", path);
         return NULL;

@@ -3,9 +3,9 @@
  * A small key file in the runtime directory: memory, gone with the boot, but not with the daemon.
  *
  * The first line is a comment with a checksum of the rest. A file is written whole or not at all:
- * when it is new, or larger than a page, by a rename; otherwise in its place by one write(). That is
- * three times as fast and needs no room that may be missing. A process that is killed does not leave
- * a page half written; should it ever, the checksum tells.
+ * when it is new, or larger than a page, by a rename; otherwise in its place by one write(). That
+ * is three times as fast and needs no room that may be missing. A process that is killed does not
+ * leave a page half written; should it ever, the checksum tells.
  */
 #pragma once
 
@@ -19,6 +19,16 @@ GKeyFile *runtime_file_new(const char *group, int format, GError **error);
  * host. IoError, with `cure` as what to do. `name` must not begin with RUNTIME_FILE_NEW. */
 gboolean runtime_file_write(const char *directory, const char *name, GKeyFile *file,
                             const char *cure, GError **error);
+
+/* The same of a text that is made without a GKeyFile (runtime-text.h), which is not changed but
+ * padded. It begins with room for the line with the checksum. */
+gboolean runtime_file_write_text(const char *directory, const char *name, GString *text,
+                                 const char *cure, GError **error);
+#define RUNTIME_FILE_HEAD_LENGTH 26u
+#define RUNTIME_FILE_PAGE 4096u
+
+/* What BootId says in every file. Never changes. NULL with IoError. */
+const char *runtime_file_boot(GError **error);
 
 /* What is not finished, and void. */
 #define RUNTIME_FILE_NEW "%new-"

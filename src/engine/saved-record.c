@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "common/runtime-file.h"
+#include "common/runtime-text.h"
 
 static void set_bytes(GKeyFile *file, const char *group, const char *key, const guint8 *bytes,
                       gsize length)
@@ -49,6 +50,14 @@ void saved_leader_set(GKeyFile *file, const char *group, const char *key,
     set_bytes(file, group, key, bytes, sizeof bytes);
 }
 
+void saved_leader_add(GString *text, const char *key, const LeaderRecord *record)
+{
+    guint8 bytes[LEADER_RECORD_SIZE];
+
+    leader_record_encode(record, bytes);
+    runtime_text_add_bytes(text, key, bytes, sizeof bytes);
+}
+
 gboolean saved_leader_get(GKeyFile *file, const char *group, const char *key, LeaderRecord *ret)
 {
     guint8 bytes[LEADER_RECORD_SIZE];
@@ -59,13 +68,12 @@ gboolean saved_leader_get(GKeyFile *file, const char *group, const char *key, Le
     return TRUE;
 }
 
-void saved_ballot_set(GKeyFile *file, const char *group, const char *key,
-                      const BallotRecord *record)
+void saved_ballot_add(GString *text, const char *key, const BallotRecord *record)
 {
     guint8 bytes[BALLOT_RECORD_SIZE];
 
     ballot_record_encode(record, bytes);
-    set_bytes(file, group, key, bytes, sizeof bytes);
+    runtime_text_add_bytes(text, key, bytes, sizeof bytes);
 }
 
 gboolean saved_ballot_get(GKeyFile *file, const char *group, const char *key, BallotRecord *ret)

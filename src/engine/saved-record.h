@@ -14,8 +14,9 @@ void saved_leader_set(GKeyFile *file, const char *group, const char *key,
                       const LeaderRecord *record);
 gboolean saved_leader_get(GKeyFile *file, const char *group, const char *key, LeaderRecord *ret);
 
-void saved_ballot_set(GKeyFile *file, const char *group, const char *key,
-                      const BallotRecord *record);
+/* As runtime_text_add_bytes(). */
+void saved_leader_add(GString *text, const char *key, const LeaderRecord *record);
+void saved_ballot_add(GString *text, const char *key, const BallotRecord *record);
 gboolean saved_ballot_get(GKeyFile *file, const char *group, const char *key, BallotRecord *ret);
 
 /* The names (runtime_file_name_of) of the files of a directory, NULL-terminated. */

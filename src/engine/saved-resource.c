@@ -11,6 +11,7 @@
 #include "common/bailiff-error.h"
 #include "common/log-message.h"
 #include "common/runtime-file.h"
+#include "common/runtime-text.h"
 #include "common/saved-state.h"
 #include "engine/saved-record.h"
 
@@ -61,13 +62,12 @@ static char *directory_of(const char *runtime_dir, const char *lockspace)
     return g_build_filename(runtime_dir, SAVED_RESOURCES_DIRECTORY, name, NULL);
 }
 
-static void set_holders(GKeyFile *file, const GArray *holders)
+static void add_holders(GString *text, const GArray *holders)
 {
-    g_autoptr(GString) text = g_string_new(NULL);
-
+    g_string_append(text, "Holders=");
     for (guint i = 0; i < holders->len; i++)
         g_string_append_printf(text, "%" G_GUINT64_FORMAT ";", g_array_index(holders, guint64, i));
-    g_key_file_set_value(file, GROUP, "Holders", text->str);
+    g_string_append_c(text, '\n');
 }
 
 static gboolean get_holders(GKeyFile *file, GArray *holders)
@@ -89,28 +89,28 @@ gboolean saved_resource_write(const char *runtime_dir, const char *lockspace,
 {
     g_autofree char *directory = directory_of(runtime_dir, lockspace);
     g_autofree char *file_name = runtime_file_name(resource->name);
-    g_autoptr(GKeyFile) file = runtime_file_new(GROUP, FORMAT, error);
+    g_autoptr(GString) text = runtime_text_new(GROUP, FORMAT, error);
 
-    if (file == NULL)
+    if (text == NULL)
         return FALSE;
-    g_key_file_set_string(file, GROUP, "Lockspace", lockspace);
-    g_key_file_set_string(file, GROUP, "Name", resource->name);
-    g_key_file_set_string(file, GROUP, "Path", resource->path);
-    g_key_file_set_uint64(file, GROUP, "Offset", resource->offset);
-    g_key_file_set_string(file, GROUP, "Use", use_names[resource->use]);
-    g_key_file_set_string(file, GROUP, "Mode", mode_names[resource->mode]);
-    g_key_file_set_uint64(file, GROUP, "WonVersion", resource->won_version);
-    g_key_file_set_boolean(file, GROUP, "Persistent", resource->persistent);
-    g_key_file_set_boolean(file, GROUP, "Orphan", resource->orphan);
-    g_key_file_set_string(file, GROUP, "FormerHolder", resource->former_holder);
-    set_holders(file, resource->holders);
+    runtime_text_add_string(text, "Lockspace", lockspace);
+    runtime_text_add_string(text, "Name", resource->name);
+    runtime_text_add_string(text, "Path", resource->path);
+    runtime_text_add_uint64(text, "Offset", resource->offset);
+    runtime_text_add_string(text, "Use", use_names[resource->use]);
+    runtime_text_add_string(text, "Mode", mode_names[resource->mode]);
+    runtime_text_add_uint64(text, "WonVersion", resource->won_version);
+    runtime_text_add_boolean(text, "Persistent", resource->persistent);
+    runtime_text_add_boolean(text, "Orphan", resource->orphan);
+    runtime_text_add_string(text, "FormerHolder", resource->former_holder);
+    add_holders(text, resource->holders);
     /* Of an unused one they mean nothing, and keep the room for later. */
-    saved_leader_set(file, GROUP, "Leader", &resource->leader);
-    saved_ballot_set(file, GROUP, "Ballot", &resource->ballot);
-    return runtime_file_write(directory, file_name, file,
-                              "Make room, or mend the runtime directory: no lease is given before "
-                              "it is written down.",
-                              error);
+    saved_leader_add(text, "Leader", &resource->leader);
+    saved_ballot_add(text, "Ballot", &resource->ballot);
+    return runtime_file_write_text(directory, file_name, text,
+                                   "Make room, or mend the runtime directory: no lease is given "
+                                   "before it is written down.",
+                                   error);
 }
 
 void saved_resource_remove(const char *runtime_dir, const char *lockspace, const char *name)
