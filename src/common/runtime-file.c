@@ -21,6 +21,8 @@
 #define HEAD_LENGTH RUNTIME_FILE_HEAD_LENGTH
 G_STATIC_ASSERT(HEAD_LENGTH == sizeof HEAD - 1 + 8 + 1); /* with the sum and the end of the line */
 
+#define VOID_HEAD "# bailiff void           \n"
+G_STATIC_ASSERT(sizeof VOID_HEAD - 1 == HEAD_LENGTH);
 /* No name of a lockspace or resource begins with it once it is escaped, nor is any empty or a dot.
  */
 #define NAME_PREFIX "n-"
@@ -65,24 +67,35 @@ static void seal(GString *text)
     memcpy(text->str, head, HEAD_LENGTH);
 }
 
-/* One page only: a process that is killed ends its write() between two pages, and leaves the first
- * of this version with the second of the last one. FALSE: it is to be made anew. */
-static gboolean write_in_place(const char *path, const GString *text)
+/* One of ours, of one page. -1: there is none. */
+static int open_for_writing(const char *path)
 {
     struct stat facts;
-    gboolean worked;
-    int fd;
+    int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
 
-    if (text->len > PAGE)
-        return FALSE;
-    fd = open(path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0)
-        return FALSE;
-    worked = fstat(fd, &facts) == 0 && S_ISREG(facts.st_mode) &&
-             (gsize)facts.st_size == text->len && facts.st_uid == geteuid() &&
-             pwrite(fd, text->str, text->len, 0) == (gssize)text->len;
-    close(fd);
+    if (fd >= 0 && fstat(fd, &facts) == 0 && S_ISREG(facts.st_mode) && facts.st_size == PAGE &&
+        facts.st_uid == geteuid())
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return -1;
+}
+
+/* One page only: a process that is killed ends its write() between two pages, and leaves the first
+ * of this version with the second of the last one. FALSE: it is to be made anew. */
+static gboolean write_in_place(const char *path, const char *bytes, gsize length)
+{
+    int fd = length <= PAGE ? open_for_writing(path) : -1;
+    gboolean worked = fd >= 0 && pwrite(fd, bytes, length, 0) == (gssize)length;
+
+    if (fd >= 0)
+        close(fd);
     return worked;
+}
+
+gboolean runtime_file_make_void(const char *path)
+{
+    return write_in_place(path, VOID_HEAD, HEAD_LENGTH);
 }
 
 static gboolean write_new(const char *directory, const char *name, const char *path,
@@ -111,7 +124,8 @@ gboolean runtime_file_write_text(const char *directory, const char *name, GStrin
     g_autoptr(GError) local = NULL;
 
     seal(text);
-    if (write_in_place(path, text) || write_new(directory, name, path, text, &local))
+    if (write_in_place(path, text->str, text->len) ||
+        write_new(directory, name, path, text, &local))
         return TRUE;
     bailiff_set_error(error, BAILIFF_ERROR_IO_ERROR, cure, "%s could not be written: %s.", path,
                       local->message);
@@ -171,6 +185,19 @@ static char *read_own_file(const char *path, gsize *ret_length)
     return g_steal_pointer(&text);
 }
 
+static gboolean says_void(const char *text, gsize length)
+{
+    return length >= HEAD_LENGTH && memcmp(text, VOID_HEAD, HEAD_LENGTH) == 0;
+}
+
+gboolean runtime_file_is_void(const char *path)
+{
+    gsize length = 0;
+    g_autofree char *text = read_own_file(path, &length);
+
+    return text != NULL && says_void(text, length);
+}
+
 GKeyFile *runtime_file_load(const char *directory, const char *name, const char *group, int format,
                             GError **error)
 {
@@ -195,6 +222,11 @@ GKeyFile *runtime_file_load(const char *directory, const char *name, const char 
     if (text == NULL && saved_errno != EBADMSG && saved_errno != ELOOP) {
         bailiff_set_error(error, BAILIFF_ERROR_IO_ERROR, "Mend the runtime directory.",
                           "%s cannot be read: %s.", path, g_strerror(saved_errno));
+        return NULL;
+    }
+    if (text != NULL && says_void(text, length)) {
+        bailiff_set_error(error, BAILIFF_ERROR_NOT_FOUND, "Nothing is to be done.",
+                          "What %s told of is over.", path);
         return NULL;
     }
     if (text == NULL || !is_whole(text, length) ||

@@ -4,7 +4,7 @@
  *
  * The daemon writes a file in its place, by one write(): who reads at that moment may find some of
  * the old and some of the new, which the checksum shows. So a file that seems damaged is read again
- * after a little while. One that is gone by then was removed, since what it told of is over.
+ * after a little while. One that is gone or void by then tells of what is over.
  */
 #include "ctl/state-files.h"
 
@@ -84,7 +84,8 @@ static void read_file(StateFiles *self, GPtrArray *list, const char *directory, 
         g_clear_pointer(&file->keys, g_key_file_unref);
     if (file->keys != NULL)
         g_ptr_array_add(list, file);
-    else if (g_access(file->path, F_OK) == 0 || errno != ENOENT)
+    else if (!runtime_file_is_void(file->path) &&
+             (g_access(file->path, F_OK) == 0 || errno != ENOENT))
         g_ptr_array_add(self->unreadable, file);
     else
         state_file_free(file);

@@ -10,6 +10,7 @@
 #include "engine/engine.h"
 #include "engine/held-record.h"
 #include "engine/incident-recorder.h"
+#include "engine/void-records.h"
 
 /* No longer to be found, and announced; the caller holds a reference of its own. */
 void bailiff_engine_remove_lockspace(BailiffEngine *self, BailiffLockspace *lockspace);
@@ -46,6 +47,8 @@ EngineWatchdog *bailiff_engine_get_watchdog(BailiffEngine *self);
 
 /* Where held leases are written down. */
 const char *bailiff_engine_get_runtime_dir(BailiffEngine *self);
+/* Files there that are void for a moment. */
+VoidRecords *bailiff_engine_get_void_records(BailiffEngine *self);
 
 /* Who tells of incidents. Borrowed. */
 BailiffIncidentRecorder *bailiff_engine_get_recorder(BailiffEngine *self);

@@ -35,6 +35,7 @@ struct _BailiffEngine {
 
     char *host_name;
     char *runtime_dir;
+    VoidRecords *void_records;
     FailureDefaults *failure_defaults;
     guint64 first_id; /* registrations of this daemon's life have this id or a higher one */
     RegistrationNumbers *numbers;
@@ -101,6 +102,8 @@ static void bailiff_engine_finalize(GObject *object)
     g_clear_object(&self->services.systemd);
     g_clear_object(&self->services.bus);
     storage_claims_free(self->claims);
+    /* While no other daemon writes there. */
+    g_clear_pointer(&self->void_records, void_records_free);
     g_clear_pointer(&self->lock, instance_lock_free);
     g_clear_pointer(&self->numbers, registration_numbers_free);
     g_free(self->host_name);
@@ -173,6 +176,7 @@ BailiffEngine *bailiff_engine_new(const BailiffEngineConfig *config, GError **er
     self->lock = config->lock != NULL ? config->lock : instance_lock_new(self->runtime_dir, error);
     if (self->lock == NULL)
         return NULL;
+    self->void_records = void_records_new(self->runtime_dir);
     self->kill_guard = kill_guard_new(error);
     if (self->kill_guard == NULL)
         return NULL;
@@ -281,6 +285,11 @@ gboolean bailiff_engine_set_failure_defaults(BailiffEngine *self, FailureDefault
 const char *bailiff_engine_get_runtime_dir(BailiffEngine *self)
 {
     return self->runtime_dir;
+}
+
+VoidRecords *bailiff_engine_get_void_records(BailiffEngine *self)
+{
+    return self->void_records;
 }
 
 StorageClaims *bailiff_engine_get_claims(BailiffEngine *self)

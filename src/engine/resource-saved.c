@@ -7,6 +7,7 @@
  *                  release, when its holder has let go of it
  *   as held        when it is published: before anybody is told that he holds it
  *   as converting  before the first write of a conversion, until nothing of it is owed
+ *   as void        when nothing of it is left on disk, for a moment (void-records.h); then no more
  * so at every instant what is written allows no more than what is so: an unused lease is given back
  * by the next daemon, and only what somebody uses is kept.
  */
@@ -61,8 +62,11 @@ gboolean resource_save(BailiffResource *self, SavedResourceUse use, GError **err
 
     if (runtime_dir == NULL)
         return TRUE;
-    if (self->saved == NULL)
+    if (self->saved == NULL) {
         self->saved = saved_resource_new(self->name, self->path, self->offset);
+        void_records_take(bailiff_engine_get_void_records(self->lockspace->engine),
+                          self->lockspace->name, self->name);
+    }
     saved = self->saved;
     saved->use = use;
     note_holders(self);
@@ -111,7 +115,8 @@ void resource_unsave(BailiffResource *self)
     const char *runtime_dir = runtime_dir_of(self);
 
     if (self->saved != NULL && runtime_dir != NULL)
-        saved_resource_remove(runtime_dir, self->lockspace->name, self->name);
+        void_records_put(bailiff_engine_get_void_records(self->lockspace->engine),
+                         self->lockspace->name, self->name);
     g_clear_pointer(&self->saved, saved_resource_free);
 }
 

@@ -113,11 +113,17 @@ gboolean saved_resource_write(const char *runtime_dir, const char *lockspace,
                                    error);
 }
 
-void saved_resource_remove(const char *runtime_dir, const char *lockspace, const char *name)
+char *saved_resource_path(const char *runtime_dir, const char *lockspace, const char *name)
 {
     g_autofree char *directory = directory_of(runtime_dir, lockspace);
     g_autofree char *file_name = runtime_file_name(name);
-    g_autofree char *path = g_build_filename(directory, file_name, NULL);
+
+    return g_build_filename(directory, file_name, NULL);
+}
+
+void saved_resource_remove(const char *runtime_dir, const char *lockspace, const char *name)
+{
+    g_autofree char *path = saved_resource_path(runtime_dir, lockspace, name);
 
     if (g_unlink(path) != 0 && errno != ENOENT)
         log_message(MESSAGE_RECORD_FAILED, LOG_SUBJECT(.lockspace = lockspace, .resource = name),
@@ -126,9 +132,7 @@ void saved_resource_remove(const char *runtime_dir, const char *lockspace, const
 
 void saved_resource_spoil(const char *runtime_dir, const char *lockspace, const char *name)
 {
-    g_autofree char *directory = directory_of(runtime_dir, lockspace);
-    g_autofree char *file_name = runtime_file_name(name);
-    g_autofree char *path = g_build_filename(directory, file_name, NULL);
+    g_autofree char *path = saved_resource_path(runtime_dir, lockspace, name);
 
     /* By its path: there may be no descriptor left. */
     if (truncate(path, 0) != 0)

@@ -47,6 +47,8 @@ gboolean saved_resource_write(const char *runtime_dir, const char *lockspace,
  * read, and makes everybody harmless who may hold it. */
 void saved_resource_spoil(const char *runtime_dir, const char *lockspace, const char *name);
 
+/* Of its file. */
+char *saved_resource_path(const char *runtime_dir, const char *lockspace, const char *name);
 void saved_resource_remove(const char *runtime_dir, const char *lockspace, const char *name);
 
 /* The names of all of a lockspace, NULL-terminated; also of those that cannot be read. */

@@ -8,6 +8,7 @@
 #include "blockio/io-gate.h"
 #include "common/bailiff-error.h"
 #include "common/boottime.h"
+#include "engine/engine-private.h"
 #include "engine/registration-private.h"
 
 #define POLL_MS 2
@@ -26,7 +27,10 @@ static gboolean on_poll(gpointer user_data)
     const guint64 *until_us = g_task_get_task_data(task);
 
     if (io_gate_is_quiet()) {
-        save_all(g_task_get_source_object(task));
+        BailiffEngine *engine = g_task_get_source_object(task);
+
+        save_all(engine);
+        void_records_remove_all(bailiff_engine_get_void_records(engine));
         g_task_return_boolean(task, TRUE);
         return G_SOURCE_REMOVE;
     }

@@ -67,6 +67,25 @@ def test_everything_is_kept(host, space, make_worker):
     assert host.property(again, "Resource", "Version") == 2
 
 
+def test_released_before_it_is_killed(host, space, make_worker):
+    """The file of a lease that is over tells of nothing, whether it is there still or not; nothing has to be read or
+    given back for it: its storage may be gone."""
+    registration = register(host, make_worker())
+    acquire(host, registration, lease(space), lease(space, 2 * MIB, "second"))
+    release(host, registration)
+    held, = acquire(host, registration, lease(space, 2 * MIB, "second"))
+    file = runtime_file(host, "resources", "n-space", "n-thing")
+    host.kill_daemon()
+    assert not file.exists() or file.read_bytes().startswith(b"# bailiff void")
+    # However long ago it was: what a daemon does not get round to remove is left to the next one.
+    file.write_bytes(b"# bailiff void           \n".ljust(4096, b"\n"))
+    host.start_daemon()
+    wait_taken_over(host)
+    assert resources_of(host, registration) == [held]
+    assert not file.exists()
+    acquire(host, registration, lease(space))
+
+
 def test_holder_that_ended_with_the_daemon_holds_nothing(host, space, make_worker):
     worker, other = make_worker(), make_worker()
     registration = register(host, worker)

@@ -141,6 +141,13 @@ def test_damaged_files(host, space, held, run, where):
     assert "damaged" in state(host, run, status=1).stderr
 
 
+def test_what_is_over(host, space, held, run):
+    path = file_of(run, "resources", "n-space", "n-second")
+    host.kill_daemon(signal.SIGKILL)
+    path.write_bytes(b"# bailiff void           \n" + path.read_bytes()[26:])
+    assert "second" not in state(host, run).stdout
+
+
 def test_text_that_is_none(host, space, held, run):
     """Whatever stands in a file with a good sum: no character of it rules the terminal."""
     path = file_of(run, "held", str(number(held)))

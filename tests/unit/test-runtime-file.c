@@ -229,6 +229,34 @@ static void test_in_place(Fixture *f, gconstpointer data)
     g_assert_cmpint(look(f).st_size, ==, 4096);
 }
 
+/* As if there were none; and it can be written again where it is. */
+static void test_void(Fixture *f, gconstpointer data)
+{
+    g_autofree char *large = g_strnfill(5000, 'x');
+
+    g_assert_false(runtime_file_make_void(f->path));
+    g_assert_false(runtime_file_is_void(f->path));
+    write_value(f, "a");
+    guint64 inode = look(f).st_ino;
+    g_assert_false(runtime_file_is_void(f->path));
+    for (guint i = 0; i < 2; i++) {
+        g_assert_true(runtime_file_make_void(f->path));
+        g_assert_true(runtime_file_is_void(f->path));
+        assert_refused(f, BAILIFF_ERROR_NOT_FOUND, "over");
+    }
+    write_value(f, "b");
+    assert_value(f, "b");
+    g_assert_false(runtime_file_is_void(f->path));
+    g_assert_cmpuint(look(f).st_ino, ==, inode);
+    /* What cannot be written in its place is not made void either. */
+    write_value(f, large);
+    g_assert_false(runtime_file_make_void(f->path));
+    assert_value(f, large);
+    g_assert_cmpint(truncate(f->path, 0), ==, 0);
+    g_assert_false(runtime_file_make_void(f->path));
+    g_assert_false(runtime_file_is_void(f->path));
+}
+
 /* A write that ended half way is in nobody's way, however long what it left is. */
 static void test_remains_of_a_write(Fixture *f, gconstpointer data)
 {
@@ -298,6 +326,7 @@ int main(int argc, char **argv)
     TEST("no-file-of-ours", test_no_file_of_ours);
     TEST("of-somebody-else", test_of_somebody_else);
     TEST("in-place", test_in_place);
+    TEST("void", test_void);
     TEST("remains-of-a-write", test_remains_of_a_write);
     TEST("cannot-be-written", test_cannot_be_written);
     g_test_add_func("/runtime-file/names", test_names);
