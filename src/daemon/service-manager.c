@@ -1,21 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * sd_notify(3) would do, but for one thing: it waits when systemd does not read, and then the main
- * loop would hang because process 1 does. Here a message that finds no room is dropped, and said
- * again later: the state is kept until it has been sent.
+ * The socket never waits (common/notify-socket.h). A message that finds no room is dropped, and
+ * said again later: the state is kept until it has been sent.
  */
 #include "daemon/service-manager.h"
 
-#include "common/log-message.h"
-
-#include <errno.h>
-#include <stddef.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
 
 #include <systemd/sd-daemon.h>
+
+#include "common/notify-socket.h"
 
 /* So often within the time after which systemd ends a service that does not ping: one ping may be
  * lost, and one be late. */
@@ -26,11 +20,9 @@
 #define STATUS_MAX_LENGTH 1024
 
 struct ServiceManager {
-    int socket_fd;
-    struct sockaddr_un address;
-    socklen_t address_length;
-    guint64 watchdog_us; /* what the unit says; 0: no watchdog */
-    guint64 patience_us; /* what systemd was told last */
+    NotifySocket *socket; /* NULL: nobody is told anything */
+    guint64 watchdog_us;  /* what the unit says; 0: no watchdog */
+    guint64 patience_us;  /* what systemd was told last */
     guint ping_source;
     guint retry_source;
     char *state; /* READY=1 or the like that is to be said; NULL: it was */
@@ -39,35 +31,12 @@ struct ServiceManager {
     gboolean patience_sent;
 };
 
-/* "/run/systemd/notify", or "@name" for an abstract one. */
-static gboolean parse_address(ServiceManager *self, const char *text)
-{
-    gsize length = strlen(text);
-
-    if ((text[0] != '/' && text[0] != '@') || length < 2 ||
-        length >= sizeof(self->address.sun_path))
-        return FALSE;
-    self->address.sun_family = AF_UNIX;
-    memcpy(self->address.sun_path, text, length);
-    if (text[0] == '@')
-        self->address.sun_path[0] = '\0';
-    self->address_length =
-        (socklen_t)(offsetof(struct sockaddr_un, sun_path) + length + (text[0] == '/' ? 1 : 0));
-    return TRUE;
-}
-
-static gboolean send_text(ServiceManager *self, const char *text)
-{
-    return sendto(self->socket_fd, text, strlen(text), MSG_DONTWAIT | MSG_NOSIGNAL,
-                  (const struct sockaddr *)&self->address, self->address_length) >= 0;
-}
-
 /* All that is unsent in one message; what it was meanwhile is of no interest any more. */
 static void send_unsent(ServiceManager *self)
 {
     g_autoptr(GString) text = g_string_new(NULL);
 
-    if (self->socket_fd < 0)
+    if (self->socket == NULL)
         return;
     if (self->state != NULL)
         g_string_append_printf(text, "%s\n", self->state);
@@ -76,7 +45,7 @@ static void send_unsent(ServiceManager *self)
     if (!self->patience_sent)
         g_string_append_printf(text, "WATCHDOG_USEC=%" G_GUINT64_FORMAT "\nWATCHDOG=1\n",
                                self->patience_us);
-    if (text->len == 0 || !send_text(self, text->str))
+    if (text->len == 0 || !notify_socket_send(self->socket, text->str, -1))
         return;
     g_clear_pointer(&self->state, g_free);
     self->status_sent = self->patience_sent = TRUE;
@@ -84,7 +53,8 @@ static void send_unsent(ServiceManager *self)
 
 static gboolean is_all_sent(const ServiceManager *self)
 {
-    return self->socket_fd < 0 || (self->state == NULL && self->status_sent && self->patience_sent);
+    return self->socket == NULL ||
+           (self->state == NULL && self->status_sent && self->patience_sent);
 }
 
 static gboolean send_again(gpointer user_data)
@@ -117,26 +87,19 @@ static gboolean ping(gpointer user_data)
 {
     ServiceManager *self = user_data;
 
-    (void)send_text(self, "WATCHDOG=1");
+    (void)notify_socket_send(self->socket, "WATCHDOG=1", -1);
     return G_SOURCE_CONTINUE;
 }
 
 ServiceManager *service_manager_new(void)
 {
     ServiceManager *self = g_new0(ServiceManager, 1);
-    const char *address = g_getenv("NOTIFY_SOCKET");
     uint64_t watchdog_us = 0;
 
     self->status_sent = self->patience_sent = TRUE;
-    self->socket_fd = -1;
-    if (address == NULL || !parse_address(self, address))
+    self->socket = notify_socket_new();
+    if (self->socket == NULL)
         return self;
-    self->socket_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    if (self->socket_fd < 0) {
-        log_line(LOG_WARNING, NULL, "The service manager cannot be told anything: %s",
-                 g_strerror(errno));
-        return self;
-    }
     if (sd_watchdog_enabled(0, &watchdog_us) > 0) {
         self->watchdog_us = self->patience_us = watchdog_us;
         self->ping_source =
@@ -153,8 +116,7 @@ void service_manager_free(ServiceManager *self)
         g_source_remove(self->ping_source);
     if (self->retry_source != 0)
         g_source_remove(self->retry_source);
-    if (self->socket_fd >= 0)
-        close(self->socket_fd);
+    notify_socket_free(self->socket);
     g_free(self->state);
     g_free(self->status);
     g_free(self);
