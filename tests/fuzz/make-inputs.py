@@ -208,6 +208,7 @@ def share():
           held_by_live=start() + held,
           passing_through=start() + held + patch(LEADER | 0, 8, u32(0x11)),
           ours_by_another_hand=start() + leader(5, 3, 4, 500, 2),
+          conversion_that_fails_late=start(trouble=bytes([1, 16, 68])),
           soon_over=start(valid=1))
 
 

@@ -128,7 +128,9 @@ static void check_flag_write(ResourceBench *self, const MachineStep *step)
     resource_bench_assert_zero(self, step->data, BALLOT_RECORD_SIZE);
 }
 
-/* The leader, which was just read: good, of our hand, naming us; all it loses is its holder. */
+/* The leader, which was just read: good, of our hand, naming us; all it loses is its holder. Held
+ * exclusively it is the one that we know. Beside a shared lease it may be a later one: a conversion
+ * that has failed, with the write of its leader under way, leaves that. */
 static void check_leader_write(ResourceBench *self, const MachineStep *step)
 {
     const ResourceLease *lease = &self->me.lease;
@@ -149,7 +151,7 @@ static void check_leader_write(ResourceBench *self, const MachineStep *step)
     g_assert_cmpuint(after.num_hosts, ==, before.num_hosts);
     g_assert_cmpuint(after.owner_id, ==, before.owner_id);
     resource_bench_assert_zero(self, step->data, LEADER_RECORD_SIZE);
-    if (lease->held)
+    if (lease->held && lease->mode == RESOURCE_EXCLUSIVE)
         g_assert_true(leader_record_equal(&before, &lease->leader));
 }
 
