@@ -147,8 +147,9 @@ def test_events_for_another_life_of_a_host(hosts):
 
 def test_events_wait_for_the_storage(service, hanging_storage):
     path = hanging_storage.path
-    format_lockspace(service, path)
-    join(service, path)
+    # Six seconds between late and failing.
+    format_lockspace(service, path, io_timeout=("u", 3))
+    join(service, path, io_timeout=3)
     hanging_storage.hang()
     calls = [service.begin(SPACE, "Lockspace", "SendEvent", "(tta{sv})", 7, 0, {}),
              service.begin(SPACE, "Lockspace", "SendEvent", "(tta{sv})", 7, 0, {})]
