@@ -76,6 +76,8 @@ class RealPolkit:
 
     def write_rules(self, text):
         """In the place of the rules that there are; returns when they count."""
+        # polkit says twice that a file has come: what it still has to say of the one before is said before this answer.
+        self.known_actions()
         changes = []
         watch = self.service.connection.signal_subscribe(
             None, AUTHORITY_INTERFACE, "Changed", None, None, 0, lambda *_arguments: changes.append(1))
