@@ -70,6 +70,23 @@ static guint64 held_version(BailiffResource *resource, const ResourceLease *leas
     return MAX(bailiff_resource_get_won_version(resource), lease->leader.version_of_lease);
 }
 
+/* Nobody uses an orphan who could be asked, and why it is kept only a person knows: it is not given
+ * back on another host's wish. Told once; that is not heeding, so who adopts it is asked. */
+static void tell_of_orphan(BailiffLockspace *self, BailiffResource *resource, guint64 version)
+{
+    static const char key[] = "bailiff-orphan-request";
+    const guint64 *told = g_object_get_data(G_OBJECT(resource), key);
+    const char *name = bailiff_resource_get_name(resource);
+
+    if (told != NULL && *told == version)
+        return;
+    g_object_set_data_full(G_OBJECT(resource), key, g_memdup2(&version, sizeof version), g_free);
+    log_message(MESSAGE_RESOURCE_REQUESTED, LOG_SUBJECT(.lockspace = self->name, .resource = name),
+                "Somebody requests resource %s of lockspace %s, which is an orphan here, so nobody "
+                "is asked. When nothing uses it give it back: bailiffctl release-orphans %s %s.",
+                name, self->name, self->name, name);
+}
+
 /* `lease`: with request and leader as they were read. */
 static void heed(BailiffLockspace *self, BailiffResource *resource, const ResourceLease *lease)
 {
@@ -78,6 +95,8 @@ static void heed(BailiffLockspace *self, BailiffResource *resource, const Resour
         resource_request_asks(&lease->request, held_version(resource, lease));
     HeededRequest *heeded;
 
+    if (action != RESOURCE_REQUEST_NONE && bailiff_resource_is_orphan(resource))
+        tell_of_orphan(self, resource, lease->request.lver);
     if (action == RESOURCE_REQUEST_NONE || registrations->len == 0 ||
         bailiff_resource_get_phase(resource) != RESOURCE_PUBLISHED ||
         is_heeded(resource, lease->request.lver, action))
@@ -321,12 +340,30 @@ static void on_notified(GObject *source, GAsyncResult *result, gpointer user_dat
         g_task_return_error(task, error);
 }
 
+/* FALSE with Held: the host that is asked is this one, and nobody here can let go of it. */
+static gboolean check_no_orphan(BailiffLockspace *self, const RequestCall *call, GError **error)
+{
+    BailiffResource *here = bailiff_lockspace_find_resource(self, call->resource);
+
+    if (here == NULL || !bailiff_resource_is_orphan(here) || call->action == RESOURCE_REQUEST_NONE)
+        return TRUE;
+    bailiff_set_error(error, BAILIFF_ERROR_HELD,
+                      "Take it over with the option adopt, or give it back (bailiffctl "
+                      "release-orphans).",
+                      "Resource %s of lockspace %s is an orphan of this host: nobody uses it who "
+                      "could be asked to let go of it.",
+                      call->resource, self->name);
+    return FALSE;
+}
+
 static void on_own_examined(GObject *source, GAsyncResult *result, gpointer user_data)
 {
     g_autoptr(GTask) task = user_data;
+    BailiffLockspace *self = BAILIFF_LOCKSPACE(source);
     GError *error = NULL;
 
-    if (bailiff_lockspace_examine_requests_finish(BAILIFF_LOCKSPACE(source), result, &error))
+    if (bailiff_lockspace_examine_requests_finish(self, result, &error) &&
+        check_no_orphan(self, g_task_get_task_data(task), &error))
         g_task_return_boolean(task, TRUE);
     else
         g_task_return_error(task, error);

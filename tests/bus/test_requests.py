@@ -8,7 +8,7 @@ import pytest
 
 import disk_records as disk
 from ctl import ctl
-from lease_calls import (IGNORE_TERM, MIB, SPACE, acquire, fails_with, format_lockspace, format_resource, join, lease,
+from lease_calls import (IGNORE_TERM, MIB, SPACE, acquire, end_worker, fails_with, format_lockspace, format_resource, join, lease,
                          policy, register, release, wait_by_asking, wait_ended)
 from private_service import full_path, options
 
@@ -138,6 +138,31 @@ def test_all_who_share_on_this_host_are_asked(service, space, make_worker, actio
         assert wait_ended(service, worker) == -number
     assert len(requests_seen(service)) == 2
     assert bystander.poll() is None and not service.daemon.ended
+
+
+def test_an_orphan_has_nobody_to_be_asked(service, other, space, make_worker):
+    """That is said where it is known: on the host that keeps it, and to who asks there."""
+    worker = make_worker()
+    resource, = acquire(service, register(service, worker, "former"),
+                        lease(space, THINGS["thing"], persistent=("b", True)))
+    end_worker(worker)
+    service.wait_for_property(resource, "Resource", "Orphan", True)
+    request(other, space, force=("b", True))
+    wait_by_asking(service, lambda: "which is an orphan here" in service.log(), "what the log says of the request")
+    assert "release-orphans space thing" in service.log()
+    examine(service)
+    assert service.log().count("which is an orphan here") == 1
+    with fails_with("Held", "orphan of this host"):
+        request(service, space)
+    assert service.property(resource, "Resource", "State") == "held"
+
+    # Who adopts it is somebody who can be asked.
+    adopter = make_worker(IGNORE_TERM)
+    registration = register(service, adopter)
+    acquire(service, registration, lease(space, THINGS["thing"], adopt=("b", True)))
+    examine(service)
+    wait_requested(service, registration)
+    release(service, registration)
 
 
 def test_nothing_is_asked_where_nobody_holds(service, space):
