@@ -22,7 +22,11 @@ static void print_text(CommandLine *line, BusClient *client, GPtrArray *lockspac
         if (i > 0)
             output_line("%s", "");
         output_heading(&line->output, _("Lockspace %s"), name);
-        output_table(&line->output, table, 2);
+        if (hosts->len > 0)
+            output_table(&line->output, table, 2);
+        else
+            output_line(_("  No host was seen: it is %s."),
+                        bailiff_bus_lockspace_get_state(lockspace));
     }
     if (lockspaces->len == 0)
         output_line("%s", _("No lockspace is joined."));

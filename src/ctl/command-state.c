@@ -403,7 +403,7 @@ static void print_table(const Output *output, OutputTable *table, gboolean *any)
     *any = TRUE;
 }
 
-static void print_text(const Output *output, const StateFiles *files)
+static void print_text(const Output *output, const StateFiles *files, const char *runtime_dir)
 {
     guint64 now_us = boottime_now();
     g_autoptr(OutputTable) lockspaces = lockspaces_table(files->lockspaces, now_us);
@@ -418,9 +418,19 @@ static void print_text(const Output *output, const StateFiles *files)
         print_walk(files->registrations->pdata[i], now_us);
         print_given_up(files->registrations->pdata[i]);
     }
-    if (!any && files->unreadable->len == 0)
-        output_line("%s",
-                    _("Nothing is written down: no lockspace is joined, nobody holds leases."));
+    if (!any && files->unreadable->len == 0) {
+        g_autofree char *safe = safe_text(runtime_dir);
+        output_line(_("Nothing is written down in %s: no lockspace is joined, nobody holds "
+                      "leases."),
+                    safe);
+    }
+}
+
+static char *usual_directory(void)
+{
+    const char *named = g_getenv("BAILIFF_RUNTIME_DIR");
+
+    return g_strdup(named != NULL && *named != '\0' ? named : SAVED_STATE_USUAL_DIRECTORY);
 }
 
 int command_state(CommandLine *line)
@@ -437,14 +447,15 @@ int command_state(CommandLine *line)
 
     if (!command_line_parse(line, entries, 0, 0, &status))
         return status;
-    files =
-        state_files_read(runtime_dir != NULL ? runtime_dir : SAVED_STATE_USUAL_DIRECTORY, &error);
+    if (runtime_dir == NULL)
+        runtime_dir = usual_directory();
+    files = state_files_read(runtime_dir, &error);
     if (files == NULL)
         return command_line_fail(error);
     if (line->json)
         print_json(files);
     else
-        print_text(&line->output, files);
+        print_text(&line->output, files, runtime_dir);
     for (guint i = 0; i < files->unreadable->len; i++) {
         const StateFile *file = files->unreadable->pdata[i];
 

@@ -214,3 +214,9 @@ def test_monitor_tells_of_the_end_and_the_return_of_the_daemon(service):
         next_event(monitor, "daemon-present")
     finally:
         monitor.stop()
+
+
+def test_hosts_of_what_was_never_held(daemon, tmp_path):
+    ctl(daemon, "join", "nowhere", tmp_path / "missing", 1, "--io-timeout", 1, status=1)
+    assert "No host was seen: it is lost." in ctl(daemon, "hosts", "nowhere").stdout
+    ctl(daemon, "leave", "nowhere")

@@ -86,7 +86,8 @@ def test_nothing_is_written_down(host, run, space, held):
     host.call(held, "Registration", "Unregister", "(a{sv})", {})
     wait_by_asking(host, lambda: not any(state_json(host, run)[kind] for kind in ("Lockspaces", "Resources", "Registrations")),
                    "nothing is written down any more")
-    assert "Nothing is written down" in state(host, run).stdout
+    assert f"Nothing is written down in {run}" in state(host, run).stdout
+    assert ctl(host, "state", BAILIFF_RUNTIME_DIR=str(run)).stdout == state(host, run).stdout
 
 
 def test_no_such_directory(host, tmp_path):
