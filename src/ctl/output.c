@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "base/checked-time.h"
+#include "ctl/json-names.h"
 #include "ctl/safe-text.h"
 
 void output_init(Output *self, gboolean json, gboolean no_color)
@@ -20,7 +21,8 @@ void output_init(Output *self, gboolean json, gboolean no_color)
 void output_json(GVariant *value, gboolean one_line)
 {
     g_autoptr(GVariant) owned = g_variant_ref_sink(value);
-    g_autoptr(JsonNode) root = json_gvariant_serialize(owned);
+    g_autoptr(GVariant) spelled = json_names_spell(owned);
+    g_autoptr(JsonNode) root = json_gvariant_serialize(spelled);
     g_autoptr(JsonGenerator) generator = json_generator_new();
     json_generator_set_root(generator, root);
     json_generator_set_pretty(generator, !one_line);

@@ -124,7 +124,7 @@ def test_for_people_and_programs(daemon, storage, make_storage):
     text = ctl(daemon, "check", storage, "--duration", 1).stdout
     assert "is fit for leases" in text and "Recommended io timeout:" in text and len(text.splitlines()) < 24
     info = json.loads(ctl(daemon, "check", storage, "--duration", 1, "--json").stdout)
-    assert info["fit"] is True and info["io-timeout"] >= 10
+    assert info["Fit"] is True and info["IoTimeout"] >= 10
     unfit = ctl_unfit(daemon, "check", f"{make_storage(1)}:1M", "--duration", 1)
     assert "is not fit for leases" in unfit and "problem:" in unfit
     ctl(daemon, "check", storage, "--duration", "x", status=2)

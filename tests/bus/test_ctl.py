@@ -29,9 +29,9 @@ def test_formatting_and_inspecting(daemon, storage):
     ctl(daemon, "format-lockspace", storage, "one", "--io-timeout", 3)
     ctl(daemon, "format-resource", f"{storage}:1M", "one", "thing", "--max-hosts", 7)
     shown = ctl_json(daemon, "inspect", storage)
-    assert (shown["kind"], shown["name"], shown["io-timeout"], shown["hosts"]) == ("lockspace", "one", 3, [])
+    assert (shown["Kind"], shown["Name"], shown["IoTimeout"], shown["Hosts"]) == ("lockspace", "one", 3, [])
     shown = ctl_json(daemon, "inspect", f"{storage}:1024K")
-    assert (shown["kind"], shown["name"], shown["lockspace"], shown["num-hosts"], shown["state"]) == (
+    assert (shown["Kind"], shown["Name"], shown["Lockspace"], shown["NumHosts"], shown["State"]) == (
         "resource", "thing", "one", 7, "free")
     assert "thing" in ctl(daemon, "inspect", f"{storage}:{MIB}").stdout
 
@@ -43,7 +43,7 @@ def test_formatting_and_inspecting(daemon, storage):
     ctl(daemon, "format-lockspace", storage, "two", "--io-timeout=-1", status=2)
     assert disk.digest(storage) == before
     ctl(daemon, "format-lockspace", storage, "two", "--overwrite")
-    assert ctl_json(daemon, "inspect", storage)["name"] == "two"
+    assert ctl_json(daemon, "inspect", storage)["Name"] == "two"
 
 
 def test_joining_and_leaving(daemon, storage):
@@ -53,7 +53,7 @@ def test_joining_and_leaving(daemon, storage):
     hosts = ctl_json(daemon, "hosts", "other")["other"]
     assert [(host["HostId"], host["State"]) for host in hosts] == [(5, "live")]
     history = ctl_json(daemon, "history", "other")
-    assert history and all(entry["worked"] for entry in history)
+    assert history and all(entry["Worked"] for entry in history)
     ctl(daemon, "leave", "other")
     ctl(daemon, "leave", "other", status=1)
     # A join that fails says why, and leaves nothing behind that hinders the next one.
@@ -89,7 +89,7 @@ def test_registering_acquiring_releasing(daemon, space, make_worker):
     lockspace, = [each for each in status["Lockspaces"] if each["Name"] == "space"]
     assert sorted(resource["Name"] for resource in lockspace["Resources"]) == ["r1", "r2"]
     policies = {each["Name"]: each["FailurePolicy"] for each in status["Registrations"]}
-    assert policies["second"] == [["signal", 5, {"signal": "INT"}], ["kill", 0, {}]]
+    assert policies["second"] == [["signal", 5, {"Signal": "INT"}], ["kill", 0, {}]]
     assert "r1" in ctl(daemon, "status").stdout
 
     ctl(daemon, "unregister", "first", status=3)

@@ -204,7 +204,7 @@ def test_the_timeline_for_people_and_programs(service, space, make_worker):
     assert any(line[:4] == ["what", "a", "kill", "cannot"] for line in lines)
 
     events = ctl_json(service, "drill", "space")
-    assert [(event["event"], event["since-fail-usec"]) for event in events if event.get("registration") == path] == [
+    assert [(event["Event"], event["SinceFailUsec"]) for event in events if event.get("Registration") == path] == [
         ("step", 0), ("step", 5 * SECOND)]
     ctl(service, "drill", "none", status=1)
     ctl(service, "drill", status=2)
@@ -244,9 +244,9 @@ def test_a_live_drill_for_scripts(service, space, make_worker):
     acquire(service, path, wanted(space, 1))
     printed = ctl(service, "drill", "--live", "guest", "--yes", "guest", "--json").stdout
     events = [json.loads(line) for line in printed.splitlines()]
-    assert [(event["event"], event.get("action"), event.get("how")) for event in events] == [
+    assert [(event["Event"], event.get("Action"), event.get("How")) for event in events] == [
         ("step-started", "signal", None), ("step-finished", "signal", None), ("step-started", "kill", None),
         ("step-finished", "kill", None), ("cleared", None, "exited")]
-    assert events[-1]["on-recovery"] == "leave"
-    assert events[2]["since-start-usec"] >= SECOND
+    assert events[-1]["OnRecovery"] == "leave"
+    assert events[2]["SinceStartUsec"] >= SECOND
     assert wait_ended(service, worker) == -signal.SIGKILL

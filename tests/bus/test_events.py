@@ -183,7 +183,7 @@ def test_bailiffctl(hosts):
                 break
     finally:
         monitor.stop()
-    assert line["Details"] == {"host_id": 1, "generation": 1, "event": 9223372036854775807, "data": 5}
+    assert line["Details"] == {"HostId": 1, "Generation": 1, "Event": 9223372036854775807, "Data": 5}
     ctl(first, "send-event", "space", "all", 8, status=3)
     ctl(first, "send-event", "space", "all", 8, "--replace")
     assert wait_for_event(second, 8) == (1, 1, 8, 0)

@@ -392,13 +392,13 @@ def test_bailiffctl(service, path):
     assert ctl_json(service, "list-resources", place, "space") == []
     assert ctl(service, "create-resource", place, "space", "one").stdout == f"one@{path}:3M\n"
     assert ctl_json(service, "create-resource", place, "space", "two", "--max-hosts", 5) == {
-        "name": "two", "path": path, "offset": FIRST + MIB}
+        "Name": "two", "Path": path, "Offset": FIRST + MIB}
     ctl(service, "create-resource", place, "space", "one", status=1)
     ctl(service, "create-resource", place, "space", "three", "--max-hosts", 0, status=2)
     assert ctl(service, "lookup-resource", place, "space", "two").stdout == f"two@{path}:4M\n"
     ctl(service, "lookup-resource", place, "space", "three", status=1)
     assert ctl_json(service, "list-resources", place, "space") == [
-        {"name": "one", "path": path, "offset": FIRST}, {"name": "two", "path": path, "offset": FIRST + MIB}]
+        {"Name": "one", "Path": path, "Offset": FIRST}, {"Name": "two", "Path": path, "Offset": FIRST + MIB}]
     shown = ctl(service, "list-resources", place, "space").stdout
     assert f"{path}:3M" in shown and f"{path}:4M" in shown
     # What is printed is what other verbs take; what they hold is not deleted.
@@ -411,8 +411,8 @@ def test_bailiffctl(service, path):
     put_entry(path, 4, "ghost")
     ctl(service, "rebuild-index", place, "space")
     info = ctl_json(service, "inspect", place)
-    assert (info["kind"], info["lockspace"]) == ("index", "space")
-    assert info["resources"] == [{"name": "one", "offset": FIRST}]
+    assert (info["Kind"], info["Lockspace"]) == ("index", "space")
+    assert info["Resources"] == [{"Name": "one", "Offset": FIRST}]
     shown = ctl(service, "inspect", place).stdout
     assert "Resource index of lockspace space" in shown and "one" in shown
     assert "neither" in ctl(service, "inspect", f"{path}:8M", status=1).stderr

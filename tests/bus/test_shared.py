@@ -345,5 +345,5 @@ def test_command_line(service, space, make_worker):
     ctl(service, "release", "one", "--rename", "other", status=2)
     ctl(service, "release", "two", "space/thing", "--rename", "other", status=1)
     ctl(service, "release", "one", "space/thing", "--rename", "other")
-    assert ctl_json(service, "inspect", f"{space}:1M")["name"] == "other"
+    assert ctl_json(service, "inspect", f"{space}:1M")["Name"] == "other"
     ctl(service, "acquire", "one", "space", f"other@{space}:1M", "--shared", "--version", "1", status=2)

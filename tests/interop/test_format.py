@@ -130,18 +130,18 @@ def test_we_inspect_what_sanlock_holds(pair, service):
     assert theirs.acquire(second, ":SH") == 0
 
     held = inspect(first.offset)
-    assert (held["state"], held["owner-host-id"], held["owner-generation"], held["version"]) == ("held", 2, 1, 1)
-    assert held["timestamp"] == first.leader().timestamp
+    assert (held["State"], held["OwnerHostId"], held["OwnerGeneration"], held["Version"]) == ("held", 2, 1, 1)
+    assert held["Timestamp"] == first.leader().timestamp
     shared = inspect(second.offset)
-    assert (shared["state"], shared["shared-by"]) == ("shared", [{"host-id": 2, "generation": 1}])
-    hosts = {host["host-id"]: host for host in inspect(0)["hosts"]}
-    assert (hosts[2]["host-name"], hosts[2]["io-timeout"]) == ("sanlockhost", IO_TIMEOUT)
+    assert (shared["State"], shared["SharedBy"]) == ("shared", [{"HostId": 2, "Generation": 1}])
+    hosts = {host["HostId"]: host for host in inspect(0)["Hosts"]}
+    assert (hosts[2]["HostName"], hosts[2]["IoTimeout"]) == ("sanlockhost", IO_TIMEOUT)
 
     theirs.release(first)
-    assert inspect(first.offset)["state"] == "free"
+    assert inspect(first.offset)["State"] == "free"
     pair.sanlock.leave()
-    hosts = {host["host-id"]: host for host in inspect(0)["hosts"]}
-    assert hosts[2]["timestamp"] == 0
+    hosts = {host["HostId"]: host for host in inspect(0)["Hosts"]}
+    assert hosts[2]["Timestamp"] == 0
 
 
 def test_formatting_spares_what_sanlock_uses(service, sanlock, space):

@@ -42,6 +42,16 @@ def ctl_json(service, *arguments):
     return json.loads(ctl(service, *arguments, "--json").stdout, parse_constant=refuse)
 
 
+def spelled(value):
+    """What D-Bus has, with names as JSON has them."""
+    if isinstance(value, list):
+        return [spelled(each) for each in value]
+    if isinstance(value, dict):
+        return {"".join(part[:1].upper() + part[1:] for part in key.replace("_", "-").split("-")): spelled(each)
+                for key, each in value.items()}
+    return value
+
+
 class Running:
     """bailiffctl in the background."""
 
