@@ -33,6 +33,8 @@ static const MessageKind kinds[] = {
     [MESSAGE_SHUTDOWN_UNHEEDED] = { "shutdown-unheeded", "a0e9a26f4e9e45e8b110a113b1d0d7c5",
                                     LOG_WARNING },
     [MESSAGE_REMAINS_FOUND] = { "remains-found", "66511f9acd2b4227ada50157f9049b67", LOG_WARNING },
+    [MESSAGE_LOCKSPACE_FORSAKEN] = { "lockspace-forsaken", "cb0de2b3ea674f118d20b3e73588d83a",
+                                     LOG_CRIT },
     [MESSAGE_TAKEN_OVER] = { "taken-over", "5a924e233dde461cb06f0825099c29af", LOG_NOTICE },
     [MESSAGE_PREDECESSOR_STUCK] = { "predecessor-stuck", "1f9851b169a54a75b0af533cc687b66e",
                                     LOG_WARNING },

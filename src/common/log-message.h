@@ -31,10 +31,11 @@ typedef enum MessageId {
     MESSAGE_DAEMON_STOPPED,
     MESSAGE_HOST_SHUTS_DOWN,
     MESSAGE_HOST_STAYS_UP,
-    MESSAGE_SHUTDOWN_UNHEEDED, /* leases are still held */
-    MESSAGE_REMAINS_FOUND,     /* of a former bailiffd, which cannot be taken over */
-    MESSAGE_TAKEN_OVER,        /* what it had */
-    MESSAGE_PREDECESSOR_STUCK, /* it has not ended */
+    MESSAGE_SHUTDOWN_UNHEEDED,  /* leases are still held */
+    MESSAGE_REMAINS_FOUND,      /* of a former bailiffd, which cannot be taken over */
+    MESSAGE_LOCKSPACE_FORSAKEN, /* who may hold leases in one that cannot be read is stopped */
+    MESSAGE_TAKEN_OVER,         /* what it had */
+    MESSAGE_PREDECESSOR_STUCK,  /* it has not ended */
     MESSAGE_CONFIGURATION_RELOADED,
     MESSAGE_CONFIGURATION_REFUSED,
     MESSAGE_REAL_TIME_REFUSED,

@@ -62,6 +62,21 @@ static void print_pending(BailiffBusManager *manager)
     }
 }
 
+/* They are no lockspaces that could be listed. */
+static void print_forsaken(const Output *output, BailiffBusManager *manager)
+{
+    const char *const *names = bailiff_bus_manager_get_forsaken_lockspaces(manager);
+
+    for (gsize i = 0; names != NULL && names[i] != NULL; i++) {
+        g_autofree char *name = safe_text(names[i]);
+        g_autofree char *line = g_strdup_printf(
+            _("lockspace %s cannot be read: whoever may hold leases there is being stopped"), name);
+        g_autofree char *shown = colored_text(TABLE_RED, line, output->color);
+
+        output_line("  %s", shown);
+    }
+}
+
 static void print_manager(const Output *output, BusClient *client)
 {
     g_autofree char *version = safe_text(bailiff_bus_manager_get_version(client->manager));
@@ -71,6 +86,7 @@ static void print_manager(const Output *output, BusClient *client)
     g_autofree char *shown = colored_text(state_color(watchdog_state), watchdog, output->color);
     output_line(_("bailiffd %s on %s, watchdog %s"), version, host, shown);
     print_watchdog(output, client->manager);
+    print_forsaken(output, client->manager);
     print_pending(client->manager);
 }
 

@@ -317,6 +317,13 @@ static void show_watchdog(BailiffEngine *engine, GParamSpec *spec, BailiffBusMan
                                                  bailiff_engine_get_watchdog_description(engine));
 }
 
+static void show_forsaken(BailiffEngine *engine, GParamSpec *spec, BailiffBusManager *manager)
+{
+    g_auto(GStrv) names = bailiff_engine_list_forsaken(engine);
+
+    bailiff_bus_manager_set_forsaken_lockspaces(manager, (const char *const *)names);
+}
+
 void bailiff_manager_object_show(BailiffBusService *service, const char *version)
 {
     BailiffEngine *engine = bailiff_bus_service_get_engine(service);
@@ -329,7 +336,10 @@ void bailiff_manager_object_show(BailiffBusService *service, const char *version
     bailiff_bus_manager_set_host_name(manager, bailiff_engine_get_host_name(engine));
     bailiff_bus_manager_set_pending_settings(manager, (const char *const[]){ NULL });
     show_watchdog(engine, NULL, manager);
+    show_forsaken(engine, NULL, manager);
     g_signal_connect_object(engine, "notify::watchdog-state", G_CALLBACK(show_watchdog), self, 0);
+    g_signal_connect_object(engine, "notify::forsaken-lockspaces", G_CALLBACK(show_forsaken), self,
+                            0);
     bailiff_bus_service_show(service, OBJECT_PATH_MANAGER, G_DBUS_INTERFACE_SKELETON(self));
 }
 

@@ -22,7 +22,8 @@ gboolean bailiff_engine_is_idle(BailiffEngine *self)
     g_autoptr(GPtrArray) registrations = bailiff_engine_list_registrations(self);
     g_autoptr(GArray) remains = NULL;
 
-    if (lockspaces->len > 0 || registrations->len > 0 || incident_is_told_only_here(self) ||
+    if (lockspaces->len > 0 || bailiff_engine_count_forsaken_users(self) > 0 ||
+        registrations->len > 0 || incident_is_told_only_here(self) ||
         bailiff_records_are_waiting(bailiff_engine_get_records(self)))
         return FALSE;
     /* What an earlier daemon has left, and this one could not take over. */

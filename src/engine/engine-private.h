@@ -42,6 +42,11 @@ KillGuard *bailiff_engine_get_kill_guard(BailiffEngine *self);
 /* How many it has killed since this was asked for the last time: the guard itself logs nothing. */
 guint64 bailiff_engine_take_last_kills(BailiffEngine *self);
 
+/* Lockspaces of an earlier daemon that could not be read; _changed(): there are fewer. */
+typedef struct Forsaken Forsaken;
+Forsaken *bailiff_engine_get_forsaken(BailiffEngine *self);
+void bailiff_engine_forsaken_changed(BailiffEngine *self);
+
 /* What resets this host when somebody cannot be made harmless in time. */
 EngineWatchdog *bailiff_engine_get_watchdog(BailiffEngine *self);
 

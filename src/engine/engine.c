@@ -10,6 +10,7 @@
 
 #include "base/fixed-name.h"
 #include "common/bailiff-error.h"
+#include "engine/forsaken.h"
 #include "engine/host-name.h"
 #include "engine/last-kill.h"
 #include "engine/incident-recorder.h"
@@ -51,6 +52,7 @@ struct _BailiffEngine {
     guint64 last_kills_told;
     EngineWatchdog *watchdog;
     Rejoin *rejoin;
+    Forsaken *forsaken;
     Succession *succession;
     InstanceLock *lock;
     gboolean shutting_down;
@@ -72,12 +74,15 @@ static guint signals[N_SIGNALS];
 
 enum {
     PROP_WATCHDOG_STATE = 1,
+    PROP_FORSAKEN_LOCKSPACES,
 };
 
 static void bailiff_engine_get_property(GObject *object, guint id, GValue *value, GParamSpec *spec)
 {
     if (id == PROP_WATCHDOG_STATE)
         g_value_set_string(value, bailiff_engine_get_watchdog_state(BAILIFF_ENGINE(object)));
+    else if (id == PROP_FORSAKEN_LOCKSPACES)
+        g_value_take_boxed(value, bailiff_engine_list_forsaken(BAILIFF_ENGINE(object)));
     else
         G_OBJECT_WARN_INVALID_PROPERTY_ID(object, id, spec);
 }
@@ -87,6 +92,7 @@ static void bailiff_engine_finalize(GObject *object)
     BailiffEngine *self = BAILIFF_ENGINE(object);
 
     g_clear_pointer(&self->succession, succession_free);
+    g_clear_pointer(&self->forsaken, forsaken_free);
     rejoin_free(self->rejoin);
     if (self->records != NULL)
         bailiff_records_close(self->records);
@@ -126,6 +132,10 @@ static void bailiff_engine_class_init(BailiffEngineClass *klass)
     g_object_class_install_property(G_OBJECT_CLASS(klass), PROP_WATCHDOG_STATE,
                                     g_param_spec_string("watchdog-state", NULL, NULL, NULL,
                                                         G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
+    g_object_class_install_property(G_OBJECT_CLASS(klass), PROP_FORSAKEN_LOCKSPACES,
+                                    g_param_spec_boxed("forsaken-lockspaces", NULL, NULL,
+                                                       G_TYPE_STRV,
+                                                       G_PARAM_READABLE | G_PARAM_STATIC_STRINGS));
     for (guint i = 0; i < N_SIGNALS; i++)
         signals[i] = g_signal_new(names[i], G_TYPE_FROM_CLASS(klass), G_SIGNAL_RUN_LAST, 0, NULL,
                                   NULL, NULL, G_TYPE_NONE, 1, G_TYPE_OBJECT);
@@ -196,6 +206,7 @@ BailiffEngine *bailiff_engine_new(const BailiffEngineConfig *config, GError **er
     self->metrics = bailiff_metrics_new(self);
     self->records = bailiff_records_new(self, config->records_dir);
     engine_watchdog_inherit(self->watchdog, config->inherited_watchdog);
+    self->forsaken = forsaken_new(self);
     self->succession = succession_new(self);
     engine_watchdog_inherited(self->watchdog);
     return g_steal_pointer(&self);
@@ -254,6 +265,26 @@ gboolean bailiff_engine_check_hand_over(BailiffEngine *self, GError **error)
 EngineWatchdog *bailiff_engine_get_watchdog(BailiffEngine *self)
 {
     return self->watchdog;
+}
+
+Forsaken *bailiff_engine_get_forsaken(BailiffEngine *self)
+{
+    return self->forsaken;
+}
+
+void bailiff_engine_forsaken_changed(BailiffEngine *self)
+{
+    g_object_notify(G_OBJECT(self), "forsaken-lockspaces");
+}
+
+char **bailiff_engine_list_forsaken(BailiffEngine *self)
+{
+    return forsaken_list(self->forsaken);
+}
+
+guint bailiff_engine_count_forsaken_users(BailiffEngine *self)
+{
+    return forsaken_count_users(self->forsaken);
 }
 
 FailureDefaults *bailiff_engine_get_failure_defaults(BailiffEngine *self)
@@ -452,6 +483,7 @@ gboolean bailiff_engine_check_join(BailiffEngine *self, const BailiffJoin *join,
     return bailiff_engine_check_accepts_work(self, error) && bailiff_join_check(join, error) &&
            check_place(self, join->name, join->path, join->offset, error) &&
            bailiff_engine_check_predecessor_gone(self, error) &&
+           forsaken_check_join(self->forsaken, join->name, error) &&
            check_none_failing_for(self, join->name, error) &&
            lockspace_check_watchdog(self, join->name,
                                     join->io_timeout != 0 ? join->io_timeout : IO_TIMEOUT_DEFAULT,
@@ -594,16 +626,30 @@ void bailiff_engine_remove_registration(BailiffEngine *self, BailiffRegistration
 
 /* --- the end --------------------------------------------------------------------------------- */
 
+static void one_less(BailiffEngine *self)
+{
+    g_autoptr(GTask) task = NULL;
+
+    if (--self->leaving > 0)
+        return;
+    task = g_steal_pointer(&self->shut_down_task);
+    g_task_return_boolean(task, TRUE);
+}
+
 static void on_left(GObject *source, GAsyncResult *result, gpointer user_data)
 {
     g_autoptr(BailiffEngine) self = user_data;
 
     bailiff_lockspace_leave_finish(BAILIFF_LOCKSPACE(source), result, NULL);
-    if (--self->leaving == 0 && self->shut_down_task != NULL) {
-        g_autoptr(GTask) task = g_steal_pointer(&self->shut_down_task);
+    one_less(self);
+}
 
-        g_task_return_boolean(task, TRUE);
-    }
+static void on_forsaken_gone(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autoptr(BailiffEngine) self = user_data;
+
+    forsaken_wait_finish(result);
+    one_less(self);
 }
 
 void bailiff_engine_shut_down_async(BailiffEngine *self, GAsyncReadyCallback callback,
@@ -615,14 +661,10 @@ void bailiff_engine_shut_down_async(BailiffEngine *self, GAsyncReadyCallback cal
     self->shutting_down = TRUE;
     bailiff_records_forget_left(self->records);
     self->shut_down_task = g_task_new(self, NULL, callback, user_data);
-    self->leaving = lockspaces->len;
+    self->leaving = lockspaces->len + 1;
+    forsaken_wait_async(self->forsaken, on_forsaken_gone, g_object_ref(self));
     for (guint i = 0; i < lockspaces->len; i++)
         bailiff_lockspace_leave_async(lockspaces->pdata[i], TRUE, on_left, g_object_ref(self));
-    if (lockspaces->len == 0) {
-        g_autoptr(GTask) task = g_steal_pointer(&self->shut_down_task);
-
-        g_task_return_boolean(task, TRUE);
-    }
 }
 
 gboolean bailiff_engine_shut_down_finish(BailiffEngine *self, GAsyncResult *result, GError **error)

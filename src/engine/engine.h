@@ -80,6 +80,13 @@ void bailiff_engine_take_watchdog_back(BailiffEngine *self);
 /* Whether another process may take this one's place. Unsupported. */
 gboolean bailiff_engine_check_hand_over(BailiffEngine *self, GError **error);
 
+/* Lockspaces that an earlier daemon had joined and of which nothing can be read, as long as
+ * somebody may use leases there: names, NULL-terminated, owned. The engine's property
+ * forsaken-lockspaces notifies. */
+char **bailiff_engine_list_forsaken(BailiffEngine *self);
+/* Registrations that may, one that cannot be read counted too. */
+guint bailiff_engine_count_forsaken_users(BailiffEngine *self);
+
 /* What leases were lost here, by this daemon and those before it. Borrowed. */
 BailiffIncidentLog *bailiff_engine_get_incidents(BailiffEngine *self);
 

@@ -6,12 +6,14 @@
 
 #include <errno.h>
 #include <glib/gstdio.h>
+#include <string.h>
 
 #include "common/bailiff-error.h"
 #include "common/process-identity.h"
 #include "common/runtime-file.h"
 
 #define GROUP "host-lease"
+#define FORMAT 1
 
 static char *past_directory(const char *runtime_dir)
 {
@@ -49,6 +51,32 @@ HostLeasePast lockspace_past_load(const char *runtime_dir, const char *lockspace
     return (HostLeasePast){ .doubt_from_us = from };
 }
 
+static guint64 read_free(const char *directory, const char *name)
+{
+    g_autoptr(GKeyFile) file = runtime_file_load(directory, name, GROUP, FORMAT, NULL);
+
+    /* Of an earlier boot: nothing that still is, but that it should not be beside what is. */
+    return file != NULL ? g_key_file_get_uint64(file, GROUP, "DoubtFromUsec", NULL) : 0;
+}
+
+guint64 lockspace_past_find_free(const char *runtime_dir, const char *lockspace)
+{
+    g_autofree char *directory = past_directory(runtime_dir);
+    g_autofree char *escaped = g_uri_escape_string(lockspace, NULL, FALSE);
+    g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
+    guint64 earliest = G_MAXUINT64;
+    const char *entry;
+
+    while (dir != NULL && (entry = g_dir_read_name(dir)) != NULL) {
+        const char *name = strchr(entry, '-');
+
+        /* The host id has no "-". */
+        if (g_ascii_isdigit(entry[0]) && name != NULL && g_str_equal(name + 1, escaped))
+            earliest = MIN(earliest, read_free(directory, entry));
+    }
+    return earliest != G_MAXUINT64 ? earliest : 0;
+}
+
 gboolean lockspace_past_store(const char *runtime_dir, const char *lockspace, guint64 host_id,
                               const HostLeasePast *past, GError **error)
 {
@@ -69,7 +97,7 @@ gboolean lockspace_past_store(const char *runtime_dir, const char *lockspace, gu
     boot_id = process_boot_id(error);
     if (boot_id == NULL)
         return FALSE;
-    g_key_file_set_integer(file, GROUP, "Format", 1);
+    g_key_file_set_integer(file, GROUP, "Format", FORMAT);
     g_key_file_set_string(file, GROUP, "BootId", boot_id);
     g_key_file_set_uint64(file, GROUP, "DoubtFromUsec", past->doubt_from_us);
     return runtime_file_write(directory, name, file,

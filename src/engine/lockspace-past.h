@@ -17,6 +17,10 @@
  * that cannot be understood means doubt. */
 HostLeasePast lockspace_past_load(const char *runtime_dir, const char *lockspace, guint64 host_id);
 
+/* From when on another host may hold what this one held in `lockspace`, whatever its host id there:
+ * the earliest of all that is written down. 0: that is not known. */
+guint64 lockspace_past_find_free(const char *runtime_dir, const char *lockspace);
+
 /* Removes the file when nothing is in doubt. IoError. */
 gboolean lockspace_past_store(const char *runtime_dir, const char *lockspace, guint64 host_id,
                               const HostLeasePast *past, GError **error);

@@ -307,6 +307,11 @@ static void print_incidents(BailiffMetrics *self, GString *text)
             text, "bailiff_watchdog", "",
             (MetricsLabel[METRICS_LABELS_MAX]){ { "state", watchdog_state_name(i) } },
             g_str_equal(watchdog_state_name(i), bailiff_engine_get_watchdog_state(self->engine)));
+    metrics_text_family(text, "bailiff_forsaken_users", "gauge", NULL,
+                        "Registrations that may hold leases in lockspaces of which nothing can be "
+                        "read, and are not stopped yet.");
+    metrics_text_number(text, "bailiff_forsaken_users", "", NULL,
+                        bailiff_engine_count_forsaken_users(self->engine));
     metrics_text_family(text, "bailiff_incidents", "gauge", NULL,
                         "Incidents that are kept, by outcome; the oldest are dropped.");
     for (guint i = 0; i < INCIDENT_OUTCOME_COUNT; i++)

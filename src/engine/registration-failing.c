@@ -269,6 +269,15 @@ void bailiff_registration_start_failing(BailiffRegistration *self, const char *l
     registration_walk(self, &self->policy, lockspace, fail_us);
 }
 
+void bailiff_registration_forsake(BailiffRegistration *self, const char *lockspace, guint64 fail_us)
+{
+    /* Paused, it would be let go on with what it does not hold any more. */
+    self->killing = TRUE;
+    bailiff_registration_start_failing(self, lockspace, fail_us);
+    registration_save_soon(self);
+    bailiff_registration_save_pending(self);
+}
+
 static gboolean check_drill(BailiffRegistration *self, const FailurePolicy *policy, GError **error)
 {
     if (self->engine == NULL || self->ended || bailiff_target_has_ended(self->target)) {

@@ -52,6 +52,15 @@ const char *bailiff_registration_describe(BailiffRegistration *self);
 void bailiff_registration_start_failing(BailiffRegistration *self, const char *lockspace,
                                         guint64 fail_us);
 
+/* The same, for a lockspace of which it is not known what it holds there: nothing but its end is
+ * enough. Written down at once. */
+void bailiff_registration_forsake(BailiffRegistration *self, const char *lockspace,
+                                  guint64 fail_us);
+
+/* The fail deadline of the walk for `lockspace` that was under way when an earlier daemon ended;
+ * TIME_NEVER: there was none. */
+guint64 bailiff_registration_get_saved_fail(BailiffRegistration *self, const char *lockspace);
+
 /* A lockspace is held (again): what waits for it goes on. */
 void bailiff_registration_consider_recovery(BailiffRegistration *self);
 /* It would come back by itself if `lockspace` were held. */

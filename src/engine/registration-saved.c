@@ -261,6 +261,13 @@ BailiffRegistration *bailiff_registration_restore(BailiffEngine *engine, guint64
     return g_steal_pointer(&self);
 }
 
+guint64 bailiff_registration_get_saved_fail(BailiffRegistration *self, const char *lockspace)
+{
+    return self->saved_walk != NULL && g_strcmp0(self->saved_walk->lockspace, lockspace) == 0
+               ? self->saved_walk->fail_us
+               : TIME_NEVER;
+}
+
 gboolean bailiff_registration_is_recorded(BailiffRegistration *self, const char *lockspace)
 {
     return g_hash_table_contains(self->recorded, lockspace);

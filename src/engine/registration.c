@@ -368,6 +368,12 @@ gboolean bailiff_registration_unregister(BailiffRegistration *self, gboolean for
                           bailiff_target_get_description(self->target));
         return FALSE;
     }
+    if (self->killing && self->state == BAILIFF_REGISTRATION_FAILING) {
+        bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Wait until it has ended.",
+                          "%s (%s) is being stopped, for leases that it may have.", self->name,
+                          bailiff_target_get_description(self->target));
+        return FALSE;
+    }
     if (self->recovery != NULL && self->state == BAILIFF_REGISTRATION_FAILING) {
         bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Wait until it is paused again, or has ended.",
                           "%s (%s) runs without its leases and is being stopped.", self->name,

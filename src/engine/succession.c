@@ -9,6 +9,7 @@
 #include "common/boottime.h"
 #include "common/log-message.h"
 #include "engine/engine-private.h"
+#include "engine/forsaken.h"
 #include "engine/held-record.h"
 #include "engine/lockspace-private.h"
 #include "engine/registration-private.h"
@@ -145,23 +146,24 @@ static void remove_resources(Succession *self, const char *lockspace)
 
 /* --- lockspaces ------------------------------------------------------------------------------ */
 
-/* All who may hold leases there are made harmless. What is written of it goes when that is written
- * down with each of them. */
-static void make_harmless(Succession *self, const char *lockspace)
+/* All who may hold leases there are made harmless (forsaken.h). `fail_us`: when the lockspace
+ * itself says that it fails; TIME_NEVER: that cannot be read either. What is written of it stays
+ * until they are; FALSE: there is nobody. */
+static gboolean make_harmless(Succession *self, const char *lockspace, guint64 fail_us)
 {
-    guint64 now = boottime_now();
+    g_autoptr(GPtrArray) users = g_ptr_array_new();
+    g_autoptr(GArray) unreadable = g_array_new(FALSE, FALSE, sizeof(guint64));
+    GHashTableIter iter;
+    gpointer id;
 
-    log_message(MESSAGE_REMAINS_FOUND, LOG_SUBJECT(.lockspace = lockspace),
-                "What is held in lockspace %s is not known. Everybody who may use it is stopped.",
-                lockspace);
-    for (guint i = 0; i < self->registrations->len; i++) {
-        BailiffRegistration *registration = self->registrations->pdata[i];
-
-        if (!bailiff_registration_is_recorded(registration, lockspace))
-            continue;
-        bailiff_registration_start_failing(registration, lockspace, now);
-        bailiff_registration_save_pending(registration);
-    }
+    for (guint i = 0; i < self->registrations->len; i++)
+        if (bailiff_registration_is_recorded(self->registrations->pdata[i], lockspace))
+            g_ptr_array_add(users, self->registrations->pdata[i]);
+    g_hash_table_iter_init(&iter, self->unreadable);
+    while (g_hash_table_iter_next(&iter, &id, NULL))
+        g_array_append_val(unreadable, *(guint64 *)id);
+    return forsaken_add(bailiff_engine_get_forsaken(self->engine), lockspace, fail_us, users,
+                        unreadable);
 }
 
 static void restore_lockspace(Succession *self, const char *name)
@@ -175,15 +177,16 @@ static void restore_lockspace(Succession *self, const char *name)
         bailiff_engine_insert_lockspace(self->engine, lockspace);
         g_ptr_array_add(self->lockspaces, g_object_ref(lockspace));
         if (!restore_resources(self, lockspace)) {
-            make_harmless(self, name);
-            remove_resources(self, name);
+            if (!make_harmless(self, name, bailiff_lockspace_get_fail_at(lockspace)))
+                remove_resources(self, name);
             bailiff_lockspace_distrust(lockspace);
         }
         return;
     }
     if (!g_error_matches(error, BAILIFF_ERROR, BAILIFF_ERROR_NOT_FOUND)) {
         log_message(MESSAGE_REMAINS_FOUND, LOG_SUBJECT(.lockspace = name), "%s", error->message);
-        make_harmless(self, name);
+        if (make_harmless(self, name, TIME_NEVER))
+            return;
     }
     remove_resources(self, name);
     saved_lockspace_remove(self->runtime_dir, name);
@@ -195,7 +198,8 @@ static void check_forsaken(Succession *self, const char *lockspace)
     g_auto(GStrv) names = saved_resources_list(self->runtime_dir, lockspace);
     gboolean is_held = FALSE;
 
-    if (bailiff_engine_find_lockspace(self->engine, lockspace) != NULL)
+    if (bailiff_engine_find_lockspace(self->engine, lockspace) != NULL ||
+        forsaken_has(bailiff_engine_get_forsaken(self->engine), lockspace))
         return;
     for (guint i = 0; names[i] != NULL && !is_held; i++) {
         g_autoptr(GError) error = NULL;
@@ -205,9 +209,8 @@ static void check_forsaken(Succession *self, const char *lockspace)
         is_held = saved != NULL ? saved->use != SAVED_RESOURCE_UNUSED
                                 : !g_error_matches(error, BAILIFF_ERROR, BAILIFF_ERROR_NOT_FOUND);
     }
-    if (is_held)
-        make_harmless(self, lockspace);
-    remove_resources(self, lockspace);
+    if (!is_held || !make_harmless(self, lockspace, TIME_NEVER))
+        remove_resources(self, lockspace);
 }
 
 static void restore_lockspaces(Succession *self)

@@ -14,6 +14,7 @@ from ctl import ctl
 from lease_calls import (IGNORE_TERM, MIB, SPACE, acquire, begin_acquire, end_worker, fails_with, format_lockspace,
                          format_resource, inspect_resource, join, lease, policy, register, release, wait_by_asking,
                          wait_ended)
+from sealed_files import damage
 
 
 def restart(host):
@@ -36,12 +37,6 @@ def wait_taken_over(host, lockspace=SPACE):
 
 def wait_on_disk(host, path, state, offset=MIB):
     wait_by_asking(host, lambda: inspect_resource(host, path, offset)["state"] == state, f"a resource that is {state}")
-
-
-def damage(path):
-    text = bytearray(path.read_bytes())
-    text[len(text) // 2] ^= 1
-    path.write_bytes(text)
 
 
 def test_everything_is_kept(host, space, make_worker):

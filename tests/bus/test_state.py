@@ -12,6 +12,7 @@ import pytest
 from ctl import ctl, ctl_json
 from lease_calls import (IGNORE_TERM, MIB, SPACE, acquire, inspect_resource, lease, policy, register, release,
                          wait_by_asking)
+from sealed_files import reseal
 
 
 @pytest.fixture
@@ -160,17 +161,6 @@ def test_text_that_is_none(host, space, held, run):
     path.write_bytes(reseal(re.sub(rb"\nState=.*", b"\nState=failing\nWalked=signal TERM 5s, kill\nFailedLockspace=space\n"
                                    b"FailAtUsec=1\nStep=18446744073709551615\nStepSinceUsec=1", good)))
     assert "18446744073709551615" not in state(host, run).stdout
-
-
-def reseal(data):
-    """With the checksum that the rest has: CRC-32C, reflected."""
-    body = data.split(b"\n", 1)[1]
-    crc = 0xFFFFFFFF
-    for byte in body:
-        crc ^= byte
-        for _ in range(8):
-            crc = crc >> 1 ^ (0x82F63B78 if crc & 1 else 0)
-    return b"# bailiff crc32c %08x\n" % (crc ^ 0xFFFFFFFF) + body
 
 
 def test_reader_beside_a_writer(host, space, held, run):
