@@ -4,10 +4,9 @@
  *
  * The program is executed by the name that it had when it was started, so that after an upgrade it
  * is the new one, with the same arguments and environment. The lock on the runtime directory stays
- * taken over the exec: its descriptor is passed on, its number in the environment, as are those of
- * the watchdog, which would take their closing for a crash. Processes are found again by pid and
- * start time, which is as sure as a pidfd that was kept: had one ended meanwhile, its pidfd would
- * say no more than that.
+ * taken over the exec: its descriptor is passed on, its number in the environment. So are those
+ * that are kept for whoever comes next (common/fd-store.h), which is the same after a crash: the
+ * pidfds of processes, and the watchdog, which would take its closing for one.
  *
  * An exec waits for the I/O of the old program, and for threads that are inside the kernel, after
  * it has ended all others: on hung storage for ever, with nobody left to enforce a deadline. So it
@@ -25,7 +24,7 @@
 #include "engine/hand-over.h"
 
 #define LOCK_VARIABLE "BAILIFFD_LOCK_FD"
-#define WATCHDOG_VARIABLE "BAILIFFD_WATCHDOG_FDS"
+#define DESCRIPTORS_VARIABLE "BAILIFFD_KEPT_FDS"
 
 /* For the last words on the bus. */
 #define FAREWELL_MS 100
@@ -71,22 +70,26 @@ void continuity_take_signals(void)
 
 /* --- the start ------------------------------------------------------------------------------- */
 
-static InstanceLock *inherit_lock(void)
+static int inherit_descriptor(const char *variable)
 {
-    const char *text = g_getenv(LOCK_VARIABLE);
+    const char *text = g_getenv(variable);
     guint64 fd = 0;
     gboolean good = text != NULL && g_ascii_string_to_unsigned(text, 10, 3, G_MAXINT32, &fd, NULL);
 
-    g_unsetenv(LOCK_VARIABLE);
-    return good ? instance_lock_inherit((int)fd) : NULL;
+    g_unsetenv(variable);
+    return good ? (int)fd : -1;
 }
 
-char *continuity_take_watchdog(void)
+static InstanceLock *inherit_lock(void)
 {
-    char *text = g_strdup(g_getenv(WATCHDOG_VARIABLE));
+    int fd = inherit_descriptor(LOCK_VARIABLE);
 
-    g_unsetenv(WATCHDOG_VARIABLE);
-    return text;
+    return fd >= 0 ? instance_lock_inherit(fd) : NULL;
+}
+
+int continuity_take_descriptors(void)
+{
+    return inherit_descriptor(DESCRIPTORS_VARIABLE);
 }
 
 static gboolean ask_to_hand_over(GBusType bus, GError **error)
@@ -224,32 +227,44 @@ gboolean continuity_check_program(GError **error)
 typedef struct Departure {
     BailiffEngine *engine;
     InstanceLock *lock;
+    FdStore *store;
     gboolean hand_over;
     guint limit;
     ContinuityFailed failed;
     gpointer user_data;
 } Departure;
 
+static void set_number(const char *variable, int number)
+{
+    g_autofree char *text = g_strdup_printf("%d", number);
+
+    g_setenv(variable, text, TRUE);
+}
+
 static void execute(Departure *self)
 {
     g_autoptr(GError) error = NULL;
-    g_autofree char *number = g_strdup_printf("%d", instance_lock_keep(self->lock));
+    int descriptors;
 
-    g_autofree char *watchdog = bailiff_engine_give_watchdog(self->engine);
-
-    g_setenv(LOCK_VARIABLE, number, TRUE);
-    g_setenv(WATCHDOG_VARIABLE, watchdog, TRUE);
-    /* What is blocked and pending in this thread is so after an exec, too. */
-    if (stop_wanted) {
-        block_stop(SIG_BLOCK);
-        raise(SIGTERM);
+    set_number(LOCK_VARIABLE, instance_lock_keep(self->lock));
+    bailiff_engine_give_watchdog(self->engine);
+    descriptors = fd_store_pass_on(self->store, &error);
+    if (descriptors >= 0) {
+        set_number(DESCRIPTORS_VARIABLE, descriptors);
+        /* What is blocked and pending in this thread is so after an exec, too. */
+        if (stop_wanted) {
+            block_stop(SIG_BLOCK);
+            raise(SIGTERM);
+        }
+        execv(program, arguments);
+        bailiff_set_error(&error, BAILIFF_ERROR_IO_ERROR,
+                          "Install the program again; until then this one goes on.",
+                          "%s could not be executed: %s.", program, g_strerror(errno));
+        close(descriptors);
     }
-    execv(program, arguments);
-    bailiff_set_error(&error, BAILIFF_ERROR_IO_ERROR,
-                      "Install the program again; until then this one goes on.",
-                      "%s could not be executed: %s.", program, g_strerror(errno));
     g_unsetenv(LOCK_VARIABLE);
-    g_unsetenv(WATCHDOG_VARIABLE);
+    g_unsetenv(DESCRIPTORS_VARIABLE);
+    fd_store_take_back(self->store);
     bailiff_engine_take_watchdog_back(self->engine);
     hand_over_failed(self->engine, "the program could not be executed: this one goes on");
     self->failed(error, self->user_data);
@@ -286,13 +301,14 @@ static void on_off_the_bus(GObject *source, GAsyncResult *result, gpointer user_
     g_free(self);
 }
 
-void continuity_depart(BailiffBusService *service, InstanceLock *lock, gboolean hand_over,
-                       ContinuityFailed failed, gpointer user_data)
+void continuity_depart(BailiffBusService *service, InstanceLock *lock, FdStore *store,
+                       gboolean hand_over, ContinuityFailed failed, gpointer user_data)
 {
     Departure *self = g_new0(Departure, 1);
 
     *self = (Departure){ .engine = bailiff_bus_service_get_engine(service),
                          .lock = lock,
+                         .store = store,
                          .hand_over = hand_over,
                          .failed = failed,
                          .user_data = user_data };

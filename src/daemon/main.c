@@ -20,6 +20,7 @@
 #include "actions/launcher-process.h"
 #include "actions/launcher.h"
 #include "common/bailiff-error.h"
+#include "common/fd-store.h"
 #include "common/language.h"
 #include "common/log-message.h"
 #include "common/log-writer.h"
@@ -63,6 +64,7 @@ typedef struct Daemon {
     BailiffBusService *service;
     MetricsSocket *metrics; /* NULL: it could not be made */
     ServiceManager *manager;
+    FdStore *store;
     ServiceStatus *status;
     ConfigReload *reload;
     HostShutdown *host_shutdown;
@@ -161,7 +163,6 @@ static gboolean make_engine(Daemon *daemon, const DaemonOptions *options, GError
     daemon->lock = continuity_take_place(runtime_dir, options->replace, daemon->bus, error);
     if (daemon->lock == NULL)
         return FALSE;
-    g_autofree char *inherited_watchdog = continuity_take_watchdog();
     real_time_begin(file->real_time);
     const WatchdogConfig watchdog = {
         .kind = file->watchdog,
@@ -180,7 +181,7 @@ static gboolean make_engine(Daemon *daemon, const DaemonOptions *options, GError
         .lock = daemon->lock,
         .records_dir = records_dir,
         .watchdog = &watchdog,
-        .inherited_watchdog = inherited_watchdog,
+        .fd_store = daemon->store,
         .launcher = daemon->launcher,
     };
     daemon->engine = bailiff_engine_new(&config, error);
@@ -235,8 +236,8 @@ static gboolean depart(gpointer user_data)
 
     /* What goes on is another program, or another process: what it has not written nobody will. */
     (void)log_writer_flush(daemon->log, LOG_DEPARTURE_US);
-    continuity_depart(daemon->service, daemon->lock, daemon->departs_for_it, departure_failed,
-                      daemon);
+    continuity_depart(daemon->service, daemon->lock, daemon->store, daemon->departs_for_it,
+                      departure_failed, daemon);
     return G_SOURCE_REMOVE;
 }
 
@@ -542,6 +543,7 @@ static void daemon_clear(Daemon *daemon)
     metrics_socket_free(daemon->metrics);
     g_clear_object(&daemon->engine);
     launcher_free(daemon->launcher);
+    fd_store_free(daemon->store);
     service_manager_free(daemon->manager);
     g_main_loop_unref(daemon->loop);
 }
@@ -569,6 +571,7 @@ int main(int argc, char **argv)
     raise_descriptor_limit();
     Daemon daemon = { .loop = g_main_loop_new(NULL, FALSE),
                       .manager = service_manager_new(),
+                      .store = fd_store_new(continuity_take_descriptors()),
                       .log = log,
                       .bus = options.session ? G_BUS_TYPE_SESSION : G_BUS_TYPE_SYSTEM,
                       .stop_callers = g_ptr_array_new_with_free_func(g_object_unref) };

@@ -4,10 +4,6 @@
  */
 #include "engine/engine-watchdog.h"
 
-#include <fcntl.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "common/bailiff-error.h"
 #include "common/log-message.h"
 #include "engine/watchdog-lookout.h"
@@ -16,6 +12,7 @@ struct EngineWatchdog {
     GObject *engine; /* owns us */
     Watchdog *watchdog;
     WatchdogLookout *lookout;
+    FdStore *store;      /* may be NULL */
     WatchdogState state; /* as it was told */
     char *description;
     char *trouble; /* of an inherited lockspace that cannot be guarded */
@@ -109,18 +106,21 @@ static void on_changed(gpointer user_data)
     g_object_notify(self->engine, "watchdog-state");
 }
 
-EngineWatchdog *engine_watchdog_new(GObject *engine, const WatchdogConfig *config, GError **error)
+EngineWatchdog *engine_watchdog_new(GObject *engine, const WatchdogConfig *config, FdStore *store,
+                                    GError **error)
 {
-    const WatchdogConfig none = { .kind = WATCHDOG_NONE };
+    WatchdogConfig with_store =
+        config != NULL ? *config : (WatchdogConfig){ .kind = WATCHDOG_NONE };
     EngineWatchdog *self = g_new0(EngineWatchdog, 1);
 
     self->engine = engine;
-    self->watchdog = watchdog_new(config != NULL ? config : &none, on_changed, self, error);
+    self->store = with_store.store = store;
+    self->watchdog = watchdog_new(&with_store, on_changed, self, error);
     if (self->watchdog == NULL) {
         g_free(self);
         return NULL;
     }
-    self->lookout = watchdog_lookout_new(config != NULL ? config : &none, on_changed, self);
+    self->lookout = watchdog_lookout_new(&with_store, on_changed, self);
     self->state = state_of(self);
     self->description = describe(self, self->state);
     if (self->state == WATCHDOG_STATE_FAILED)
@@ -156,54 +156,50 @@ const char *engine_watchdog_get_description(EngineWatchdog *self)
 
 /* --- going on as another program -------------------------------------------------------------- */
 
-/* A descriptor's number and its name on each line: names of lockspaces have no line ends. */
-char *engine_watchdog_give(EngineWatchdog *self)
+/* A device is in the store already, as long as it is open. */
+void engine_watchdog_give(EngineWatchdog *self)
 {
     g_autoptr(GPtrArray) descriptors = watchdog_hand_over(self->watchdog);
-    GString *text = g_string_new(NULL);
 
     for (guint i = 0; i < descriptors->len; i++) {
         const WatchdogDescriptor *descriptor = descriptors->pdata[i];
 
-        (void)fcntl(descriptor->fd, F_SETFD, 0);
-        g_string_append_printf(text, "%d %s\n", descriptor->fd, descriptor->name);
+        fd_store_keep(self->store, descriptor->name, descriptor->fd, FD_STORE_EXEC);
     }
-    return g_string_free(text, FALSE);
 }
 
 void engine_watchdog_take_back(EngineWatchdog *self)
 {
     g_autoptr(GPtrArray) descriptors = watchdog_hand_over(self->watchdog);
 
-    for (guint i = 0; i < descriptors->len; i++)
-        (void)fcntl(((const WatchdogDescriptor *)descriptors->pdata[i])->fd, F_SETFD, FD_CLOEXEC);
+    /* What stays there would stay open when it is closed here. */
+    for (guint i = 0; i < descriptors->len; i++) {
+        const WatchdogDescriptor *descriptor = descriptors->pdata[i];
+
+        if (g_str_has_prefix(descriptor->name, WATCHDOG_WDMD_PREFIX))
+            fd_store_drop(self->store, descriptor->name);
+    }
     watchdog_take_back(self->watchdog);
 }
 
-static void inherit_line(EngineWatchdog *self, const char *line)
+void engine_watchdog_inherit(EngineWatchdog *self)
 {
-    const char *name = strchr(line, ' ');
-    g_autofree char *number = name != NULL ? g_strndup(line, (gsize)(name - line)) : NULL;
-    guint64 fd = 0;
+    g_auto(GStrv) names = self->store != NULL ? fd_store_list_given(self->store) : NULL;
 
-    if (number == NULL ||
-        !g_ascii_string_to_unsigned(number, 10, STDERR_FILENO + 1, G_MAXINT32, &fd, NULL) ||
-        fcntl((int)fd, F_SETFD, FD_CLOEXEC) != 0)
-        return;
-    watchdog_adopt(self->watchdog, name + 1, (int)fd);
+    for (guint i = 0; names != NULL && names[i] != NULL; i++) {
+        int fd = watchdog_knows_descriptor(names[i]) ? fd_store_take(self->store, names[i]) : -1;
+
+        if (fd < 0)
+            continue;
+        if (g_str_has_prefix(names[i], WATCHDOG_WDMD_PREFIX))
+            fd_store_drop(self->store, names[i]);
+        watchdog_adopt(self->watchdog, names[i], fd);
+    }
 }
 
-void engine_watchdog_inherit(EngineWatchdog *self, const char *text)
+void engine_watchdog_inherited(EngineWatchdog *self, gboolean is_all)
 {
-    g_auto(GStrv) lines = g_strsplit(text != NULL ? text : "", "\n", -1);
-
-    for (guint i = 0; lines[i] != NULL; i++)
-        inherit_line(self, lines[i]);
-}
-
-void engine_watchdog_inherited(EngineWatchdog *self)
-{
-    watchdog_adopted(self->watchdog);
+    watchdog_adopted(self->watchdog, is_all);
 }
 
 gboolean engine_watchdog_check_hand_over(EngineWatchdog *self, GError **error)

@@ -6,13 +6,16 @@
 
 #include <gio/gio.h>
 
+#include "common/fd-store.h"
 #include "watchdog/watchdog.h"
 
 typedef struct EngineWatchdog EngineWatchdog;
 
-/* `config` NULL: there is none. The engine's property watchdog-state notifies when it has changed.
+/* `config` NULL: there is none. `store`: what it has outlives this process, by exec or by systemd;
+ * may be NULL. The engine's property watchdog-state notifies when it has changed.
  */
-EngineWatchdog *engine_watchdog_new(GObject *engine, const WatchdogConfig *config, GError **error);
+EngineWatchdog *engine_watchdog_new(GObject *engine, const WatchdogConfig *config, FdStore *store,
+                                    GError **error);
 /* What is guarded still stays armed. */
 void engine_watchdog_free(EngineWatchdog *self);
 
@@ -22,17 +25,17 @@ const char *engine_watchdog_get_state(EngineWatchdog *self);
 const char *engine_watchdog_get_description(EngineWatchdog *self);
 
 /*
- * Going on as another program (daemon/continuity.h), without a moment in which nobody could feed. A
- * text for its environment, which says which descriptors it inherits; "" when nothing runs. Owned.
- * Waits for the thread.
+ * Going on as another program (daemon/continuity.h), without a moment in which nobody could feed:
+ * what that needs is in the store from then on. Waits for the thread.
  */
-char *engine_watchdog_give(EngineWatchdog *self);
+void engine_watchdog_give(EngineWatchdog *self);
 /* It came to nothing. */
 void engine_watchdog_take_back(EngineWatchdog *self);
-/* Of the program before, or NULL; before anything is guarded. */
-void engine_watchdog_inherit(EngineWatchdog *self, const char *text);
-/* Everything that was taken over from it is guarded, or about to be. */
-void engine_watchdog_inherited(EngineWatchdog *self);
+/* What the program before has given, or systemd has kept; before anything is guarded. */
+void engine_watchdog_inherit(EngineWatchdog *self);
+/* Everything that was taken over is guarded, or about to be. `is_all`: that is all that was held
+ * before; else what nothing is guarded with now may be for what is not known, and stays armed. */
+void engine_watchdog_inherited(EngineWatchdog *self, gboolean is_all);
 /* FALSE with Unsupported: only the process that has armed it can say that leases are safe, so that
  * another one cannot take over. */
 gboolean engine_watchdog_check_hand_over(EngineWatchdog *self, GError **error);

@@ -51,6 +51,7 @@ struct _BailiffEngine {
     KillGuard *kill_guard;
     guint64 last_kills_told;
     EngineWatchdog *watchdog;
+    FdStore *fd_store;
     Rejoin *rejoin;
     Forsaken *forsaken;
     Succession *succession;
@@ -190,7 +191,7 @@ BailiffEngine *bailiff_engine_new(const BailiffEngineConfig *config, GError **er
     self->kill_guard = kill_guard_new(error);
     if (self->kill_guard == NULL)
         return NULL;
-    self->watchdog = engine_watchdog_new(G_OBJECT(self), config->watchdog, error);
+    self->watchdog = engine_watchdog_new(G_OBJECT(self), config->watchdog, config->fd_store, error);
     if (self->watchdog == NULL)
         return NULL;
     self->services.libvirt = bailiff_libvirt_new(
@@ -205,10 +206,13 @@ BailiffEngine *bailiff_engine_new(const BailiffEngineConfig *config, GError **er
     self->recorder = bailiff_incident_recorder_new(self, self->incidents);
     self->metrics = bailiff_metrics_new(self);
     self->records = bailiff_records_new(self, config->records_dir);
-    engine_watchdog_inherit(self->watchdog, config->inherited_watchdog);
+    self->fd_store = config->fd_store;
+    engine_watchdog_inherit(self->watchdog);
     self->forsaken = forsaken_new(self);
     self->succession = succession_new(self);
-    engine_watchdog_inherited(self->watchdog);
+    engine_watchdog_inherited(self->watchdog, succession_is_whole(self->succession));
+    if (self->fd_store != NULL)
+        fd_store_settle(self->fd_store);
     return g_steal_pointer(&self);
 }
 
@@ -247,9 +251,9 @@ const char *bailiff_engine_get_watchdog_description(BailiffEngine *self)
     return engine_watchdog_get_description(self->watchdog);
 }
 
-char *bailiff_engine_give_watchdog(BailiffEngine *self)
+void bailiff_engine_give_watchdog(BailiffEngine *self)
 {
-    return engine_watchdog_give(self->watchdog);
+    engine_watchdog_give(self->watchdog);
 }
 
 void bailiff_engine_take_watchdog_back(BailiffEngine *self)

@@ -14,6 +14,7 @@
 #include <gio/gio.h>
 
 #include "actions/launcher.h"
+#include "common/fd-store.h"
 #include "engine/failure-defaults.h"
 #include "engine/incident-log.h"
 #include "engine/instance-lock.h"
@@ -46,10 +47,9 @@ typedef struct BailiffEngineConfig {
     const char *state_dir;          /* where incidents are kept across restarts; NULL: nowhere */
     const char *records_dir;        /* where lockspace records are; NULL: there are none */
     const WatchdogConfig *watchdog; /* NULL: none */
-    const char
-        *inherited_watchdog; /* bailiff_engine_give_watchdog() of the program before; or NULL */
-    InstanceLock *lock;      /* taken over; NULL: the engine makes it */
-    Launcher *launcher;      /* lives longer than the engine; NULL: `exec` steps fail */
+    FdStore *fd_store;  /* lives longer than the engine; NULL: nothing is kept or given */
+    InstanceLock *lock; /* taken over; NULL: the engine makes it */
+    Launcher *launcher; /* lives longer than the engine; NULL: `exec` steps fail */
 } BailiffEngineConfig;
 
 /* InvalidArgument when the host name is none, IoError when the machine id or the runtime directory
@@ -73,9 +73,9 @@ const char *bailiff_engine_get_watchdog_state(BailiffEngine *self);
  * change.
  */
 const char *bailiff_engine_get_watchdog_description(BailiffEngine *self);
-/* What a program that is executed instead of this one has to be given, so that it feeds on: a text
- * (owned), and descriptors that stay open. From then on nothing is fed, until it is taken back. */
-char *bailiff_engine_give_watchdog(BailiffEngine *self);
+/* What a program that is executed instead of this one has to be given, so that it feeds on, is in
+ * the store of descriptors. From then on nothing is fed, until it is taken back. */
+void bailiff_engine_give_watchdog(BailiffEngine *self);
 void bailiff_engine_take_watchdog_back(BailiffEngine *self);
 /* Whether another process may take this one's place. Unsupported. */
 gboolean bailiff_engine_check_hand_over(BailiffEngine *self, GError **error);

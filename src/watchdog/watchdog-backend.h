@@ -7,6 +7,8 @@
 
 #include <glib.h>
 
+#include "common/fd-store.h"
+
 /* Lockspaces at a time; as many as the last kill has lines for. */
 #define WATCHDOG_MAX_GUARDS 4096u
 
@@ -50,12 +52,10 @@ struct WatchdogBackend {
     const guint *n_entries;       /* those from here on were never used */
 };
 
-/* Names of descriptors: of a device; of a connection to wdmd, before the name of the lockspace. */
-#define WATCHDOG_DEVICE_DESCRIPTOR "device"
-#define WATCHDOG_WDMD_PREFIX "wdmd-"
-#define WATCHDOG_MAGIC_CLOSE "V"
-
-WatchdogBackend *watchdog_device_new(const char *path, guint32 timeout);
+/* `store` may be NULL. */
+WatchdogBackend *watchdog_device_new(const char *path, guint32 timeout, FdStore *store);
+/* An adopted device that is not used any more, if it is one at all: stops and closes it. */
+void watchdog_device_disarm(int fd, FdStore *store);
 WatchdogBackend *watchdog_wdmd_new(const char *socket_path);
 
 /* See watchdog_look(). */

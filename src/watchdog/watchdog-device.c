@@ -25,6 +25,7 @@
 
 #include "common/bailiff-error.h"
 #include "common/boottime.h"
+#include "common/log-message.h"
 #include "failure/reset-plan.h"
 #include "watchdog/watchdog.h"
 
@@ -42,12 +43,23 @@ G_STATIC_ASSERT(PROVEN_SECONDS <= WATCHDOG_TIMEOUT_MIN);
 #define LEGACY_MAJOR 10
 #define LEGACY_MINOR 130
 
+/* What systemd has a duplicate of is closed for good when it comes to that: as a rule at once. */
+#define STORE_CLOSES_US (2 * USEC_PER_SECOND)
+#define STORE_POLL_US 10000
+
+#define MAGIC_CLOSE "V"
+/* Any other byte takes a magic close back. */
+#define NO_MAGIC_CLOSE "-"
+
 typedef struct WatchdogDevice {
     WatchdogBackend parent;
     char *path;
     guint32 wanted_timeout;
-    int fd;              /* -1: not open */
-    gboolean is_adopted; /* not looked at yet */
+    FdStore *store;       /* may be NULL */
+    int fd;               /* -1: not open */
+    gboolean is_adopted;  /* not looked at yet */
+    gboolean is_unproven; /* adopted, and not set yet */
+    guint64 dropped_us;   /* when it was taken out of the store; 0: never */
     char *identity;
     ResetTimer timer;
     guint32 set_seconds; /* what it is set to; 0: not known */
@@ -120,14 +132,26 @@ static gboolean fail_to_open(const WatchdogDevice *self, GError **error)
     return FALSE;
 }
 
+static int open_path(const WatchdogDevice *self)
+{
+    guint64 until_us =
+        self->dropped_us != 0 ? time_add(self->dropped_us, STORE_CLOSES_US) : boottime_now();
+    int fd;
+
+    /* O_NONBLOCK: it may be anything, since an administrator has named it. */
+    while ((fd = open(self->path, O_WRONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)) < 0 &&
+           errno == EBUSY && boottime_now() < until_us)
+        g_usleep(STORE_POLL_US);
+    return fd;
+}
+
 static int open_device(const WatchdogDevice *self, GError **error)
 {
     int fd;
 
     if (!check_way_out(self, error))
         return -1;
-    /* O_NONBLOCK: it may be anything, since an administrator has named it. */
-    fd = open(self->path, O_WRONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    fd = open_path(self);
     if (fd < 0)
         (void)fail_to_open(self, error);
     return fd;
@@ -190,16 +214,31 @@ static gboolean check_trust(WatchdogDevice *self, GError **error)
            check_one_timeout(self, self->wanted_timeout, error);
 }
 
+/* --- its end ---------------------------------------------------------------------------------- */
+
+/* Where systemd has it open, too, the magic close works when that closes it; a systemd that hangs
+ * is no reason for a reset, so the timer is told to stop. Not every driver knows that. */
+static gboolean stop_timer(int fd, gboolean is_shared)
+{
+    int disable = WDIOS_DISABLECARD;
+    gboolean stopped = is_shared && ioctl(fd, WDIOC_SETOPTIONS, &disable) == 0;
+
+    return write(fd, MAGIC_CLOSE, 1) == 1 || stopped;
+}
+
+/* Nobody else may have it under this name: it is out of the store before it is closed. */
 static void close_device(WatchdogDevice *self)
 {
+    fd_store_drop(self->store, WATCHDOG_DEVICE_DESCRIPTOR);
+    self->dropped_us = fd_store_is_shared(self->store) ? boottime_now() : 0;
     close(self->fd);
     self->fd = -1;
-    self->is_adopted = FALSE;
+    self->is_adopted = self->is_unproven = FALSE;
 }
 
 static gboolean stop_device(WatchdogDevice *self, GError **error)
 {
-    gboolean stopped = write(self->fd, WATCHDOG_MAGIC_CLOSE, 1) == 1;
+    gboolean stopped = stop_timer(self->fd, fd_store_is_shared(self->store));
 
     if (!stopped)
         (void)fail_by_errno(self, "stopped: it will reset this host", error);
@@ -207,7 +246,81 @@ static gboolean stop_device(WatchdogDevice *self, GError **error)
     return stopped;
 }
 
+static gboolean is_watchdog(int fd)
+{
+    struct watchdog_info info = { 0 };
+
+    return ioctl(fd, WDIOC_GETSUPPORT, &info) == 0;
+}
+
+void watchdog_device_disarm(int fd, FdStore *store)
+{
+    if (!is_watchdog(fd))
+        log_line(LOG_WARNING, NULL, "What was kept as a watchdog is none.");
+    else if (!stop_timer(fd, fd_store_is_shared(store)))
+        log_line(LOG_ERR, NULL, "A watchdog that is not used any more cannot be stopped: %s.",
+                 g_strerror(errno));
+    fd_store_drop(store, WATCHDOG_DEVICE_DESCRIPTOR);
+    close(fd);
+}
+
+/* --- adopted ---------------------------------------------------------------------------------- */
+
+static gboolean is_of_path(const WatchdogDevice *self)
+{
+    struct stat mine, named;
+
+    if (fstat(self->fd, &mine) != 0 || stat(self->path, &named) != 0 ||
+        (mine.st_mode & S_IFMT) != (named.st_mode & S_IFMT))
+        return FALSE;
+    return S_ISCHR(mine.st_mode) ? mine.st_rdev == named.st_rdev
+                                 : mine.st_dev == named.st_dev && mine.st_ino == named.st_ino;
+}
+
+/* What was adopted is not what the configuration names, or makes no sense: it is given up, so that
+ * the device is opened as if there had been nothing. A watchdog is stopped, for it is nobody else's
+ * than that of the daemon before; anything else is not written to. */
+static void check_adopted(WatchdogDevice *self)
+{
+    g_autoptr(GError) error = NULL;
+    int timeout = 0;
+
+    if (!is_watchdog(self->fd)) {
+        log_line(LOG_WARNING, NULL, "What was kept as the watchdog is none.");
+        close_device(self);
+    } else if (!is_of_path(self)) {
+        log_line(LOG_NOTICE, NULL, "The watchdog that was kept is not %s: it is stopped.",
+                 self->path);
+        (void)stop_device(self, NULL);
+    } else if (!check_support(self, &error) || ioctl(self->fd, WDIOC_GETTIMEOUT, &timeout) != 0 ||
+               timeout < 1 || timeout > (int)WATCHDOG_TIMEOUT_MAX) {
+        log_line(LOG_WARNING, NULL, "The watchdog that was kept (%s) cannot be trusted.",
+                 self->path);
+        (void)stop_device(self, NULL);
+    }
+}
+
 /* --- feeding it ------------------------------------------------------------------------------ */
+
+/* The first time that one of an earlier daemon is set. That daemon may have ended when it had just
+ * stopped it, or said that it may be closed: both are taken back, now that it is set to what is
+ * left and not before. */
+static gboolean prove(WatchdogDevice *self, GError **error)
+{
+    int enable = WDIOS_ENABLECARD, timeout = 0;
+    guint32 set_seconds = self->set_seconds;
+
+    self->set_seconds = 0;
+    if (ioctl(self->fd, WDIOC_GETTIMEOUT, &timeout) != 0 || (guint32)timeout != set_seconds)
+        return refuse(self, "it was kept, and its timeout is not what it is set to", error);
+    /* Only who can be told to stop knows this. */
+    (void)ioctl(self->fd, WDIOC_SETOPTIONS, &enable);
+    if (write(self->fd, NO_MAGIC_CLOSE, 1) != 1)
+        return fail_by_errno(self, "fed", error);
+    self->set_seconds = set_seconds;
+    self->is_unproven = FALSE;
+    return TRUE;
+}
 
 /* A timer that takes more than it was asked for would run past the deadline, and further with each
  * attempt to mend it: from then on it is known not to take less. */
@@ -223,7 +336,7 @@ static gboolean set_timer(WatchdogDevice *self, guint32 seconds, GError **error)
     self->set_seconds = (guint32)MAX(set, 1);
     if (self->set_seconds > seconds)
         self->timer.shortest = MAX(self->timer.shortest, self->set_seconds);
-    return TRUE;
+    return !self->is_unproven || prove(self, error);
 }
 
 static gboolean feed_timer(WatchdogDevice *self, guint32 seconds, GError **error)
@@ -266,17 +379,21 @@ static gboolean device_guard(WatchdogBackend *backend, guint entry, GError **err
 {
     WatchdogDevice *self = (WatchdogDevice *)backend;
 
-    if (self->fd >= 0 && !self->is_adopted)
+    if (self->is_adopted)
+        check_adopted(self);
+    else if (self->fd >= 0)
         return TRUE;
     if (self->fd < 0)
         self->fd = open_device(self, error);
     if (self->fd < 0)
         return FALSE;
-    if (self->is_adopted ? !check_support(self, error) : !check_trust(self, error)) {
+    if (!self->is_adopted && !check_trust(self, error)) {
         (void)stop_device(self, NULL);
         return FALSE;
     }
+    fd_store_keep(self->store, WATCHDOG_DEVICE_DESCRIPTOR, self->fd, FD_STORE_WATCHDOG);
     self->set_seconds = self->is_adopted ? 0 : self->wanted_timeout;
+    self->is_unproven = self->is_adopted;
     self->is_adopted = FALSE;
     self->timer = (ResetTimer){ .timeout = self->wanted_timeout, .shortest = SHORTEST_SECONDS };
     return TRUE;
@@ -304,8 +421,12 @@ static void device_settle(WatchdogBackend *backend)
 {
     WatchdogDevice *self = (WatchdogDevice *)backend;
 
-    if (self->is_adopted)
-        (void)stop_device(self, NULL);
+    if (!self->is_adopted)
+        return;
+    watchdog_device_disarm(self->fd, self->store);
+    self->dropped_us = fd_store_is_shared(self->store) ? boottime_now() : 0;
+    self->fd = -1;
+    self->is_adopted = FALSE;
 }
 
 static char *device_describe(WatchdogBackend *backend)
@@ -331,6 +452,8 @@ static gboolean device_adopt(WatchdogBackend *backend, const char *name, int fd)
         return FALSE;
     self->fd = fd;
     self->is_adopted = TRUE;
+    /* It is nobody's otherwise, before the thread has looked at it. */
+    fd_store_keep(self->store, name, fd, FD_STORE_WATCHDOG);
     return TRUE;
 }
 
@@ -338,14 +461,15 @@ static void device_free(WatchdogBackend *backend, gboolean keep)
 {
     WatchdogDevice *self = (WatchdogDevice *)backend;
 
+    /* Armed, it stays in the store: this is no end in order. */
     if (self->fd >= 0 && !keep)
-        close_device(self);
+        close(self->fd);
     g_free(self->identity);
     g_free(self->path);
     g_free(self);
 }
 
-WatchdogBackend *watchdog_device_new(const char *path, guint32 timeout)
+WatchdogBackend *watchdog_device_new(const char *path, guint32 timeout, FdStore *store)
 {
     static const WatchdogBackendClass class = {
         .guard = device_guard,
@@ -364,6 +488,7 @@ WatchdogBackend *watchdog_device_new(const char *path, guint32 timeout)
     self->parent.class = &class;
     self->path = g_strdup(path);
     self->wanted_timeout = timeout;
+    self->store = store;
     self->fd = -1;
     return &self->parent;
 }

@@ -35,6 +35,7 @@
 #include "base/checked-time.h"
 #include "common/bailiff-error.h"
 #include "common/boottime.h"
+#include "watchdog/watchdog.h"
 #include "watchdog/wdmd-message.h"
 
 #define CALL_LIMIT_SECONDS 2

@@ -27,6 +27,7 @@ struct Watchdog {
     gint n_refs; /* the owner's, and one for each guard that is asked for */
     gboolean is_freed;
     WatchdogKind kind;
+    FdStore *store; /* may be NULL */
     WatchdogChanged changed;
     gpointer user_data;
 
@@ -107,7 +108,7 @@ static WatchdogBackend *new_backend(const WatchdogConfig *config)
     case WATCHDOG_DEVICE:
         return watchdog_device_new(
             config->device != NULL ? config->device : WATCHDOG_DEVICE_DEFAULT,
-            config->timeout != 0 ? config->timeout : WATCHDOG_TIMEOUT_DEFAULT);
+            config->timeout != 0 ? config->timeout : WATCHDOG_TIMEOUT_DEFAULT, config->store);
     case WATCHDOG_WDMD:
         return watchdog_wdmd_new(config->socket != NULL ? config->socket : WATCHDOG_SOCKET_DEFAULT);
     case WATCHDOG_NONE:
@@ -124,6 +125,7 @@ Watchdog *watchdog_new(const WatchdogConfig *config, WatchdogChanged changed, gp
 
     self->n_refs = 1;
     self->kind = config->kind;
+    self->store = config->store;
     self->changed = changed;
     self->user_data = user_data;
     self->leftovers = g_ptr_array_new_with_free_func(free_descriptor);
@@ -399,26 +401,30 @@ void watchdog_adopt(Watchdog *self, const char *name, int fd)
         watchdog_add_descriptor(self->leftovers, name, fd);
 }
 
-static void disarm_leftover(const WatchdogDescriptor *descriptor)
+gboolean watchdog_knows_descriptor(const char *name)
 {
-    if (g_str_has_prefix(descriptor->name, WATCHDOG_WDMD_PREFIX)) {
-        watchdog_wdmd_disarm(descriptor->fd);
-        return;
-    }
-    if (write(descriptor->fd, WATCHDOG_MAGIC_CLOSE, 1) < 0)
-        log_line(LOG_ERR, NULL, "A watchdog that is not used any more cannot be stopped: %s.",
-                 g_strerror(errno));
-    close(descriptor->fd);
+    return g_str_equal(name, WATCHDOG_DEVICE_DESCRIPTOR) ||
+           g_str_has_prefix(name, WATCHDOG_WDMD_PREFIX);
 }
 
-void watchdog_adopted(Watchdog *self)
+static void disarm_leftover(Watchdog *self, const WatchdogDescriptor *descriptor)
+{
+    if (g_str_has_prefix(descriptor->name, WATCHDOG_WDMD_PREFIX))
+        watchdog_wdmd_disarm(descriptor->fd);
+    else
+        watchdog_device_disarm(descriptor->fd, self->store);
+}
+
+void watchdog_adopted(Watchdog *self, gboolean is_all)
 {
     if (!self->is_adopting)
         return;
     self->is_adopting = FALSE;
+    self->feeder.is_settled = !is_all;
     if (self->feeder.backend != NULL)
         (void)ensure_thread(self, NULL);
-    for (guint i = 0; i < self->leftovers->len; i++)
-        disarm_leftover(self->leftovers->pdata[i]);
+    /* Else they stay open, and run, until this process ends. */
+    for (guint i = 0; is_all && i < self->leftovers->len; i++)
+        disarm_leftover(self, self->leftovers->pdata[i]);
     g_ptr_array_set_size(self->leftovers, 0);
 }

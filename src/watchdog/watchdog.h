@@ -26,6 +26,8 @@
 
 #include <gio/gio.h>
 
+#include "common/fd-store.h"
+
 typedef enum WatchdogKind {
     WATCHDOG_NONE,
     WATCHDOG_DEVICE, /* a device of the kernel, for this daemon alone */
@@ -52,6 +54,7 @@ typedef struct WatchdogConfig {
     const char *device; /* of WATCHDOG_DEVICE; NULL: the default */
     const char *socket; /* of WATCHDOG_WDMD; NULL: the default */
     guint32 timeout;    /* of WATCHDOG_DEVICE; 0: the default */
+    FdStore *store;     /* where the device is kept while it is open; lives longer; NULL: nowhere */
 } WatchdogConfig;
 
 typedef enum WatchdogState {
@@ -125,19 +128,33 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(WatchdogGuard, watchdog_guard_free)
 void watchdog_guard_forget(WatchdogGuard *guard);
 
 /*
- * For a daemon that gives way to another one, without a moment in which nobody could feed.
+ * For a daemon that another one follows, without a moment in which nobody could feed.
  *
  * watchdog_hand_over() feeds once more and stops feeding: the timer runs from then on. It gives the
- * descriptors (device: one, called "device"; wdmd: one for each lockspace, called "wdmd-NAME"),
- * which stay open when `self` is freed; with FD_CLOEXEC, which the caller takes away. Waits for the
- * thread. watchdog_take_back() goes on as before, when it came to nothing.
+ * descriptors (device: one, called "watchdog"; wdmd: one for each lockspace, called "wdmd-NAME"),
+ * which stay open when `self` is freed; with FD_CLOEXEC. Waits for the thread. watchdog_take_back()
+ * goes on as before, when it came to nothing.
+ *
+ * A device is in the store (common/fd-store.h) from when it is trusted until it is stopped, so that
+ * it goes on to the next daemon after a crash, too. systemd has it open meanwhile, and feeds
+ * nothing: what runs is the timer that was set last. It stops when it is told to stop, and with its
+ * last close, which may be systemd's.
  *
  * The successor adopts them before its first guard, guards what it has taken over, with the
  * deadlines of before, and says that this was all: watchdog_adopted(). Nothing is fed until then,
  * and nobody answered, so that the first feed already goes by all deadlines. What nothing is
  * guarded with then is disarmed, descriptors of another kind too (the configuration may have
- * changed meanwhile).
+ * changed meanwhile); but not where it is unknown what was guarded with it (`is_all` FALSE): then
+ * it is left as it runs.
+ *
+ * A descriptor that comes from a store may be anything. It is asked what it is before anything is
+ * written to it, and closed if it is no watchdog, or not the one of the configuration.
  */
+#define WATCHDOG_DEVICE_DESCRIPTOR "watchdog"
+#define WATCHDOG_WDMD_PREFIX "wdmd-"
+/* Names of the two kinds. */
+gboolean watchdog_knows_descriptor(const char *name);
+
 typedef struct WatchdogDescriptor {
     char *name;
     int fd;
@@ -147,4 +164,4 @@ typedef struct WatchdogDescriptor {
 GPtrArray *watchdog_hand_over(Watchdog *self);
 void watchdog_take_back(Watchdog *self);
 void watchdog_adopt(Watchdog *self, const char *name, int fd);
-void watchdog_adopted(Watchdog *self);
+void watchdog_adopted(Watchdog *self, gboolean is_all);

@@ -4,15 +4,17 @@
  *
  * A watchdog device without hardware: MOUNT-POINT, an existing file, takes the system calls of
  * linux/watchdog.h as the kernel's watchdog core does (open for one at a time, WDIOC_GETSUPPORT,
- * SETTIMEOUT, GETTIMEOUT, KEEPALIVE, write with the magic 'V', close), and resets nothing: LOG gets
- * a line for each of them, "MICROSECONDS EVENT [SECONDS]" on CLOCK_BOOTTIME:
+ * SETTIMEOUT, GETTIMEOUT, KEEPALIVE, SETOPTIONS, write with the magic 'V', last close), and resets
+ * nothing: LOG gets a line for each of them, "MICROSECONDS EVENT [SECONDS]" on CLOCK_BOOTTIME:
  *
- *   open, busy, settimeout N, keepalive, magic, stop (closed after a magic V), unclean (closed
- *   without), fire (nobody fed it in time)
+ *   open, busy, settimeout N, keepalive, disable, enable, magic, stop (closed after a magic V),
+ *   unclean (closed without), fire (nobody fed it in time)
  *
  * It is a FUSE file, since not every kernel has CUSE: the ioctls of a watchdog say in their numbers
  * how much they copy, which is all that FUSE needs to know. Unlike a device it may be opened by its
- * name only, and is not found in /sys.
+ * name only, and is not found in /sys. And of SETOPTIONS, whose number says that it copies the
+ * other way, nobody tells what the option is: the one that comes right after a SETTIMEOUT is taken
+ * for "enable", any other for "disable".
  *
  * KEY=VALUE makes it a bad one: options=N (of watchdog_info), fixed=N (it has this timeout whatever
  * is asked for), min=N (shorter timeouts are taken to be N), max=N (longer ones are refused),
@@ -49,9 +51,13 @@ static PseudoWatchdog dog = { .options = WDIOF_SETTIMEOUT | WDIOF_MAGICCLOSE | W
                               .min = 1,
                               .max = 65535 };
 
+static const char *last_event = "";
+
 static void say(const char *event, unsigned number)
 {
     struct timespec now;
+
+    last_event = event;
 
     clock_gettime(CLOCK_BOOTTIME, &now);
     fprintf(dog.log, "%lld%06ld %s", (long long)now.tv_sec, now.tv_nsec / 1000, event);
@@ -142,6 +148,12 @@ static void on_ioctl(fuse_req_t request, fuse_ino_t inode, unsigned command, voi
         count_down();
         say("keepalive", 0);
         break;
+    case (unsigned)WDIOC_SETOPTIONS:
+        dog.is_running = strcmp(last_event, "settimeout") == 0;
+        count_down();
+        say(dog.is_running ? "enable" : "disable", 0);
+        fuse_reply_ioctl(request, 0, &number, 0);
+        return;
     case (unsigned)WDIOC_GETSTATUS:
     case (unsigned)WDIOC_GETBOOTSTATUS:
         fuse_reply_ioctl(request, 0, &number, sizeof number);

@@ -53,10 +53,11 @@ class PseudoDevice:
 
     def fires_at(self):
         """As it is set; 0: it is stopped."""
-        fires, timeout = 0, 60
+        fires, timeout, disabled = 0, 60, False
         for when, name, seconds in self.events():
             timeout = seconds or timeout
-            fires = 0 if name in ("ready", "stop") else when + timeout * SECOND
+            disabled = name == "disable" or disabled and name not in ("open", "enable")
+            fires = 0 if disabled or name in ("ready", "stop") else when + timeout * SECOND
         return fires
 
     def stop(self):

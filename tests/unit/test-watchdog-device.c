@@ -281,7 +281,7 @@ static int hand_over(Bench *self)
 
     g_assert_cmpuint(descriptors->len, ==, 1);
     descriptor = descriptors->pdata[0];
-    g_assert_cmpstr(descriptor->name, ==, "device");
+    g_assert_cmpstr(descriptor->name, ==, "watchdog");
     g_assert_cmpint(fcntl(descriptor->fd, F_GETFD) & FD_CLOEXEC, ==, FD_CLOEXEC);
     return descriptor->fd;
 }
@@ -304,10 +304,10 @@ static void test_adopted(Bench *self, gconstpointer unused)
     n_keepalives = pseudo_device_count(self->device, "keepalive");
 
     self->watchdog = make_watchdog(self, self->device->path);
-    watchdog_adopt(self->watchdog, "device", fd);
+    watchdog_adopt(self->watchdog, "watchdog", fd);
     watchdog_guard_async(self->watchdog, "one", 10, fail_us, keep_result, &result);
     g_assert_cmpuint(pseudo_device_count(self->device, "keepalive"), ==, n_keepalives);
-    watchdog_adopted(self->watchdog);
+    watchdog_adopted(self->watchdog, TRUE);
     WAIT_FOR(result != NULL);
     one = watchdog_guard_finish(result, NULL);
     g_assert_nonnull(one);
@@ -332,8 +332,8 @@ static void test_adopted_for_nothing(Bench *self, gconstpointer unused)
     watchdog_free(self->watchdog);
     g_free(one);
     self->watchdog = make_watchdog(self, self->device->path);
-    watchdog_adopt(self->watchdog, "device", fd);
-    watchdog_adopted(self->watchdog);
+    watchdog_adopt(self->watchdog, "watchdog", fd);
+    watchdog_adopted(self->watchdog, TRUE);
     WAIT_FOR(pseudo_device_count(self->device, "stop") == 1);
 }
 
@@ -351,9 +351,9 @@ static void test_adopted_by_another_kind(Bench *self, gconstpointer unused)
     watchdog_free(self->watchdog);
     g_free(one);
     self->watchdog = watchdog_new(&none, on_changed, self, NULL);
-    watchdog_adopt(self->watchdog, "device", fd);
+    watchdog_adopt(self->watchdog, "watchdog", fd);
     g_assert_cmpuint(pseudo_device_count(self->device, "stop"), ==, 0);
-    watchdog_adopted(self->watchdog);
+    watchdog_adopted(self->watchdog, TRUE);
     WAIT_FOR(pseudo_device_count(self->device, "stop") == 1);
 }
 
