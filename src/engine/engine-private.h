@@ -50,6 +50,9 @@ void bailiff_engine_forsaken_changed(BailiffEngine *self);
 /* What resets this host when somebody cannot be made harmless in time. */
 EngineWatchdog *bailiff_engine_get_watchdog(BailiffEngine *self);
 
+/* What is kept for the next daemon, and what the last one has kept; may be NULL. */
+FdStore *bailiff_engine_get_fd_store(BailiffEngine *self);
+
 /* Where held leases are written down. */
 const char *bailiff_engine_get_runtime_dir(BailiffEngine *self);
 /* Files there that are void for a moment. */

@@ -20,6 +20,7 @@
 #include "engine/lockspace-private.h"
 #include "engine/name-error.h"
 #include "engine/persistent-record.h"
+#include "engine/process-store.h"
 #include "engine/records.h"
 #include "engine/registration-numbers.h"
 #include "engine/registration-private.h"
@@ -52,6 +53,7 @@ struct _BailiffEngine {
     guint64 last_kills_told;
     EngineWatchdog *watchdog;
     FdStore *fd_store;
+    ProcessStore *process_store;
     Rejoin *rejoin;
     Forsaken *forsaken;
     Succession *succession;
@@ -94,6 +96,7 @@ static void bailiff_engine_finalize(GObject *object)
 
     g_clear_pointer(&self->succession, succession_free);
     g_clear_pointer(&self->forsaken, forsaken_free);
+    process_store_free(self->process_store);
     rejoin_free(self->rejoin);
     if (self->records != NULL)
         bailiff_records_close(self->records);
@@ -207,6 +210,7 @@ BailiffEngine *bailiff_engine_new(const BailiffEngineConfig *config, GError **er
     self->metrics = bailiff_metrics_new(self);
     self->records = bailiff_records_new(self, config->records_dir);
     self->fd_store = config->fd_store;
+    self->process_store = process_store_new(self, self->fd_store);
     engine_watchdog_inherit(self->watchdog);
     self->forsaken = forsaken_new(self);
     self->succession = succession_new(self);
@@ -289,6 +293,11 @@ char **bailiff_engine_list_forsaken(BailiffEngine *self)
 guint bailiff_engine_count_forsaken_users(BailiffEngine *self)
 {
     return forsaken_count_users(self->forsaken);
+}
+
+FdStore *bailiff_engine_get_fd_store(BailiffEngine *self)
+{
+    return self->fd_store;
 }
 
 FailureDefaults *bailiff_engine_get_failure_defaults(BailiffEngine *self)

@@ -19,6 +19,7 @@
 #include "engine/engine-private.h"
 #include "engine/held-record.h"
 #include "engine/policy-error.h"
+#include "engine/process-store.h"
 #include "failure/failure-policy-parser.h"
 
 #define GROUP HELD_RECORD_GROUP
@@ -158,6 +159,17 @@ static gboolean set_corrupt(GError **error, guint64 id)
     return FALSE;
 }
 
+static BailiffTarget *restore_process(BailiffEngine *engine, guint64 id, GKeyFile *record,
+                                      GError **error)
+{
+    g_auto(ProcessIdentity) process = { .pidfd = -1 };
+
+    if (process_store_take(bailiff_engine_get_fd_store(engine), id, record, &process))
+        return bailiff_process_target_new(
+            &process, g_key_file_get_boolean(record, GROUP, "Descendants", NULL));
+    return bailiff_process_target_restore(record, GROUP, error);
+}
+
 static BailiffTarget *restore_target(BailiffEngine *engine, guint64 id, GKeyFile *record,
                                      GError **error)
 {
@@ -165,7 +177,7 @@ static BailiffTarget *restore_target(BailiffEngine *engine, guint64 id, GKeyFile
     g_autofree char *kind = g_key_file_get_string(record, GROUP, "Kind", NULL);
 
     if (g_strcmp0(kind, failure_target_name(FAILURE_TARGET_PROCESS)) == 0)
-        return bailiff_process_target_restore(record, GROUP, error);
+        return restore_process(engine, id, record, error);
     if (g_strcmp0(kind, failure_target_name(FAILURE_TARGET_UNIT)) == 0)
         return bailiff_unit_target_restore(services->systemd, record, GROUP,
                                            recovery_record_is_ended(record, GROUP), error);

@@ -228,7 +228,7 @@ class PrivateService:
         os.kill(self.daemon.pid, number)
         wait_until(lambda: self.daemon.ended, "the end of bailiffd", limit)
 
-    def start_daemon(self, arguments=None, wait=True, prefix=(), program=BUILD / "src/daemon/bailiffd"):
+    def start_daemon(self, arguments=None, wait=True, prefix=(), program=BUILD / "src/daemon/bailiffd", pass_fds=()):
         """A further bailiffd on the same bus and runtime directory: after a crash, or beside a stuck one. `prefix` is a
         command that executes it."""
         arguments = self.arguments if arguments is None else arguments
@@ -239,7 +239,7 @@ class PrivateService:
                  *shlex.split(arguments if arguments != "none" else ""), "--runtime-dir", os.path.join(self.directory, "run"),
                  "--state-dir", self.environment.get("BAILIFF_STATE_DIR") or os.path.join(self.directory, "state"),
                  "--records-dir", self.environment.get("BAILIFF_RECORDS_DIR") or os.path.join(self.directory, "records")],
-                env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+                env=self.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=pass_fds)
         self.later_daemons.append(process)
         self.daemon = DaemonProcess(process.pid)
         if wait:
