@@ -274,8 +274,12 @@ static void leave(Departure *self)
 {
     hand_over_write(self->engine, self->hand_over ? "another bailiffd takes its place"
                                                   : "bailiffd executes its program anew");
-    if (self->hand_over)
+    if (self->hand_over) {
+        /* Who takes over opens it, and systemd is not to have it open any longer than this process.
+         */
+        fd_store_drop(self->store, WATCHDOG_DEVICE_DESCRIPTOR);
         _exit(0);
+    }
     execute(self);
 }
 

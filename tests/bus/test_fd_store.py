@@ -12,6 +12,7 @@ from descriptor_store import ServiceManager
 from lease_calls import (MIB, SPACE, acquire, begin_join, end_worker, format_lockspace, format_resource,
                          inspect_resource, join, lease, leave, policy, register, release, unregister, wait_by_asking)
 from main_loop import poll_until
+from private_service import SOURCE
 from watchdogs import SECOND, NoSuchWatchdog, boottime, pseudo_device
 
 
@@ -77,6 +78,13 @@ def restart(host, systemd):
     systemd.start(host)
     wait_taken_over(host)
     return seen
+
+
+def test_the_unit_has_as_much_room():
+    unit = (SOURCE / "data/bailiffd.service.in").read_text()
+    header = (SOURCE / "src/common/fd-store.h").read_text()
+    assert (re.search(r"^FileDescriptorStoreMax=(\d+)$", unit, re.M)[1]
+            == re.search(r"^#define FD_STORE_MAX (\d+)u$", header, re.M)[1])
 
 
 def test_kept_while_registered(host, systemd, make_worker):
@@ -289,6 +297,23 @@ def test_watchdog_is_fed_from_leases_alone(guarded, systemd, device, make_worker
     end_worker(worker)
     device.wait_for("stop")
     os.rename(path + ".gone", path)
+
+
+def test_watchdog_and_a_takeover(guarded, systemd, device):
+    """By one that systemd knows nothing of: what it has kept of the device goes with the process that had it."""
+    service, _ = guarded
+    del service.environment["NOTIFY_SOCKET"]
+    former = service.daemon
+    former.expected_to_end = True
+    service.start_daemon(arguments=f"{service.arguments} --replace", wait=False)
+    service.wait_until(lambda: former.ended, "the end of the former bailiffd")
+    service.wait_for_name()
+    wait_for_names(systemd)
+    wait_taken_over(service)
+    service.wait_for_property("Manager", "Manager", "WatchdogState", "armed")
+    assert device.count("open") == 2 and device.count("unclean") == 1
+    poll_until(lambda: fires_in_full(device), "a full feed")
+    assert not device.count("magic", "disable", "fire")
 
 
 def test_watchdog_of_nothing_is_stopped(guarded, systemd, device):
