@@ -28,8 +28,9 @@ struct _BailiffBusService {
     CallerWatch *caller_watch;
     CallerQuota *caller_quota;
     BailiffLogControl *log_control; /* NULL: nobody has said what log there is */
-    GHashTable *changed;            /* set of GDBusInterfaceSkeleton, references */
-    GSource *announce;              /* the idle source that flushes, while something has changed */
+    PassingChanges *passing;
+    GHashTable *changed; /* set of GDBusInterfaceSkeleton, references */
+    GSource *announce;   /* the idle source that flushes, while something has changed */
     CallTime *last_call;
     guint n_calls;
     GTask *stopping; /* waits for the end of all calls, or for `patience` */
@@ -73,6 +74,11 @@ CallerWatch *bailiff_bus_service_get_caller_watch(BailiffBusService *self)
 CallerQuota *bailiff_bus_service_get_caller_quota(BailiffBusService *self)
 {
     return self->caller_quota;
+}
+
+PassingChanges *bailiff_bus_service_get_passing_changes(BailiffBusService *self)
+{
+    return self->passing;
 }
 
 /* Objects. */
@@ -290,6 +296,7 @@ static void bailiff_bus_service_dispose(GObject *object)
     BailiffBusService *self = BAILIFF_BUS_SERVICE(object);
 
     disarm_announce(self);
+    g_clear_pointer(&self->passing, passing_changes_free);
     if (self->presence != NULL)
         g_signal_handlers_disconnect_by_data(self->presence, self);
     if (self->caller_watch != NULL)
@@ -318,6 +325,11 @@ static void bailiff_bus_service_class_init(BailiffBusServiceClass *class)
     G_OBJECT_CLASS(class)->finalize = bailiff_bus_service_finalize;
 }
 
+static void announce_passing(gpointer user_data, GDBusInterfaceSkeleton *interface)
+{
+    bailiff_bus_service_changed(user_data, interface);
+}
+
 static void bailiff_bus_service_init(BailiffBusService *self)
 {
     (void)bailiff_error_quark(); /* registers the error names with GDBus */
@@ -326,6 +338,7 @@ static void bailiff_bus_service_init(BailiffBusService *self)
     self->caller_watch = caller_watch_new();
     self->caller_quota = caller_quota_new();
     self->changed = new_set();
+    self->passing = passing_changes_new(announce_passing, self);
     self->last_call = g_atomic_rc_box_new0(CallTime);
     self->presence = bailiff_bus_presence_new(BAILIFF_BUS_NAME);
     g_signal_connect(self->presence, "connected", G_CALLBACK(bus_connected), self);

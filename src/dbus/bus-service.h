@@ -12,6 +12,7 @@
 
 #include "common/log-writer.h"
 #include "dbus/daemon-control.h"
+#include "dbus/passing-changes.h"
 #include "engine/engine.h"
 
 #define BAILIFF_BUS_NAME "org.bailiff.Bailiff1"
@@ -65,3 +66,6 @@ void bailiff_bus_service_hide(BailiffBusService *self, const char *path);
  * method, so that a caller who got a reply has seen everything that led to it. */
 void bailiff_bus_service_changed(BailiffBusService *self, GDBusInterfaceSkeleton *interface);
 void bailiff_bus_service_flush(BailiffBusService *self);
+
+/* For those that will soon be over: no reply waits for them. */
+PassingChanges *bailiff_bus_service_get_passing_changes(BailiffBusService *self);

@@ -7,6 +7,7 @@
 
 #include "common/bailiff-error.h"
 #include "dbus/lease-mode.h"
+#include "dbus/live-properties.h"
 #include "dbus/method-call.h"
 #include "dbus/object-path.h"
 #include "dbus/value-methods.h"
@@ -19,6 +20,7 @@ struct _BailiffResourceObject {
     BailiffBusService *service; /* owns us */
     BailiffResource *resource;
     GVariant *properties; /* what get_properties gives; NULL: to be made anew */
+    gboolean stale;       /* some have changed and were not set yet */
 };
 
 static void resource_iface_init(BailiffBusResourceIface *iface);
@@ -167,6 +169,7 @@ static void sync_registrations(BailiffResourceObject *self)
 static void sync_properties(BailiffResourceObject *self)
 {
     BailiffBusResource *bus = BAILIFF_BUS_RESOURCE(self);
+    self->stale = FALSE;
     BailiffRegistration *registration = bailiff_resource_get_registration(self->resource);
     g_autofree char *path =
         registration != NULL ? object_path_registration(bailiff_registration_get_id(registration))
@@ -185,8 +188,29 @@ static void sync_properties(BailiffResourceObject *self)
 static void resource_changed(BailiffResource *resource, GParamSpec *pspec,
                              BailiffResourceObject *self)
 {
-    sync_properties(self);
-    bailiff_bus_service_changed(self->service, G_DBUS_INTERFACE_SKELETON(self));
+    GDBusInterfaceSkeleton *interface = G_DBUS_INTERFACE_SKELETON(self);
+
+    self->stale = TRUE;
+    g_clear_pointer(&self->properties, g_variant_unref);
+    /* That it is being released: most often it is gone in a moment. */
+    if (g_str_equal(pspec->name, "state"))
+        passing_changes_add(bailiff_bus_service_get_passing_changes(self->service), interface);
+    else
+        bailiff_bus_service_changed(self->service, interface);
+}
+
+/* What has not been announced yet. */
+static void refresh(gpointer interface)
+{
+    BailiffResourceObject *self = interface;
+    if (self->stale)
+        sync_properties(self);
+}
+
+static void flush(GDBusInterfaceSkeleton *interface)
+{
+    refresh(interface);
+    G_DBUS_INTERFACE_SKELETON_CLASS(bailiff_resource_object_parent_class)->flush(interface);
 }
 
 static GVariant *get_properties(GDBusInterfaceSkeleton *interface)
@@ -195,6 +219,7 @@ static GVariant *get_properties(GDBusInterfaceSkeleton *interface)
     if (self->properties == NULL) {
         GDBusInterfaceSkeletonClass *parent =
             G_DBUS_INTERFACE_SKELETON_CLASS(bailiff_resource_object_parent_class);
+        refresh(self);
         self->properties = g_variant_ref_sink(parent->get_properties(interface));
         /* Serialised once, here, and not with every reply that it becomes a part of. */
         (void)g_variant_get_data(self->properties);
@@ -221,6 +246,8 @@ static void resource_iface_init(BailiffBusResourceIface *iface)
 static void bailiff_resource_object_class_init(BailiffResourceObjectClass *class)
 {
     G_OBJECT_CLASS(class)->finalize = bailiff_resource_object_finalize;
+    G_DBUS_INTERFACE_SKELETON_CLASS(class)->flush = flush;
+    live_properties_install(G_DBUS_INTERFACE_SKELETON_CLASS(class), refresh);
     G_DBUS_INTERFACE_SKELETON_CLASS(class)->get_properties = get_properties;
 }
 
@@ -261,6 +288,8 @@ void bailiff_resource_object_hide(BailiffBusService *service, BailiffResource *r
 
     if (self != NULL && self->resource == resource) {
         g_signal_handlers_disconnect_by_data(resource, self);
+        passing_changes_remove(bailiff_bus_service_get_passing_changes(service),
+                               G_DBUS_INTERFACE_SKELETON(self));
         bailiff_bus_service_hide(service, path);
     }
 }

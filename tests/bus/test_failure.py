@@ -211,6 +211,25 @@ def test_releasing_waits_for_storage_that_fails(service, hanging_storage, space,
     assert state(service) in ("held", "late")
 
 
+def test_release_that_lasts_is_announced(service, hanging_storage, space, worker):
+    """One that does not is over before anybody could look at it."""
+    path = register(service, worker)
+    resource, = acquire(service, path, wanted(space, 1))
+    hanging_storage.hang()
+    begin = len(service.signals)
+    released = service.begin(path, "Registration", "Release", "(aoa{sv})", [], {})
+    service.wait_for_signal("PropertiesChanged", resource, begin,
+                            lambda arguments: arguments[1].get("State") == "releasing")
+    # Who asks is told at once.
+    assert service.property(resource, "Resource", "State") == "releasing"
+    hanging_storage.resume()
+    try:
+        released.result()
+    except BusError as error:  # it took too long, and goes on
+        assert error.name.endswith("IoTimeout"), error
+    wait_by_asking(service, lambda: service.property(path, "Registration", "Resources") == [], "the release")
+
+
 def test_acquiring_on_hanging_storage_gives_up(service, hanging_storage, space, worker):
     path = register(service, worker)
     hanging_storage.hang()
