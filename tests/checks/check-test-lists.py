@@ -16,6 +16,7 @@ LISTS = [
     ("interop", "test_*.py", "meson.build"),
     ("polkit", "test_*.py", "meson.build"),
     ("libvirt", "test_*.py", "meson.build"),
+    ("vm", "test_*.py", "meson.build"),
 ]
 
 

@@ -18,7 +18,7 @@ import subprocess
 import sys
 
 # Quick ones first: what is wrong everywhere shows early. Suites that are not named here follow.
-ORDER = ["check", "unit", "simulation", "bus", "polkit", "install", "torture", "interop", "libvirt", "demo", "system", "package"]
+ORDER = ["check", "unit", "simulation", "bus", "polkit", "install", "torture", "interop", "libvirt", "demo", "vm", "package"]
 
 GOOD = {"OK", "EXPECTEDFAIL"}
 TAP = re.compile(r"^(not )?ok \d+\s*(?:- )?(.*?)(?:\s*#\s*((?i:SKIP|TODO))\b[\s:]*(.*))?$")
