@@ -197,9 +197,9 @@ void engine_watchdog_inherit(EngineWatchdog *self)
     }
 }
 
-void engine_watchdog_inherited(EngineWatchdog *self, gboolean is_all)
+void engine_watchdog_inherited(EngineWatchdog *self)
 {
-    watchdog_adopted(self->watchdog, is_all);
+    watchdog_adopted(self->watchdog);
 }
 
 gboolean engine_watchdog_check_hand_over(EngineWatchdog *self, GError **error)

@@ -33,9 +33,8 @@ void engine_watchdog_give(EngineWatchdog *self);
 void engine_watchdog_take_back(EngineWatchdog *self);
 /* What the program before has given, or systemd has kept; before anything is guarded. */
 void engine_watchdog_inherit(EngineWatchdog *self);
-/* Everything that was taken over is guarded, or about to be. `is_all`: that is all that was held
- * before; else what nothing is guarded with now may be for what is not known, and stays armed. */
-void engine_watchdog_inherited(EngineWatchdog *self, gboolean is_all);
+/* Everything that was taken over is guarded, or about to be; what cannot be read of it, too. */
+void engine_watchdog_inherited(EngineWatchdog *self);
 /* FALSE with Unsupported: only the process that has armed it can say that leases are safe, so that
  * another one cannot take over. */
 gboolean engine_watchdog_check_hand_over(EngineWatchdog *self, GError **error);

@@ -214,7 +214,7 @@ BailiffEngine *bailiff_engine_new(const BailiffEngineConfig *config, GError **er
     engine_watchdog_inherit(self->watchdog);
     self->forsaken = forsaken_new(self);
     self->succession = succession_new(self);
-    engine_watchdog_inherited(self->watchdog, succession_is_whole(self->succession));
+    engine_watchdog_inherited(self->watchdog);
     if (self->fd_store != NULL)
         fd_store_settle(self->fd_store);
     return g_steal_pointer(&self);

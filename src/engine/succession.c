@@ -28,7 +28,6 @@ struct Succession {
     GPtrArray *registrations;
     BoottimeTimer *poll;
     gboolean told_waiting;
-    gboolean has_unknown; /* a lockspace of which is not known what is held in it */
 };
 
 /* --- registrations --------------------------------------------------------------------------- */
@@ -163,11 +162,8 @@ static gboolean make_harmless(Succession *self, const char *lockspace, guint64 f
     g_hash_table_iter_init(&iter, self->unreadable);
     while (g_hash_table_iter_next(&iter, &id, NULL))
         g_array_append_val(unreadable, *(guint64 *)id);
-    if (!forsaken_add(bailiff_engine_get_forsaken(self->engine), lockspace, fail_us, users,
-                      unreadable))
-        return FALSE;
-    self->has_unknown = TRUE;
-    return TRUE;
+    return forsaken_add(bailiff_engine_get_forsaken(self->engine), lockspace, fail_us, users,
+                        unreadable);
 }
 
 static void restore_lockspace(Succession *self, const char *name)
@@ -274,11 +270,6 @@ Succession *succession_new(BailiffEngine *engine)
     g_ptr_array_set_size(self->registrations, 0);
     on_poll(self);
     return self;
-}
-
-gboolean succession_is_whole(Succession *self)
-{
-    return !self->has_unknown;
 }
 
 void succession_free(Succession *self)

@@ -27,6 +27,4 @@ typedef struct Succession Succession;
 
 /* Restores everything at once, and goes on by itself. Before anything is joined or registered. */
 Succession *succession_new(BailiffEngine *engine);
-/* FALSE: of something that was held before it is not known what it was. */
-gboolean succession_is_whole(Succession *self);
 void succession_free(Succession *self);

@@ -415,16 +415,14 @@ static void disarm_leftover(Watchdog *self, const WatchdogDescriptor *descriptor
         watchdog_device_disarm(descriptor->fd, self->store);
 }
 
-void watchdog_adopted(Watchdog *self, gboolean is_all)
+void watchdog_adopted(Watchdog *self)
 {
     if (!self->is_adopting)
         return;
     self->is_adopting = FALSE;
-    self->feeder.is_settled = !is_all;
     if (self->feeder.backend != NULL)
         (void)ensure_thread(self, NULL);
-    /* Else they stay open, and run, until this process ends. */
-    for (guint i = 0; is_all && i < self->leftovers->len; i++)
+    for (guint i = 0; i < self->leftovers->len; i++)
         disarm_leftover(self, self->leftovers->pdata[i]);
     g_ptr_array_set_size(self->leftovers, 0);
 }

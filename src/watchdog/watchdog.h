@@ -144,8 +144,7 @@ void watchdog_guard_forget(WatchdogGuard *guard);
  * deadlines of before, and says that this was all: watchdog_adopted(). Nothing is fed until then,
  * and nobody answered, so that the first feed already goes by all deadlines. What nothing is
  * guarded with then is disarmed, descriptors of another kind too (the configuration may have
- * changed meanwhile); but not where it is unknown what was guarded with it (`is_all` FALSE): then
- * it is left as it runs.
+ * changed meanwhile).
  *
  * A descriptor that comes from a store may be anything. It is asked what it is before anything is
  * written to it, and closed if it is no watchdog, or not the one of the configuration.
@@ -164,4 +163,4 @@ typedef struct WatchdogDescriptor {
 GPtrArray *watchdog_hand_over(Watchdog *self);
 void watchdog_take_back(Watchdog *self);
 void watchdog_adopt(Watchdog *self, const char *name, int fd);
-void watchdog_adopted(Watchdog *self, gboolean is_all);
+void watchdog_adopted(Watchdog *self);

@@ -4,13 +4,12 @@
 import os
 import pathlib
 import re
-import signal
 
 import pytest
 
 from descriptor_store import ServiceManager
 from lease_calls import (MIB, SPACE, acquire, begin_join, end_worker, format_lockspace, format_resource,
-                         inspect_resource, join, lease, leave, policy, register, release, unregister, wait_by_asking)
+                         inspect_resource, join, lease, leave, policy, register, release, unregister, wait_by_asking, wait_ended)
 from main_loop import poll_until
 from private_service import SOURCE
 from watchdogs import SECOND, NoSuchWatchdog, boottime, pseudo_device
@@ -328,18 +327,20 @@ def test_watchdog_of_nothing_is_stopped(guarded, systemd, device):
     assert not device.count("unclean")
 
 
-def test_watchdog_of_what_is_not_known_stays_armed(guarded, systemd, device):
-    service, _ = guarded
+def test_watchdog_of_what_is_not_known_goes_on(guarded, systemd, device, make_worker):
+    """Until whoever may use it has ended."""
+    service, path = guarded
+    worker = make_worker()
+    acquire(service, register(service, worker), lease(path))
     service.kill_daemon()
-    record = pathlib.Path(service.directory, "run", "lockspaces", "n-space")
-    record.write_text("nonsense")
+    pathlib.Path(service.directory, "run", "lockspaces", "n-space").write_text("nonsense")
     systemd.start(service)
-    assert "What is held in lockspace space is not known" in service.log()
-    wait_for_names(systemd, "watchdog")
-    service.kill_daemon(signal.SIGTERM)
-    systemd.close_all()
-    device.wait_for("unclean")
-    assert not device.count("magic", "disable", "stop")
+    wait_ended(service, worker)
+    device.wait_for("stop")
+    wait_for_names(systemd)
+    assert device.count("open") == 1 and not device.count("unclean", "fire")
+    # Not stopped and opened again: fed by the deadline of what is not known.
+    assert device.count("enable") == 1
 
 
 def test_what_is_no_watchdog(guarded, systemd, device, tmp_path):

@@ -226,7 +226,7 @@ static void test_adopted(Bench *self, gconstpointer unused)
         watchdog_adopt(self->watchdog, descriptor->name, descriptor->fd);
     }
     watchdog_guard_async(self->watchdog, "one", 10, fail_us, keep_result, &result);
-    watchdog_adopted(self->watchdog, TRUE);
+    watchdog_adopted(self->watchdog);
     WAIT_FOR(result != NULL);
     one = watchdog_guard_finish(result, NULL);
     confirm(self, one, fail_us);
