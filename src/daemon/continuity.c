@@ -92,12 +92,26 @@ int continuity_take_descriptors(void)
     return inherit_descriptor(DESCRIPTORS_VARIABLE);
 }
 
-static gboolean ask_to_hand_over(GBusType bus, GError **error)
+/* What would fail when the other one is gone: this program may not have the name. Whether it has
+ * it, for now, makes no difference. */
+static gboolean check_name_is_allowed(GDBusConnection *connection, GError **error)
+{
+    enum { DO_NOT_QUEUE = 4 };
+    g_autoptr(GVariant) reply = g_dbus_connection_call_sync(
+        connection, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
+        "RequestName", g_variant_new("(su)", BAILIFF_BUS_NAME, DO_NOT_QUEUE), G_VARIANT_TYPE("(u)"),
+        G_DBUS_CALL_FLAGS_NONE, HAND_OVER_MS, NULL, error);
+
+    return reply != NULL;
+}
+
+static gboolean ask_to_hand_over(GBusType bus, const char *watchdog, GError **error)
 {
     g_autoptr(GError) local = NULL;
     g_autofree char *address = g_dbus_address_get_for_bus_sync(bus, NULL, &local);
     g_autoptr(GDBusConnection) connection = NULL;
     g_autoptr(GVariant) reply = NULL;
+    g_auto(GVariantBuilder) options = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE_VARDICT);
 
     /* Not the shared one, which ends the process when the bus goes. */
     if (address != NULL)
@@ -106,10 +120,11 @@ static gboolean ask_to_hand_over(GBusType bus, GError **error)
             G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT |
                 G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION,
             NULL, NULL, &local);
-    if (connection != NULL)
+    g_variant_builder_add(&options, "{sv}", "watchdog", g_variant_new_string(watchdog));
+    if (connection != NULL && check_name_is_allowed(connection, &local))
         reply = g_dbus_connection_call_sync(
             connection, BAILIFF_BUS_NAME, "/org/bailiff/Bailiff1/Manager",
-            BAILIFF_BUS_NAME ".Manager", "HandOver", g_variant_new("(a{sv})", NULL), NULL,
+            BAILIFF_BUS_NAME ".Manager", "HandOver", g_variant_new("(a{sv})", &options), NULL,
             G_DBUS_CALL_FLAGS_NO_AUTO_START, HAND_OVER_MS, NULL, &local);
     if (connection != NULL)
         g_dbus_connection_close_sync(connection, NULL, NULL);
@@ -122,11 +137,16 @@ static gboolean ask_to_hand_over(GBusType bus, GError **error)
 
 static gboolean wait_for_lock(InstanceLock *lock, GError **error)
 {
+    pid_t pid;
+
     for (guint i = 0; i < LOCK_POLLS; i++) {
         if (instance_lock_take(lock))
             return TRUE;
         g_usleep(LOCK_POLL_US);
     }
+    /* It does not get to its end, and never runs again: as after a crash. */
+    if (instance_lock_look(lock, &pid) != INSTANCE_RUNS && instance_lock_take_next(lock))
+        return TRUE;
     bailiff_set_error(error, BAILIFF_ERROR_BUSY,
                       "See what it does (bailiffctl status), then try again.",
                       "The bailiffd that runs has agreed to hand over and has not ended.");
@@ -173,15 +193,25 @@ static gboolean wait_for_its_end(InstanceLock *lock, GBusType bus)
     return FALSE;
 }
 
-InstanceLock *continuity_take_place(const char *runtime_dir, gboolean replace, GBusType bus,
-                                    GError **error)
+/* Everything that can keep this one from going on comes before the other one is asked. */
+static gboolean replace_running(const ContinuityWish *wish, GError **error)
+{
+    if (wish->unfit != NULL) {
+        g_propagate_error(error, g_error_copy(wish->unfit));
+        return FALSE;
+    }
+    return bailiff_engine_check_succession(wish->engine, error) &&
+           ask_to_hand_over(wish->bus, bailiff_engine_get_watchdog_setting(wish->engine), error);
+}
+
+InstanceLock *continuity_take_place(const ContinuityWish *wish, GError **error)
 {
     g_autoptr(InstanceLock) lock = inherit_lock();
     InstanceState state;
     pid_t pid;
 
     if (lock == NULL)
-        lock = instance_lock_new(runtime_dir, error);
+        lock = instance_lock_new(wish->runtime_dir, error);
     if (lock == NULL)
         return NULL;
     state = instance_lock_look(lock, &pid);
@@ -197,17 +227,17 @@ InstanceLock *continuity_take_place(const char *runtime_dir, gboolean replace, G
     /* Who was next may have become the first one meanwhile. */
     if (state == INSTANCE_ENDING)
         state = instance_lock_look(lock, &pid);
-    if (state != INSTANCE_RUNS || (!replace && wait_for_its_end(lock, bus)))
+    if (state != INSTANCE_RUNS || (!wish->replace && wait_for_its_end(lock, wish->bus)))
         return g_steal_pointer(&lock);
-    if (!replace) {
+    if (!wish->replace) {
         bailiff_set_error(error, BAILIFF_ERROR_ALREADY_EXISTS,
                           "Use that one. To have this one take its place without a lease being "
                           "lost, start it with --replace.",
                           "bailiffd runs already, as process %d, with the runtime directory %s.",
-                          (int)pid, runtime_dir);
+                          (int)pid, wish->runtime_dir);
         return NULL;
     }
-    if (!ask_to_hand_over(bus, error) || !wait_for_lock(lock, error))
+    if (!replace_running(wish, error) || !wait_for_lock(lock, error))
         return NULL;
     return g_steal_pointer(&lock);
 }

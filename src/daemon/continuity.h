@@ -23,12 +23,20 @@ void continuity_note_program(char **argv);
 void continuity_stop_later(void);
 void continuity_take_signals(void);
 
+typedef struct ContinuityWish {
+    const char *runtime_dir;
+    gboolean replace;
+    GBusType bus;
+    BailiffEngine *engine; /* prepared: nothing else can fail */
+    const GError *unfit;   /* why it should not replace one that runs; NULL: nothing */
+} ContinuityWish;
+
 /* The lock on the runtime directory: ours, or to be ours when the one who has it has ended. Where
- * another bailiffd runs: with `replace` it is asked, on `bus`, to hand over, and waited for; one
+ * another bailiffd runs: with `replace` it is asked, on `bus`, to hand over, and waited for, after
+ * everything was tried that could keep this one from going on; one
  * that ends, and is off the bus, is waited for, some seconds; else AlreadyExists, naming it.
  * Blocks; for the start. */
-InstanceLock *continuity_take_place(const char *runtime_dir, gboolean replace, GBusType bus,
-                                    GError **error);
+InstanceLock *continuity_take_place(const ContinuityWish *wish, GError **error);
 
 /* The program can be executed, as far as that can be known; IoError. */
 gboolean continuity_check_program(GError **error);

@@ -76,8 +76,9 @@ typedef struct Daemon {
     GBusType bus;
     GPtrArray *stop_callers; /* GTask: who has asked for the end */
     gboolean stopping;
-    gboolean departing;      /* to go on as another process */
-    gboolean departs_for_it; /* for one that was started to take its place */
+    gboolean departing;           /* to go on as another process */
+    gboolean departs_for_it;      /* for one that was started to take its place */
+    GCancellable *successor_gone; /* that one */
     int exit_status;
 } Daemon;
 
@@ -106,9 +107,9 @@ static void listen_for_metrics(Daemon *daemon, const char *runtime_dir)
 }
 
 /* One that is refused ends a first start. One that follows another would leave that one's leases to
- * nobody: it goes on with what is built in. */
+ * nobody: it goes on with what is built in, unless that one is still there (*ret_refused). */
 static ConfigFile *load_configuration(const char *path, gboolean optional, const char *runtime_dir,
-                                      GError **error)
+                                      GError **ret_refused, GError **error)
 {
     g_autoptr(GError) local = NULL;
     ConfigFile *file = config_file_load(path, optional, &local);
@@ -122,6 +123,7 @@ static ConfigFile *load_configuration(const char *path, gboolean optional, const
                     "%s",
                     local->message);
         file = config_file_load("/dev/null", TRUE, NULL);
+        *ret_refused = g_steal_pointer(&local);
     }
     if (file == NULL)
         g_propagate_error(error, g_steal_pointer(&local));
@@ -129,14 +131,17 @@ static ConfigFile *load_configuration(const char *path, gboolean optional, const
 }
 
 /* The launcher of programs first: it is to have nothing that the engine has. Then memory and
- * priority, before there are threads. */
+ * priority, before there are threads. Another one may end for this one: after everything that can
+ * fail. */
 static gboolean make_engine(Daemon *daemon, const DaemonOptions *options, GError **error)
 {
     const char *config_path = options->config != NULL ? options->config : DEFAULT_CONFIG_FILE;
     gboolean optional = options->config == NULL;
     g_autofree char *runtime_dir =
         choose_directory(options->runtime_dir, "RUNTIME_DIRECTORY", SAVED_STATE_USUAL_DIRECTORY);
-    g_autoptr(ConfigFile) file = load_configuration(config_path, optional, runtime_dir, error);
+    g_autoptr(GError) refused = NULL;
+    g_autoptr(ConfigFile) file =
+        load_configuration(config_path, optional, runtime_dir, &refused, error);
     g_autofree char *state_dir =
         choose_directory(options->state_dir, "STATE_DIRECTORY", DEFAULT_STATE_DIR);
     g_autofree char *records_dir =
@@ -159,10 +164,6 @@ static gboolean make_engine(Daemon *daemon, const DaemonOptions *options, GError
     daemon->launcher = launcher_new(NULL, error);
     if (daemon->launcher == NULL)
         return FALSE;
-    /* As late as can be: another one may end for it. */
-    daemon->lock = continuity_take_place(runtime_dir, options->replace, daemon->bus, error);
-    if (daemon->lock == NULL)
-        return FALSE;
     real_time_begin(file->real_time);
     const WatchdogConfig watchdog = {
         .kind = file->watchdog,
@@ -178,15 +179,25 @@ static gboolean make_engine(Daemon *daemon, const DaemonOptions *options, GError
         .libvirt_run_dir = file->libvirt_run_dir,
         .failure_defaults = file->failure_defaults,
         .state_dir = state_dir,
-        .lock = daemon->lock,
         .records_dir = records_dir,
         .watchdog = &watchdog,
         .fd_store = daemon->store,
         .launcher = daemon->launcher,
     };
-    daemon->engine = bailiff_engine_new(&config, error);
+    daemon->engine = bailiff_engine_prepare(&config, error);
     if (daemon->engine == NULL)
         return FALSE;
+    const ContinuityWish wish = {
+        .runtime_dir = runtime_dir,
+        .replace = options->replace,
+        .bus = daemon->bus,
+        .engine = daemon->engine,
+        .unfit = refused,
+    };
+    daemon->lock = continuity_take_place(&wish, error);
+    if (daemon->lock == NULL)
+        return FALSE;
+    bailiff_engine_begin(daemon->engine, daemon->lock);
     listen_for_metrics(daemon, runtime_dir);
     daemon->reload =
         config_reload_new(daemon->engine, daemon->manager, config_path, optional, file);
@@ -252,6 +263,15 @@ static gboolean succeed_finish(gpointer user_data, GAsyncResult *result, GError 
         daemon->departing = FALSE;
         return FALSE;
     }
+    /* Its call may have waited for leave longer than it has waited itself. */
+    if (daemon->departs_for_it && g_cancellable_is_cancelled(daemon->successor_gone)) {
+        daemon->departing = FALSE;
+        standstill_end();
+        bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Start it again; this one goes on.",
+                          "The bailiffd that was to take over is gone.");
+        log_line(LOG_WARNING, NULL, "Who wanted to take over is gone: this bailiffd goes on");
+        return FALSE;
+    }
     log_message(
         daemon->departs_for_it ? MESSAGE_DAEMON_HANDS_OVER : MESSAGE_DAEMON_REEXECUTES, NULL,
         daemon->departs_for_it ? "Another bailiffd takes over" : "The program is executed anew");
@@ -284,11 +304,14 @@ static gboolean check_that_it_stays(Daemon *daemon, GError **error)
     return FALSE;
 }
 
-static void stand_still(Daemon *daemon, gboolean hand_over, GAsyncReadyCallback callback,
-                        gpointer data)
+static void stand_still(Daemon *daemon, const DaemonSuccessor *successor,
+                        GAsyncReadyCallback callback, gpointer data)
 {
     daemon->departing = TRUE;
-    daemon->departs_for_it = hand_over;
+    daemon->departs_for_it = successor != NULL;
+    g_clear_object(&daemon->successor_gone);
+    if (successor != NULL)
+        daemon->successor_gone = g_object_ref(successor->gone);
     standstill_async(daemon->engine, callback, data);
 }
 
@@ -300,7 +323,7 @@ static void configuration_was_read(GObject *source, GAsyncResult *result, gpoint
 
     if (config_reload_finish(daemon->reload, result, &error) &&
         check_that_it_stays(daemon, &error)) {
-        stand_still(daemon, FALSE, asker->callback, asker->data);
+        stand_still(daemon, NULL, asker->callback, asker->data);
         return;
     }
     g_prefix_error(&error, "The program is not executed anew. ");
@@ -318,18 +341,19 @@ static void read_configuration_first(Daemon *daemon, GAsyncReadyCallback callbac
     config_reload_async(daemon->reload, configuration_was_read, asker);
 }
 
-static void succeed_async(gpointer user_data, gboolean hand_over, GAsyncReadyCallback callback,
-                          gpointer data)
+static void succeed_async(gpointer user_data, const DaemonSuccessor *successor,
+                          GAsyncReadyCallback callback, gpointer data)
 {
     Daemon *daemon = user_data;
     GError *error = NULL;
 
     if (!check_that_it_stays(daemon, &error) ||
-        !(hand_over ? bailiff_engine_check_hand_over(daemon->engine, &error)
-                    : continuity_check_program(&error)))
+        !(successor != NULL
+              ? bailiff_engine_check_hand_over(daemon->engine, successor->watchdog, &error)
+              : continuity_check_program(&error)))
         refuse_to_succeed(callback, data, error);
-    else if (hand_over)
-        stand_still(daemon, TRUE, callback, data);
+    else if (successor != NULL)
+        stand_still(daemon, successor, callback, data);
     else
         read_configuration_first(daemon, callback, data);
 }
@@ -347,7 +371,7 @@ static gboolean asked_to_reexecute(gpointer user_data)
     Daemon *daemon = user_data;
 
     if (daemon->service != NULL)
-        succeed_async(daemon, FALSE, reexecution_begins, daemon);
+        succeed_async(daemon, NULL, reexecution_begins, daemon);
     return G_SOURCE_CONTINUE;
 }
 
@@ -539,6 +563,7 @@ static void daemon_clear(Daemon *daemon)
     g_clear_pointer(&daemon->reload, config_reload_free);
     g_clear_pointer(&daemon->host_shutdown, host_shutdown_free);
     g_ptr_array_unref(daemon->stop_callers);
+    g_clear_object(&daemon->successor_gone);
     g_clear_pointer(&daemon->status, service_status_free);
     metrics_socket_free(daemon->metrics);
     g_clear_object(&daemon->engine);

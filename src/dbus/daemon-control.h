@@ -7,6 +7,11 @@
 
 #include <gio/gio.h>
 
+typedef struct DaemonSuccessor {
+    const char *watchdog; /* its setting; NULL: it does not say. Borrowed for the call */
+    GCancellable *gone;   /* cancelled when it has left the bus */
+} DaemonSuccessor;
+
 typedef struct DaemonControl {
     gpointer daemon; /* handed to each of the others; lives longer than the service */
 
@@ -15,11 +20,12 @@ typedef struct DaemonControl {
     void (*reload_async)(gpointer daemon, GAsyncReadyCallback callback, gpointer user_data);
     gboolean (*reload_finish)(gpointer daemon, GAsyncResult *result, GError **error);
 
-    /* Goes on as another process: executes its program anew, or (hand_over) ends for one that was
+    /* Goes on as another process: executes its program anew, or ends for the successor that was
      * started to take its place. Finished when nothing is in the way any more and the reply is to
-     * be sent: it happens right after that. Busy when storage does not answer. */
-    void (*succeed_async)(gpointer daemon, gboolean hand_over, GAsyncReadyCallback callback,
-                          gpointer user_data);
+     * be sent: it happens right after that. Busy when storage does not answer, or the successor is
+     * gone. */
+    void (*succeed_async)(gpointer daemon, const DaemonSuccessor *successor,
+                          GAsyncReadyCallback callback, gpointer user_data);
     gboolean (*succeed_finish)(gpointer daemon, GAsyncResult *result, GError **error);
 
     /* Gives all leases back and ends; calls back when they are, before the bus is left. Without

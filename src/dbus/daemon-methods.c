@@ -57,15 +57,29 @@ static void reexecute_act(MethodCall *call)
     const DaemonControl *control = get_control(call);
 
     if (control != NULL)
-        control->succeed_async(control->daemon, FALSE, succeed_done, call);
+        control->succeed_async(control->daemon, NULL, succeed_done, call);
+}
+
+typedef struct HandOverArgs {
+    char *watchdog;
+} HandOverArgs;
+
+static void hand_over_args_free(gpointer data)
+{
+    HandOverArgs *args = data;
+
+    g_free(args->watchdog);
+    g_free(args);
 }
 
 static void hand_over_act(MethodCall *call)
 {
     const DaemonControl *control = get_control(call);
+    const HandOverArgs *args = call->args;
+    const DaemonSuccessor successor = { .watchdog = args->watchdog, .gone = call->caller_gone };
 
     if (control != NULL)
-        control->succeed_async(control->daemon, TRUE, succeed_done, call);
+        control->succeed_async(control->daemon, &successor, succeed_done, call);
 }
 
 static gboolean start(BailiffBusService *service, gpointer target,
@@ -94,7 +108,15 @@ gboolean reexecute_method(BailiffBusService *service, gpointer target,
 gboolean hand_over_method(BailiffBusService *service, gpointer target,
                           GDBusMethodInvocation *invocation, GVariant *options)
 {
-    return start(service, target, invocation, options, hand_over_act);
+    HandOverArgs *args = g_new0(HandOverArgs, 1);
+    const VariantOption known[] = { { "watchdog", "s", &args->watchdog } };
+    GError *error = NULL;
+
+    if (!variant_options_parse(options, known, G_N_ELEMENTS(known), &error)) {
+        hand_over_args_free(args);
+        return method_call_refuse(invocation, error);
+    }
+    return method_call_start(service, target, invocation, hand_over_act, args, hand_over_args_free);
 }
 
 /* Stopping. */

@@ -12,7 +12,8 @@ struct EngineWatchdog {
     GObject *engine; /* owns us */
     Watchdog *watchdog;
     WatchdogLookout *lookout;
-    FdStore *store;      /* may be NULL */
+    FdStore *store; /* may be NULL */
+    char *setting;
     WatchdogState state; /* as it was told */
     char *description;
     char *trouble; /* of an inherited lockspace that cannot be guarded */
@@ -106,6 +107,17 @@ static void on_changed(gpointer user_data)
     g_object_notify(self->engine, "watchdog-state");
 }
 
+static char *print_setting(const WatchdogConfig *config)
+{
+    const char *place = "";
+
+    if (config->kind == WATCHDOG_DEVICE)
+        place = config->device != NULL ? config->device : WATCHDOG_DEVICE_DEFAULT;
+    else if (config->kind == WATCHDOG_WDMD)
+        place = config->socket != NULL ? config->socket : WATCHDOG_SOCKET_DEFAULT;
+    return g_strstrip(g_strdup_printf("%s %s", watchdog_kind_name(config->kind), place));
+}
+
 EngineWatchdog *engine_watchdog_new(GObject *engine, const WatchdogConfig *config, FdStore *store,
                                     GError **error)
 {
@@ -114,9 +126,11 @@ EngineWatchdog *engine_watchdog_new(GObject *engine, const WatchdogConfig *confi
     EngineWatchdog *self = g_new0(EngineWatchdog, 1);
 
     self->engine = engine;
+    self->setting = print_setting(&with_store);
     self->store = with_store.store = store;
     self->watchdog = watchdog_new(&with_store, on_changed, self, error);
     if (self->watchdog == NULL) {
+        g_free(self->setting);
         g_free(self);
         return NULL;
     }
@@ -136,6 +150,7 @@ void engine_watchdog_free(EngineWatchdog *self)
     watchdog_lookout_free(self->lookout);
     g_free(self->description);
     g_free(self->trouble);
+    g_free(self->setting);
     g_free(self);
 }
 
@@ -214,6 +229,27 @@ gboolean engine_watchdog_check_hand_over(EngineWatchdog *self, GError **error)
         "wdmd would reset this host: it takes the end of a process that it guards "
         "for its crash, whoever comes after it.");
     return FALSE;
+}
+
+gboolean engine_watchdog_check_setting(EngineWatchdog *self, const char *other, GError **error)
+{
+    WatchdogState state = watchdog_get_state(self->watchdog);
+
+    if (state == WATCHDOG_STATE_DISARMED || state == WATCHDOG_STATE_IDLE ||
+        g_str_equal(other, self->setting))
+        return TRUE;
+    bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT,
+                      "Give it the same [watchdog] in its configuration, or leave all lockspaces "
+                      "before.",
+                      "The watchdog that runs is \"%s\", and the bailiffd that is to take over "
+                      "would have \"%s\": nobody would feed it, and this host would be reset.",
+                      self->setting, other);
+    return FALSE;
+}
+
+const char *engine_watchdog_get_setting(EngineWatchdog *self)
+{
+    return self->setting;
 }
 
 void engine_watchdog_trouble(EngineWatchdog *self, const GError *error)

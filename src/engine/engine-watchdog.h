@@ -38,6 +38,11 @@ void engine_watchdog_inherited(EngineWatchdog *self);
 /* FALSE with Unsupported: only the process that has armed it can say that leases are safe, so that
  * another one cannot take over. */
 gboolean engine_watchdog_check_hand_over(EngineWatchdog *self, GError **error);
+/* FALSE with InvalidArgument: `other`, the setting of a successor, is another one than that of the
+ * watchdog that runs, which nobody would feed then. */
+gboolean engine_watchdog_check_setting(EngineWatchdog *self, const char *other, GError **error);
+/* Of this one: kind and place. Borrowed. */
+const char *engine_watchdog_get_setting(EngineWatchdog *self);
 
 /* A lockspace in use cannot be guarded; NULL: it can, by now. */
 void engine_watchdog_trouble(EngineWatchdog *self, const GError *error);

@@ -26,6 +26,7 @@
 #include "engine/registration-private.h"
 #include "engine/rejoin.h"
 #include "engine/storage-claims.h"
+#include "engine/succession-check.h"
 #include "engine/succession.h"
 #include "lease/lease-timing.h"
 
@@ -38,6 +39,8 @@ struct _BailiffEngine {
     char *host_name;
     char *runtime_dir;
     VoidRecords *void_records;
+    char *state_dir;   /* NULL: incidents are not kept */
+    char *records_dir; /* NULL: there are none */
     FailureDefaults *failure_defaults;
     guint64 first_id; /* registrations of this daemon's life have this id or a higher one */
     RegistrationNumbers *numbers;
@@ -96,7 +99,7 @@ static void bailiff_engine_finalize(GObject *object)
 
     g_clear_pointer(&self->succession, succession_free);
     g_clear_pointer(&self->forsaken, forsaken_free);
-    process_store_free(self->process_store);
+    g_clear_pointer(&self->process_store, process_store_free);
     rejoin_free(self->rejoin);
     if (self->records != NULL)
         bailiff_records_close(self->records);
@@ -118,6 +121,8 @@ static void bailiff_engine_finalize(GObject *object)
     g_clear_pointer(&self->numbers, registration_numbers_free);
     g_free(self->host_name);
     g_free(self->runtime_dir);
+    g_free(self->state_dir);
+    g_free(self->records_dir);
     failure_defaults_unref(self->failure_defaults);
     G_OBJECT_CLASS(bailiff_engine_parent_class)->finalize(object);
 }
@@ -167,7 +172,7 @@ gboolean bailiff_engine_check_predecessor_gone(BailiffEngine *self, GError **err
     return FALSE;
 }
 
-BailiffEngine *bailiff_engine_new(const BailiffEngineConfig *config, GError **error)
+BailiffEngine *bailiff_engine_prepare(const BailiffEngineConfig *config, GError **error)
 {
     g_autoptr(BailiffEngine) self = g_object_new(BAILIFF_TYPE_ENGINE, NULL);
     struct stat facts;
@@ -187,10 +192,9 @@ BailiffEngine *bailiff_engine_new(const BailiffEngineConfig *config, GError **er
                           "The runtime directory %s cannot be used.", self->runtime_dir);
         return NULL;
     }
-    self->lock = config->lock != NULL ? config->lock : instance_lock_new(self->runtime_dir, error);
-    if (self->lock == NULL)
-        return NULL;
-    self->void_records = void_records_new(self->runtime_dir);
+    self->state_dir = g_strdup(config->state_dir);
+    self->records_dir = g_strdup(config->records_dir);
+    self->fd_store = config->fd_store;
     self->kill_guard = kill_guard_new(error);
     if (self->kill_guard == NULL)
         return NULL;
@@ -202,14 +206,20 @@ BailiffEngine *bailiff_engine_new(const BailiffEngineConfig *config, GError **er
         config->libvirt_run_dir != NULL ? config->libvirt_run_dir : LIBVIRT_RUN_DIR_DEFAULT);
     self->services.systemd = bailiff_systemd_new();
     self->services.launcher = config->launcher;
+    return g_steal_pointer(&self);
+}
+
+void bailiff_engine_begin(BailiffEngine *self, InstanceLock *lock)
+{
+    self->lock = lock;
+    self->void_records = void_records_new(self->runtime_dir);
     self->numbers =
         registration_numbers_new(self->runtime_dir, held_records_highest_id(self->runtime_dir));
     self->first_id = registration_numbers_peek(self->numbers);
-    self->incidents = bailiff_incident_log_new(config->state_dir);
+    self->incidents = bailiff_incident_log_new(self->state_dir);
     self->recorder = bailiff_incident_recorder_new(self, self->incidents);
     self->metrics = bailiff_metrics_new(self);
-    self->records = bailiff_records_new(self, config->records_dir);
-    self->fd_store = config->fd_store;
+    self->records = bailiff_records_new(self, self->records_dir);
     self->process_store = process_store_new(self, self->fd_store);
     engine_watchdog_inherit(self->watchdog);
     self->forsaken = forsaken_new(self);
@@ -217,7 +227,25 @@ BailiffEngine *bailiff_engine_new(const BailiffEngineConfig *config, GError **er
     engine_watchdog_inherited(self->watchdog);
     if (self->fd_store != NULL)
         fd_store_settle(self->fd_store);
+}
+
+BailiffEngine *bailiff_engine_new(const BailiffEngineConfig *config, GError **error)
+{
+    g_autoptr(BailiffEngine) self = bailiff_engine_prepare(config, error);
+    InstanceLock *lock;
+
+    if (self == NULL)
+        return NULL;
+    lock = config->lock != NULL ? config->lock : instance_lock_new(self->runtime_dir, error);
+    if (lock == NULL)
+        return NULL;
+    bailiff_engine_begin(self, lock);
     return g_steal_pointer(&self);
+}
+
+gboolean bailiff_engine_check_succession(BailiffEngine *self, GError **error)
+{
+    return succession_check(self->runtime_dir, self->host_name, error);
 }
 
 BailiffIncidentRecorder *bailiff_engine_get_recorder(BailiffEngine *self)
@@ -265,9 +293,15 @@ void bailiff_engine_take_watchdog_back(BailiffEngine *self)
     engine_watchdog_take_back(self->watchdog);
 }
 
-gboolean bailiff_engine_check_hand_over(BailiffEngine *self, GError **error)
+gboolean bailiff_engine_check_hand_over(BailiffEngine *self, const char *watchdog, GError **error)
 {
-    return engine_watchdog_check_hand_over(self->watchdog, error);
+    return engine_watchdog_check_hand_over(self->watchdog, error) &&
+           (watchdog == NULL || engine_watchdog_check_setting(self->watchdog, watchdog, error));
+}
+
+const char *bailiff_engine_get_watchdog_setting(BailiffEngine *self)
+{
+    return engine_watchdog_get_setting(self->watchdog);
 }
 
 EngineWatchdog *bailiff_engine_get_watchdog(BailiffEngine *self)

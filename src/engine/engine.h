@@ -56,6 +56,16 @@ typedef struct BailiffEngineConfig {
  * cannot be used. */
 BailiffEngine *bailiff_engine_new(const BailiffEngineConfig *config, GError **error);
 
+/* The same in two steps, for one that is to take the place of a daemon that runs: everything that
+ * can fail, which touches nothing of that one's (`lock` is not looked at); and, when that one has
+ * gone, what is left. `lock` is taken over. Until then nothing else of the engine may be used but
+ * the following. */
+BailiffEngine *bailiff_engine_prepare(const BailiffEngineConfig *config, GError **error);
+void bailiff_engine_begin(BailiffEngine *self, InstanceLock *lock);
+/* Whether this engine could go on with what the one that runs has written down. The errors of
+ * succession_check(). */
+gboolean bailiff_engine_check_succession(BailiffEngine *self, GError **error);
+
 /* The policies of registrations that have none of their own are others from now on; a reference is
  * taken. All or nothing: FALSE with an error when the last kill cannot be prepared for them.
  * Policies that are being walked stay what they are. */
@@ -77,8 +87,11 @@ const char *bailiff_engine_get_watchdog_description(BailiffEngine *self);
  * the store of descriptors. From then on nothing is fed, until it is taken back. */
 void bailiff_engine_give_watchdog(BailiffEngine *self);
 void bailiff_engine_take_watchdog_back(BailiffEngine *self);
-/* Whether another process may take this one's place. Unsupported. */
-gboolean bailiff_engine_check_hand_over(BailiffEngine *self, GError **error);
+/* Whether another process may take this one's place: one with this setting for its watchdog (NULL:
+ * it does not say). Unsupported, InvalidArgument. */
+gboolean bailiff_engine_check_hand_over(BailiffEngine *self, const char *watchdog, GError **error);
+/* `watchdog` of the former, for the one that asks. Borrowed. */
+const char *bailiff_engine_get_watchdog_setting(BailiffEngine *self);
 
 /* Lockspaces that an earlier daemon had joined and of which nothing can be read, as long as
  * somebody may use leases there: names, NULL-terminated, owned. The engine's property

@@ -4,6 +4,8 @@
 import contextlib
 import os
 import pathlib
+import re
+import resource
 import signal
 import subprocess
 
@@ -15,6 +17,8 @@ from lease_calls import (MIB, SPACE, acquire, fails_with, format_lockspace, form
                          lease, policy, register, release, wait_by_asking, wait_ended)
 from main_loop import LIMIT
 from private_service import DaemonProcess
+from sealed_files import reseal
+from watchdogs import NoSuchWatchdog, pseudo_device
 
 
 def owner(host):
@@ -158,12 +162,13 @@ def test_walk_goes_on_after_reexecution(host, hanging_storage, make_worker):
     assert (0, "notify") not in steps
 
 
-def start_another(host, *arguments):
-    """Beside the one that runs; a Popen."""
+def start_another(host, *arguments, descriptors=None):
+    """Beside the one that runs; a Popen. `descriptors`: how many it may have."""
     return subprocess.Popen(
         [str(pathlib.Path(os.environ["BAILIFF_BUILD_DIR"], "src/daemon/bailiffd")), "--config", "/dev/null",
          "--runtime-dir", os.path.join(host.directory, "run"), "--state-dir", os.path.join(host.directory, "state"),
-         *arguments], env=host.environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+         *arguments], env=host.environment, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+        preexec_fn=descriptors and (lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (descriptors, descriptors))))
 
 
 def test_second_daemon_says_who_is_first(host, space, make_worker):
@@ -191,6 +196,89 @@ def test_another_takes_its_place(host, space, make_worker):
     wait_held_again(host)
     assert host.property(SPACE, "Lockspace", "Generation") == 1
     assert host.property(registration, "Registration", "Resources") == [held]
+    assert worker.poll() is None
+
+
+def assert_goes_on(host, before, held):
+    """The first one has not noticed."""
+    assert owner(host) == before
+    assert host.property(SPACE, "Lockspace", "State") == "held"
+    assert host.property(held, "Resource", "State") == "held"
+    assert "take over" not in host.log()
+
+
+@pytest.mark.parametrize("arguments, reason", [
+    (["--host-name", "another"], "would be host another"),
+    (["--host-name", "no/name"], "names cannot have"),
+    (["--config", "/nonexistent"], "/nonexistent"),
+    (["--config", "{broken}"], "watchdogs"),
+])
+def test_one_that_could_not_go_on_takes_nothing_over(host, space, make_worker, tmp_path, arguments, reason):
+    """It is refused before the first one has handed over."""
+    held, = acquire(host, register(host, make_worker()), lease(space))
+    before = owner(host)
+    broken = tmp_path / "broken.conf"
+    broken.write_text("[watchdogs]\n")
+    another = start_another(host, "--replace", *[word.format(broken=broken) for word in arguments])
+    _out, message = another.communicate(timeout=30)
+    assert another.returncode == 1 and reason in message
+    assert_goes_on(host, before, held)
+
+
+def test_one_that_cannot_read_what_is_held_takes_nothing_over(host, space, make_worker):
+    """It is older, say."""
+    registration = register(host, make_worker())
+    held, = acquire(host, registration, lease(space))
+    record = pathlib.Path(host.directory, "run", "held", registration.rsplit("/", 1)[1])
+    good = record.read_bytes()
+    record.write_bytes(reseal(re.sub(rb"\nFormat=\d+\n", b"\nFormat=99\n", good)))
+    before = owner(host)
+    another = start_another(host, "--replace")
+    _out, message = another.communicate(timeout=30)
+    assert another.returncode == 1 and "another version" in message
+    record.write_bytes(good)
+    assert_goes_on(host, before, held)
+
+
+def test_one_with_another_watchdog_takes_nothing_over(make_service, storage, make_worker, tmp_path):
+    """Nobody would feed the first one's."""
+    config = tmp_path / "bailiffd.conf"
+    try:
+        with pseudo_device() as device:
+            config.write_text(f"[watchdog]\ntype=device\ndevice={device.path}\n")
+            host = make_service(f"--config {config}")
+            format_lockspace(host, storage)
+            format_resource(host, storage)
+            join(host, storage)
+            held, = acquire(host, register(host, make_worker()), lease(storage))
+            before = owner(host)
+            another = start_another(host, "--replace")
+            _out, message = another.communicate(timeout=30)
+            assert another.returncode == 1 and device.path in message and "[watchdog]" in message
+            assert_goes_on(host, before, held)
+            host.kill_daemon(signal.SIGTERM)
+    except NoSuchWatchdog as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.mark.parametrize("descriptors", [4, 8, 12, 16, 20, 24, 28, 32, 40, 64, 96])
+def test_one_without_descriptors(host, space, make_worker, descriptors):
+    """Wherever it fails for that: one of the two goes on."""
+    worker = make_worker()
+    held, = acquire(host, register(host, worker), lease(space))
+    old = owner(host)
+    first = host.daemon
+    another = start_another(host, "--replace", descriptors=descriptors)
+    host.later_daemons.append(another)
+    wait_by_asking(host, lambda: another.poll() is not None or first.ended, "one of the two")
+    if another.poll() is not None:
+        assert_goes_on(host, old, held)
+        return
+    first.expected_to_end = True
+    host.daemon = DaemonProcess(another.pid)
+    wait_for_new_owner(host, old)
+    wait_held_again(host)
+    assert host.property(held, "Resource", "State") == "held"
     assert worker.poll() is None
 
 
