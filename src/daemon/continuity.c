@@ -80,11 +80,11 @@ static int inherit_descriptor(const char *variable)
     return good ? (int)fd : -1;
 }
 
-static InstanceLock *inherit_lock(void)
+static InstanceLock *inherit_lock(const char *runtime_dir)
 {
     int fd = inherit_descriptor(LOCK_VARIABLE);
 
-    return fd >= 0 ? instance_lock_inherit(fd) : NULL;
+    return fd >= 0 ? instance_lock_inherit(fd, runtime_dir) : NULL;
 }
 
 int continuity_take_descriptors(void)
@@ -206,7 +206,7 @@ static gboolean replace_running(const ContinuityWish *wish, GError **error)
 
 InstanceLock *continuity_take_place(const ContinuityWish *wish, GError **error)
 {
-    g_autoptr(InstanceLock) lock = inherit_lock();
+    g_autoptr(InstanceLock) lock = inherit_lock(wish->runtime_dir);
     InstanceState state;
     pid_t pid;
 

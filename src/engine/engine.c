@@ -10,6 +10,7 @@
 
 #include "base/fixed-name.h"
 #include "common/bailiff-error.h"
+#include "common/log-message.h"
 #include "engine/forsaken.h"
 #include "engine/host-name.h"
 #include "engine/last-kill.h"
@@ -61,6 +62,7 @@ struct _BailiffEngine {
     Forsaken *forsaken;
     Succession *succession;
     InstanceLock *lock;
+    gboolean told_misplaced; /* its file */
     gboolean shutting_down;
     guint leaving;
     GTask *shut_down_task;
@@ -295,7 +297,8 @@ void bailiff_engine_take_watchdog_back(BailiffEngine *self)
 
 gboolean bailiff_engine_check_hand_over(BailiffEngine *self, const char *watchdog, GError **error)
 {
-    return engine_watchdog_check_hand_over(self->watchdog, error) &&
+    return bailiff_engine_check_runtime_dir(self, error) &&
+           engine_watchdog_check_hand_over(self->watchdog, error) &&
            (watchdog == NULL || engine_watchdog_check_setting(self->watchdog, watchdog, error));
 }
 
@@ -624,10 +627,31 @@ void bailiff_engine_remove_lockspace(BailiffEngine *self, BailiffLockspace *lock
 
 /* --- registering ----------------------------------------------------------------------------- */
 
+gboolean bailiff_engine_check_runtime_dir(BailiffEngine *self, GError **error)
+{
+    g_autoptr(GError) local = NULL;
+
+    if (instance_lock_is_in_place(self->lock)) {
+        self->told_misplaced = FALSE;
+        return TRUE;
+    }
+    bailiff_set_error(&local, BAILIFF_ERROR_IO_ERROR,
+                      "Put back the directory that was there; or end whoever holds leases, and "
+                      "bailiffd, and start it again.",
+                      "The runtime directory %s was replaced while bailiffd runs, so that nothing "
+                      "new is begun: a second bailiffd could not be told from this one.",
+                      self->runtime_dir);
+    if (!self->told_misplaced)
+        log_message(MESSAGE_RECORD_FAILED, NULL, "%s", local->message);
+    self->told_misplaced = TRUE;
+    g_propagate_error(error, g_steal_pointer(&local));
+    return FALSE;
+}
+
 gboolean bailiff_engine_check_accepts_work(BailiffEngine *self, GError **error)
 {
     if (!self->shutting_down)
-        return TRUE;
+        return bailiff_engine_check_runtime_dir(self, error);
     bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Wait for bailiffd to be started again.",
                       "bailiffd is shutting down.");
     return FALSE;

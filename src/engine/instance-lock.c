@@ -9,10 +9,12 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "common/bailiff-error.h"
 #include "common/log-message.h"
+#include "common/process-identity.h"
 
 /* include/linux/sched.h of every kernel since 2.6; field 9 of /proc/PID/stat, see proc(5). */
 #define PF_EXITING 0x4u
@@ -20,6 +22,7 @@
 struct InstanceLock {
     int fd;
     int next_fd; /* of the file `lock.next`; -1 */
+    char *path;
     char *next_path;
     gboolean taken;
 };
@@ -40,16 +43,18 @@ InstanceLock *instance_lock_new(const char *runtime_dir, GError **error)
     self->fd = fd;
     self->next_fd = -1;
     self->next_path = g_strconcat(path, ".next", NULL);
+    self->path = g_steal_pointer(&path);
     return self;
 }
 
-InstanceLock *instance_lock_inherit(int fd)
+InstanceLock *instance_lock_inherit(int fd, const char *runtime_dir)
 {
     InstanceLock *self = g_new0(InstanceLock, 1);
 
     (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
     self->fd = fd;
     self->next_fd = -1;
+    self->path = g_build_filename(runtime_dir, "lock", NULL);
     return self;
 }
 
@@ -64,6 +69,7 @@ void instance_lock_free(InstanceLock *self)
 {
     drop_next(self);
     g_free(self->next_path);
+    g_free(self->path);
     close(self->fd);
     g_free(self);
 }
@@ -77,16 +83,101 @@ gboolean instance_lock_take_next(InstanceLock *self)
     return self->next_fd >= 0;
 }
 
-/* For people, and for whoever comes second; the lock itself needs none of it. */
-static void write_pid(InstanceLock *self)
-{
-    char text[24];
-    int length = g_snprintf(text, sizeof text, "%d\n", (int)getpid());
+/* --- copies ---------------------------------------------------------------------------------- */
 
-    if (ftruncate(self->fd, 0) != 0 || pwrite(self->fd, text, (size_t)length, 0) != length)
-        log_line(LOG_DEBUG, NULL, "Who has the lock could not be written into it: %s",
+/* Who has it, and which file that is. The lock itself is the file's, by its inode: of a copy of the
+ * directory it is free, and what is written there tells all the same that somebody uses it. */
+typedef struct Holder {
+    char boot_id[40];
+    int pid;
+    guint64 start_time;
+    guint64 device;
+    guint64 inode;
+} Holder;
+
+static char *read_text(const InstanceLock *self)
+{
+    char text[256];
+    ssize_t got = pread(self->fd, text, sizeof text - 1, 0);
+
+    return g_strndup(text, got > 0 ? (gsize)got : 0);
+}
+
+static gboolean parse_holder(const char *text, Holder *ret)
+{
+    return sscanf(text, "%d\n%39s %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT ":%" G_GUINT64_FORMAT,
+                  &ret->pid, ret->boot_id, &ret->start_time, &ret->device, &ret->inode) == 5 &&
+           ret->pid > 0;
+}
+
+/* A zombie has done its last I/O when no other thread of it is left. */
+static gboolean is_alive(const Holder *holder)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/stat", holder->pid);
+    g_autofree char *text = NULL;
+    const char *rest;
+    char state;
+    long threads;
+    guint64 start_time;
+
+    if (!g_file_get_contents(path, &text, NULL, NULL))
+        return FALSE;
+    rest = strrchr(text, ')');
+    if (rest == NULL || sscanf(rest + 1,
+                               " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d "
+                               "%*d %ld %*d %" G_GUINT64_FORMAT,
+                               &state, &threads, &start_time) != 3)
+        return TRUE;
+    return start_time == holder->start_time && ((state != 'Z' && state != 'X') || threads > 1);
+}
+
+/* It is a copy of the file that somebody has, who has not ended: what is written beside it is of
+ * him, and he goes on writing, to storage too. */
+static gboolean is_copy_in_use(const InstanceLock *self)
+{
+    g_autofree char *text = read_text(self);
+    g_autofree char *boot_id = process_boot_id(NULL);
+    struct stat facts;
+    Holder holder;
+
+    return parse_holder(text, &holder) && g_strcmp0(holder.boot_id, boot_id) == 0 &&
+           holder.pid != getpid() && fstat(self->fd, &facts) == 0 &&
+           (holder.device != facts.st_dev || holder.inode != facts.st_ino) && is_alive(&holder);
+}
+
+/* For whoever comes second, and for people. */
+static void write_holder(const InstanceLock *self)
+{
+    g_autofree char *boot_id = process_boot_id(NULL);
+    g_autofree char *text = NULL;
+    g_auto(ProcessIdentity) own = { .pidfd = -1 };
+    struct stat facts;
+    gssize length;
+
+    if (boot_id != NULL && fstat(self->fd, &facts) == 0 &&
+        process_identity_from_pid(&own, getpid(), 0, NULL))
+        text = g_strdup_printf(
+            "%d\n%s %" G_GUINT64_FORMAT " %" G_GUINT64_FORMAT ":%" G_GUINT64_FORMAT "\n",
+            (int)getpid(), boot_id, own.start_time, (guint64)facts.st_dev, (guint64)facts.st_ino);
+    else
+        text = g_strdup_printf("%d\n", (int)getpid());
+    length = (gssize)strlen(text);
+    if (ftruncate(self->fd, 0) != 0 || pwrite(self->fd, text, (gsize)length, 0) != length)
+        log_line(LOG_WARNING, NULL,
+                 "Who has the lock could not be written into it (%s): a copy of the runtime "
+                 "directory would not be known as one.",
                  g_strerror(errno));
 }
+
+gboolean instance_lock_is_in_place(InstanceLock *self)
+{
+    struct stat own, there;
+
+    return fstat(self->fd, &own) == 0 && lstat(self->path, &there) == 0 &&
+           own.st_dev == there.st_dev && own.st_ino == there.st_ino;
+}
+
+/* --- taking it ------------------------------------------------------------------------------- */
 
 /* Until the process is written down the file names an earlier one, and whoever reads that takes us
  * for one that has ended. Nobody can act on it meanwhile: he would have to be next, and that is
@@ -100,8 +191,12 @@ gboolean instance_lock_take(InstanceLock *self)
     if (self->next_path != NULL && !instance_lock_take_next(self))
         return FALSE;
     self->taken = flock(self->fd, LOCK_EX | LOCK_NB) == 0;
+    if (self->taken && is_copy_in_use(self)) {
+        (void)flock(self->fd, LOCK_UN);
+        self->taken = FALSE;
+    }
     if (self->taken)
-        write_pid(self);
+        write_holder(self);
     /* From now on somebody else may wait for our end. */
     if (self->taken || !was_next)
         drop_next(self);
@@ -110,14 +205,10 @@ gboolean instance_lock_take(InstanceLock *self)
 
 static pid_t read_pid(const InstanceLock *self)
 {
-    char text[24];
-    ssize_t got = pread(self->fd, text, sizeof text - 1, 0);
+    g_autofree char *text = read_text(self);
     guint64 pid;
 
-    if (got <= 0)
-        return 0;
-    text[got] = '\0';
-    g_strstrip(text);
+    text[strcspn(text, "\n")] = '\0';
     return g_ascii_string_to_unsigned(text, 10, 1, G_MAXINT32, &pid, NULL) ? (pid_t)pid : 0;
 }
 

@@ -6,6 +6,14 @@
  * its I/O: a daemon that was killed with I/O out to storage that hangs keeps it until the storage
  * answers. So who has the lock knows that nothing of an earlier daemon can land any more. Whether
  * one that has it lives, or is on its way out, the kernel says, too.
+ *
+ * The kernel's lock is one on the inode, so that it says nothing of a copy of the directory, put in
+ * its place or elsewhere, where what the daemon holds is written down as well. So the file also
+ * tells who has it and which inode that was: where the inode is another one the daemon that is
+ * named must be gone, by its process id, start time and boot. And a daemon whose own file is not in
+ * its place any more begins nothing new: what it writes down there is not, or not only, its own
+ * (instance_lock_is_in_place()). That its directory is replaced by one without that file is only
+ * noticed by itself, and by the second one when it wants the bus name.
  */
 #pragma once
 
@@ -23,12 +31,15 @@ typedef enum InstanceState {
 /* IoError. Does not take it yet. */
 InstanceLock *instance_lock_new(const char *runtime_dir, GError **error);
 /* Taken by the program that has executed this one; the descriptor is taken over. */
-InstanceLock *instance_lock_inherit(int fd);
+InstanceLock *instance_lock_inherit(int fd, const char *runtime_dir);
 void instance_lock_free(InstanceLock *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(InstanceLock, instance_lock_free)
 
 /* Takes it if it is free, and nobody else is next; TRUE when it is ours. Never blocks. */
 gboolean instance_lock_take(InstanceLock *self);
+
+/* FALSE: the directory, or the file in it, was replaced since it was opened. */
+gboolean instance_lock_is_in_place(InstanceLock *self);
 
 /* Who has it, when we have not. *ret_pid: 0 when that is not known. */
 InstanceState instance_lock_look(InstanceLock *self, pid_t *ret_pid);

@@ -60,6 +60,8 @@ gboolean bailiff_lockspace_save(BailiffLockspace *self, GError **error)
     }
     saved->last_renewal_us = self->lease.last_renewal_us;
     saved->last = self->lease.last;
+    /* Only told: those who hold leases are as safe as before. */
+    (void)bailiff_engine_check_runtime_dir(self->engine, NULL);
     return saved_lockspace_write(bailiff_engine_get_runtime_dir(self->engine), saved, error);
 }
 

@@ -121,7 +121,7 @@ gboolean bailiff_registration_check_ready(BailiffRegistration *self, GError **er
                           "bailiffd is shutting down: no new leases.");
         return FALSE;
     }
-    return TRUE;
+    return bailiff_engine_check_runtime_dir(self->engine, error);
 }
 
 void bailiff_registration_begin_acquiring(BailiffRegistration *self)

@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import resource
+import shutil
 import signal
 import subprocess
 
@@ -197,6 +198,31 @@ def test_another_takes_its_place(host, space, make_worker):
     assert host.property(SPACE, "Lockspace", "Generation") == 1
     assert host.property(registration, "Registration", "Resources") == [held]
     assert worker.poll() is None
+
+
+def test_copy_of_the_runtime_directory(host, space, make_worker):
+    """Put in its place under the first one: a second one does not take that for the end of the first, and the first one
+    begins nothing new there."""
+    registration = register(host, make_worker())
+    held, = acquire(host, registration, lease(space))
+    run, aside = (os.path.join(host.directory, name) for name in ("run", "aside"))
+    os.rename(run, aside)
+    shutil.copytree(aside, run, ignore=shutil.ignore_patterns("*.sock"))
+    before = owner(host)
+    for arguments in [], ["--replace"]:
+        second = start_another(host, *arguments)
+        _out, message = second.communicate(timeout=30)
+        assert second.returncode == 1 and ("runs already" in message or "was replaced" in message), message
+    assert owner(host) == before
+    with fails_with("IoError", "was replaced"):
+        acquire(host, registration, lease(space, 2 * MIB, "second"))
+    with fails_with("IoError", "was replaced"):
+        register(host, make_worker(), "another")
+    assert host.property(held, "Resource", "State") == "held"
+    wait_by_asking(host, lambda: "was replaced while" in host.log(), "a line of the log")
+    shutil.rmtree(run)
+    os.rename(aside, run)
+    acquire(host, registration, lease(space, 2 * MIB, "second"))
 
 
 def assert_goes_on(host, before, held):
