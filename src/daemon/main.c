@@ -7,10 +7,12 @@
  * back.
  */
 #include <errno.h>
+#include <linux/magic.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <glib-unix.h>
@@ -130,6 +132,22 @@ static ConfigFile *load_configuration(const char *path, gboolean optional, const
     return file;
 }
 
+/* The main loop writes there what is held: on memory that takes no time. On a disk that hangs it
+ * would hold up every deadline but those of the last kill and the watchdog. */
+static void tell_slow_directory(const char *runtime_dir)
+{
+    struct statfs facts;
+
+    if (statfs(runtime_dir, &facts) == 0 && facts.f_type != TMPFS_MAGIC &&
+        facts.f_type != RAMFS_MAGIC)
+        log_line(
+            LOG_WARNING, NULL,
+            "The runtime directory %s is not in memory (tmpfs): bailiffd stands still whenever "
+            "its storage does, and what is written down there outlasts the boot. Name a "
+            "directory in /run with --runtime-dir.",
+            runtime_dir);
+}
+
 /* The launcher of programs first: it is to have nothing that the engine has. Then memory and
  * priority, before there are threads. Another one may end for this one: after everything that can
  * fail. */
@@ -161,6 +179,7 @@ static gboolean make_engine(Daemon *daemon, const DaemonOptions *options, GError
                           "The directory %s cannot be made: %s.", runtime_dir, g_strerror(errno));
         return FALSE;
     }
+    tell_slow_directory(runtime_dir);
     daemon->launcher = launcher_new(NULL, error);
     if (daemon->launcher == NULL)
         return FALSE;

@@ -2,6 +2,7 @@
 """No room is left to write down what is held: then nothing new is, and it is said why."""
 
 import os
+import subprocess
 
 import pytest
 
@@ -71,3 +72,12 @@ def test_registration_and_acquisition(full, storage, make_worker):
     directory.fill()
     release(host, first)
     assert inspect_resource(host, storage)["state"] == "free"
+
+
+def test_directory_that_is_not_in_memory(full, service, tmp_path):
+    host, _directory = full
+    assert "is not in memory" not in host.log()
+    if subprocess.run(["stat", "-f", "-c", "%T", service.directory], stdout=subprocess.PIPE, text=True,
+                      check=True).stdout.strip() in ("tmpfs", "ramfs"):
+        pytest.skip("all directories of the tests are in memory here")
+    assert "is not in memory" in service.log()
