@@ -56,6 +56,9 @@ EngineWatchdog *bailiff_engine_get_watchdog(BailiffEngine *self);
 /* What is kept for the next daemon, and what the last one has kept; may be NULL. */
 FdStore *bailiff_engine_get_fd_store(BailiffEngine *self);
 
+/* Registrations of this daemon's life have this id or a higher one. */
+guint64 bailiff_engine_get_first_id(BailiffEngine *self);
+
 /* Where held leases are written down. */
 const char *bailiff_engine_get_runtime_dir(BailiffEngine *self);
 /* Files there that are void for a moment. */
