@@ -162,7 +162,7 @@ static void test_next(Fixture *f, gconstpointer data)
  * never takes that for the one that was killed. */
 static void test_two_at_once(Fixture *f, gconstpointer data)
 {
-    for (guint i = 0; i < 300; i++) {
+    for (guint i = 0; i < 100; i++) {
         int counts[2], ready[2];
         char byte;
 
