@@ -144,12 +144,12 @@ static void test_cannot_start(Fixture *fixture, gconstpointer unused)
     g_assert_true(
         g_file_set_contents_full(text, "hello", -1, G_FILE_SET_CONTENTS_NONE, 0755, NULL));
     g_assert_no_errno(g_chmod(plain, 0644));
-    assert_fails(fixture, plain, BAILIFF_ERROR_NOT_AUTHORIZED, plain);
+    assert_fails(fixture, plain, BAILIFF_ERROR_INVALID_ARGUMENT, plain);
     assert_fails(fixture, missing, BAILIFF_ERROR_NOT_FOUND, missing);
     assert_fails(fixture, below, BAILIFF_ERROR_NOT_FOUND, below);
     assert_fails(fixture, lost, BAILIFF_ERROR_NOT_FOUND, "interpreter");
     assert_fails(fixture, text, BAILIFF_ERROR_INVALID_ARGUMENT, "#!");
-    assert_fails(fixture, fixture->directory, BAILIFF_ERROR_NOT_AUTHORIZED, fixture->directory);
+    assert_fails(fixture, fixture->directory, BAILIFF_ERROR_INVALID_ARGUMENT, fixture->directory);
     assert_fails(fixture, "true", BAILIFF_ERROR_INVALID_ARGUMENT, "absolute");
     assert_log(0);
 }
@@ -455,13 +455,13 @@ static void test_check(Fixture *fixture, gconstpointer unused)
         g_assert_no_errno(g_chmod(path, 0744));
         check(fixture, &run, path, 0);
         g_assert_no_error(run.error);
-        assert_check_fails(fixture, path, NOBODY, BAILIFF_ERROR_NOT_AUTHORIZED);
+        assert_check_fails(fixture, path, NOBODY, BAILIFF_ERROR_INVALID_ARGUMENT);
         g_assert_no_errno(g_chmod(path, 0755));
         g_assert_no_errno(g_chmod(fixture->directory, 0700));
-        assert_check_fails(fixture, path, NOBODY, BAILIFF_ERROR_NOT_AUTHORIZED);
+        assert_check_fails(fixture, path, NOBODY, BAILIFF_ERROR_INVALID_ARGUMENT);
     }
     g_assert_no_errno(g_chmod(path, 0644));
-    assert_check_fails(fixture, path, geteuid(), BAILIFF_ERROR_NOT_AUTHORIZED);
+    assert_check_fails(fixture, path, geteuid(), BAILIFF_ERROR_INVALID_ARGUMENT);
     assert_log(0);
 }
 
