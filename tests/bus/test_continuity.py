@@ -12,28 +12,12 @@ import subprocess
 
 import pytest
 
-from gi.repository import GLib
-
 from lease_calls import (MIB, SPACE, acquire, fails_with, format_lockspace, format_resource, inspect_resource, join,
                          lease, policy, register, release, wait_by_asking, wait_ended)
 from main_loop import LIMIT
 from private_service import DaemonProcess
 from sealed_files import reseal
 from watchdogs import NoSuchWatchdog, pseudo_device
-
-
-def owner(host):
-    return host.connection.call_sync("org.freedesktop.DBus", "/", "org.freedesktop.DBus", "GetNameOwner",
-                                     GLib.Variant("(s)", ("org.bailiff.Bailiff1",)), None, 0, -1, None).unpack()[0]
-
-
-def wait_for_new_owner(host, old):
-    def changed():
-        try:
-            return owner(host) != old
-        except GLib.Error:  # nobody has it at the moment
-            return False
-    wait_by_asking(host, changed, "another owner of the bus name")
 
 
 def wait_held_again(host):
@@ -49,12 +33,12 @@ def test_reexecution_keeps_everything(host, space, make_worker, how):
     shared, = acquire(host, registration, lease(space, 2 * MIB, "second", mode=("s", "shared")))
     pid = host.daemon.pid
     for _ in range(3):
-        old = owner(host)
+        old = host.owner()
         if how == "signal":
             os.kill(pid, signal.SIGUSR1)
         else:
             host.call("Manager", "Manager", "Reexecute", "(a{sv})", {})
-        wait_for_new_owner(host, old)
+        host.wait_for_another_owner(old)
         wait_held_again(host)
         assert not host.daemon.ended
         assert host.property(SPACE, "Lockspace", "Generation") == 1
@@ -80,9 +64,9 @@ def test_upgraded_program_is_the_one_that_goes_on(host, space, make_worker, tmp_
     new.write_bytes(build.read_bytes() + b"the new one")
     new.chmod(0o755)
     new.rename(program)
-    old = owner(host)
+    old = host.owner()
     host.call("Manager", "Manager", "Reexecute", "(a{sv})", {})
-    wait_for_new_owner(host, old)
+    host.wait_for_another_owner(old)
     wait_held_again(host)
     assert pathlib.Path(f"/proc/{host.daemon.pid}/exe").read_bytes().endswith(b"the new one")
     assert host.property(registration, "Registration", "Resources") == [held]
@@ -113,7 +97,7 @@ def test_configuration_that_is_refused_changes_nothing(make_service, make_storag
     format_resource(host, storage)
     join(host, storage)
     held, = acquire(host, register(host, make_worker()), lease(storage))
-    before = owner(host)
+    before = host.owner()
     configuration.write_text("[watchdogs]\n")
     if how == "signal":
         os.kill(host.daemon.pid, signal.SIGUSR1)
@@ -121,11 +105,11 @@ def test_configuration_that_is_refused_changes_nothing(make_service, make_storag
     else:
         with fails_with("InvalidArgument", "[watchdogs]"):
             host.call("Manager", "Manager", "Reexecute", "(a{sv})", {})
-    assert owner(host) == before and host.property(held, "Resource", "State") == "held"
+    assert host.owner() == before and host.property(held, "Resource", "State") == "held"
     # Mended, it is what the new one goes on with.
     configuration.write_text("[failure-policy]\nprocess=kill\n")
     host.call("Manager", "Manager", "Reexecute", "(a{sv})", {})
-    wait_for_new_owner(host, before)
+    host.wait_for_another_owner(before)
     wait_held_again(host)
     assert host.property(held, "Resource", "State") == "held"
 
@@ -154,9 +138,9 @@ def test_walk_goes_on_after_reexecution(host, hanging_storage, make_worker):
     acquire(host, registration, lease(hanging_storage.path))
     hanging_storage.fail()
     host.wait_for_property(registration, "Registration", "Step", lambda step: step == 1)
-    old, since = owner(host), len(host.signals)
+    old, since = host.owner(), len(host.signals)
     host.call("Manager", "Manager", "Reexecute", "(a{sv})", {})
-    wait_for_new_owner(host, old)
+    host.wait_for_another_owner(old)
     assert wait_ended(host, worker) == -signal.SIGKILL
     host.wait_for_signal("StepStarted", since=since, matches=lambda arguments: arguments[1] == "kill")
     steps = [s.arguments[:2] for s in host.signals[since:] if s.member == "StepStarted"]
@@ -187,11 +171,11 @@ def test_another_takes_its_place(host, space, make_worker):
     worker = make_worker()
     registration = register(host, worker)
     held, = acquire(host, registration, lease(space))
-    old = owner(host)
+    old = host.owner()
     host.daemon.expected_to_end = True
     another = start_another(host, "--replace")
     host.later_daemons.append(another)
-    wait_for_new_owner(host, old)
+    host.wait_for_another_owner(old)
     host.wait_until(lambda: host.daemon.ended, "the end of the old one")
     host.daemon = DaemonProcess(another.pid)
     wait_held_again(host)
@@ -208,12 +192,12 @@ def test_copy_of_the_runtime_directory(host, space, make_worker):
     run, aside = (os.path.join(host.directory, name) for name in ("run", "aside"))
     os.rename(run, aside)
     shutil.copytree(aside, run, ignore=shutil.ignore_patterns("*.sock"))
-    before = owner(host)
+    before = host.owner()
     for arguments in [], ["--replace"]:
         second = start_another(host, *arguments)
         _out, message = second.communicate(timeout=30)
         assert second.returncode == 1 and ("runs already" in message or "was replaced" in message), message
-    assert owner(host) == before
+    assert host.owner() == before
     with fails_with("IoError", "was replaced"):
         acquire(host, registration, lease(space, 2 * MIB, "second"))
     with fails_with("IoError", "was replaced"):
@@ -227,7 +211,7 @@ def test_copy_of_the_runtime_directory(host, space, make_worker):
 
 def assert_goes_on(host, before, held):
     """The first one has not noticed."""
-    assert owner(host) == before
+    assert host.owner() == before
     assert host.property(SPACE, "Lockspace", "State") == "held"
     assert host.property(held, "Resource", "State") == "held"
     assert "take over" not in host.log()
@@ -242,7 +226,7 @@ def assert_goes_on(host, before, held):
 def test_one_that_could_not_go_on_takes_nothing_over(host, space, make_worker, tmp_path, arguments, reason):
     """It is refused before the first one has handed over."""
     held, = acquire(host, register(host, make_worker()), lease(space))
-    before = owner(host)
+    before = host.owner()
     broken = tmp_path / "broken.conf"
     broken.write_text("[watchdogs]\n")
     another = start_another(host, "--replace", *[word.format(broken=broken) for word in arguments])
@@ -258,7 +242,7 @@ def test_one_that_cannot_read_what_is_held_takes_nothing_over(host, space, make_
     record = pathlib.Path(host.directory, "run", "held", registration.rsplit("/", 1)[1])
     good = record.read_bytes()
     record.write_bytes(reseal(re.sub(rb"\nFormat=\d+\n", b"\nFormat=99\n", good)))
-    before = owner(host)
+    before = host.owner()
     another = start_another(host, "--replace")
     _out, message = another.communicate(timeout=30)
     assert another.returncode == 1 and "another version" in message
@@ -277,7 +261,7 @@ def test_one_with_another_watchdog_takes_nothing_over(make_service, storage, mak
             format_resource(host, storage)
             join(host, storage)
             held, = acquire(host, register(host, make_worker()), lease(storage))
-            before = owner(host)
+            before = host.owner()
             another = start_another(host, "--replace")
             _out, message = another.communicate(timeout=30)
             assert another.returncode == 1 and device.path in message and "[watchdog]" in message
@@ -292,7 +276,7 @@ def test_one_without_descriptors(host, space, make_worker, descriptors):
     """Wherever it fails for that: one of the two goes on."""
     worker = make_worker()
     held, = acquire(host, register(host, worker), lease(space))
-    old = owner(host)
+    old = host.owner()
     first = host.daemon
     another = start_another(host, "--replace", descriptors=descriptors)
     host.later_daemons.append(another)
@@ -302,7 +286,7 @@ def test_one_without_descriptors(host, space, make_worker, descriptors):
         return
     first.expected_to_end = True
     host.daemon = DaemonProcess(another.pid)
-    wait_for_new_owner(host, old)
+    host.wait_for_another_owner(old)
     wait_held_again(host)
     assert host.property(held, "Resource", "State") == "held"
     assert worker.poll() is None
@@ -327,10 +311,10 @@ def test_killed_daemon_that_cannot_end(host, hanging_storage, make_worker):
     host.wait_for_property(SPACE, "Lockspace", "State", lambda state: state == "late")
     stuck = host.daemon
     stuck.expected_to_end = True
-    old = owner(host)
+    old = host.owner()
     os.kill(stuck.pid, signal.SIGKILL)
     host.start_daemon(wait=False)
-    wait_for_new_owner(host, old)
+    host.wait_for_another_owner(old)
     assert not stuck.ended
     assert wait_ended(host, worker) == -signal.SIGKILL
     host.wait_for_property(SPACE, "Lockspace", "State", lambda state: state == "lost")
@@ -354,11 +338,11 @@ def test_second_one_beside_one_that_cannot_end(host, hanging_storage, make_worke
     host.wait_for_property(SPACE, "Lockspace", "State", lambda state: state == "late")
     stuck = host.daemon
     stuck.expected_to_end = True
-    old = owner(host)
+    old = host.owner()
     os.kill(stuck.pid, signal.SIGKILL)
     host.start_daemon(wait=False)
-    wait_for_new_owner(host, old)
-    first = owner(host)
+    host.wait_for_another_owner(old)
+    first = host.owner()
     for more in (), ("--replace",):
         second = start_another(host, *more)
         host.later_daemons.append(second)
@@ -367,7 +351,7 @@ def test_second_one_beside_one_that_cannot_end(host, hanging_storage, make_worke
         assert f"process {stuck.pid} cannot end" in second.stderr.read()
         second.stderr.close()
     assert not stuck.ended
-    assert owner(host) == first
+    assert host.owner() == first
     assert wait_ended(host, worker) == -signal.SIGKILL
     hanging_storage.resume()
     host.wait_until(lambda: stuck.ended, "the end of the stuck one")

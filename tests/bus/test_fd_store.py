@@ -190,9 +190,8 @@ def test_executed_anew(host, systemd, space, make_worker):
     wait_for_names(systemd, name)
     for _ in range(2):
         seen = len(systemd.messages)
-        since = len(host.signals)
-        host.call("Manager", "Manager", "Reexecute", "(a{sv})", {})
-        host.wait_for_signal("PropertiesChanged", SPACE, since, lambda change: change[1].get("State") == "held")
+        host.reexecute()
+        host.wait_for_property(SPACE, "Lockspace", "State", "held")
         assert systemd.said_of(name, seen) == []
     assert host.property(registration, "Registration", "Pid") == worker.pid
     restart(host, systemd)

@@ -13,8 +13,6 @@ from lease_calls import (IGNORE_TERM, MIB, SPACE, acquire, format_lockspace, for
                          register, wait_by_asking, wait_ended)
 from private_service import ROOT_PATH
 
-from gi.repository import GLib
-
 INCIDENT = f"{ROOT_PATH}/incidents/1"
 SECOND = 1_000_000
 
@@ -31,29 +29,15 @@ def failing_space(host, hanging_storage):
     hanging_storage.resume()
 
 
-def owner(host):
-    try:
-        return host.connection.call_sync("org.freedesktop.DBus", "/", "org.freedesktop.DBus", "GetNameOwner",
-                                         GLib.Variant("(s)", ("org.bailiff.Bailiff1",)), None, 0, -1, None).unpack()[0]
-    except GLib.Error:
-        return None
-
-
-def wait_for_another_owner(host, old):
-    wait_by_asking(host, lambda: owner(host) not in (None, old), "another owner of the bus name")
-
-
 def reexecute(host):
-    old = owner(host)
-    host.call("Manager", "Manager", "Reexecute", "(a{sv})", {})
-    wait_for_another_owner(host, old)
+    host.reexecute()
 
 
 def replace(host):
-    old, first = owner(host), host.daemon
+    old, first = host.owner(), host.daemon
     first.expected_to_end = True
     host.start_daemon("--replace", wait=False)
-    wait_for_another_owner(host, old)
+    host.wait_for_another_owner(old)
     host.wait_until(lambda: first.ended, "the end of the first one")
 
 

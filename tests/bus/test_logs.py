@@ -13,6 +13,7 @@ from gi.repository import GLib
 from journal import Journal, NoJournal, ids
 from lease_calls import (acquire, begin_join, check_two_lines, format_lockspace, format_resource, join, lease, leave,
                          policy, register, release, wait_by_asking, wait_ended)
+from main_loop import poll_until
 from other_user import OtherUser
 from private_service import PROPERTIES, BusError
 
@@ -187,6 +188,8 @@ def test_what_repeats_is_held_back(logged):
     finally:
         user.end()
     leave_daemon(logged)
+    # The daemon's last word, and what is left to say then, in which order it likes.
+    poll_until(lambda: len(logged.journal.lines("polkit-absent")) > 10, "what was held back")
     lines = logged.journal.lines("polkit-absent")
     assert len(lines) == 11
     assert lines[-1]["MESSAGE"].startswith("15 more lines like this were held back"), lines[-1]
@@ -214,6 +217,9 @@ def test_a_journal_that_hangs(logged, storage, worker):
         wait_by_asking(logged, lambda: logged.property("lockspaces/space", "Lockspace", "LastRenewalUsec") > before,
                        "a renewal")
         assert len(logged.journal.lines("resource-released")) < rounds
+    # At its end the daemon would wait for the journal only for a moment.
+    for message in "resource-acquired", "resource-released":
+        poll_until(lambda message=message: len(logged.journal.lines(message, RESOURCE="thing")) >= rounds, "all lines")
     leave(logged)
     leave_daemon(logged)
     for message in "resource-acquired", "resource-released":

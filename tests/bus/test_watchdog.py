@@ -203,10 +203,8 @@ def test_killed_and_started_again(start, device, storage, make_worker):
 
 def reexecute(service):
     """The same process, with the same descriptors."""
-    service.call("Manager", "Manager", "Reexecute", "(a{sv})", {})
-    seen = len(service.signals)
-    service.wait_for_signal("PropertiesChanged", SPACE, seen,
-                            lambda arguments: arguments[1].get("State") == "held")
+    service.reexecute()
+    service.wait_for_property(SPACE, "Lockspace", "State", "held")
 
 
 def test_executed_anew(start, device, storage, make_worker):

@@ -216,7 +216,26 @@ class PrivateService:
         finally:
             Gio.bus_unwatch_name(watch)
 
+    def owner(self):
+        """Who has the bus name: no two connections to a bus have one unique name. None: nobody."""
+        try:
+            return self.connection.call_sync(
+                "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetNameOwner",
+                GLib.Variant("(s)", (BUS_NAME,)), None, Gio.DBusCallFlags.NONE, -1, None).unpack()[0]
+        except GLib.Error:
+            return None
+
+    def wait_for_another_owner(self, old, limit=LIMIT):
+        """Until the next bailiffd is on the bus. What it has done before that was announced by nobody."""
+        poll_until(lambda: self.owner() not in (None, old), "another owner of the bus name", limit, self.why_silent)
+
     # The daemon
+
+    def reexecute(self):
+        """Returns when the next program is on the bus."""
+        old = self.owner()
+        self.call("Manager", "Manager", "Reexecute", "(a{sv})", {})
+        self.wait_for_another_owner(old)
 
     def log(self):
         path = pathlib.Path(self.directory, "bailiffd.log")
