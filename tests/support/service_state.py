@@ -14,6 +14,11 @@ def main_pid(guest, unit="bailiffd"):
     return int(show(guest, unit, "MainPID")["MainPID"])
 
 
+def kept(guest):
+    """How many descriptors systemd keeps for it."""
+    return int(show(guest, "bailiffd", "NFileDescriptorStore")["NFileDescriptorStore"])
+
+
 def status(guest):
     return json.loads(guest.out("bailiffctl status --json"))
 

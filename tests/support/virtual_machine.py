@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import select
+import shlex
 import shutil
 import socket
 import subprocess
@@ -220,8 +221,8 @@ class VirtualMachine:
 
     def wait_until(self, condition, limit=LIMIT):
         """A script of the shell that says yes by its status, run again and again in the guest."""
-        outcome = self.run(f"for i in $(seq {limit * 5}); do {condition} && exit 0; sleep 0.2; done; exit 99", status=None,
-                           limit=2 * limit)
+        loop = shlex.quote(f"until {condition}; do sleep 0.2; done")
+        outcome = self.run(f"timeout {limit} sh -c {loop}", status=None, limit=2 * limit)
         if outcome.status != 0:
             raise GuestError(f"it did not come to be: {condition}\n{outcome}\n{self.console()}")
 

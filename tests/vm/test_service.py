@@ -7,7 +7,7 @@ import pytest
 
 import disk_records
 from disk_records import MIB
-from service_state import held, main_pid, show, status
+from service_state import held, kept, main_pid, show, status
 
 DISK = "/dev/disk/by-id/virtio-leases"
 BUS = "busctl --json=short call org.bailiff.Bailiff1 /org/bailiff/Bailiff1/Manager"
@@ -138,12 +138,16 @@ def test_kill_9_keeps_the_leases(guest):
     """systemd starts the next one, which goes on, although the configuration is bad now: nobody else guards them."""
     before, pid = held(guest), main_pid(guest)
     workers = main_pid(guest, "worker"), main_pid(guest, "guarded")
+    # The pidfd of the process.
+    assert kept(guest) == 1
     guest.run(f"kill -KILL {pid}")
     guest.wait_until("[ $(systemctl show -P NRestarts bailiffd) = 1 ] && systemctl is-active -q bailiffd")
     guest.wait_until("bailiffctl status | grep -q 'demo  *held'")
     assert held(guest) == before
     assert main_pid(guest) not in (0, pid)
     assert (main_pid(guest, "worker"), main_pid(guest, "guarded")) == workers
+    assert kept(guest) == 1
+    assert guest.out(f"grep -lx 'Pid:[[:space:]]*{workers[0]}' /proc/{main_pid(guest)}/fdinfo/*")
     assert "bailiffd" in guest.out("systemd-inhibit --list | grep shutdown | grep delay")
     guest.run("rm /etc/bailiff/bailiffd.conf")
     guest.run("bailiffctl reload")
@@ -161,6 +165,7 @@ def test_reexecute_keeps_the_process(guest, how):
     guest.wait_until("bailiffctl status | grep -q 'demo  *held'")
     assert (held(guest), main_pid(guest)) == (before, pid)
     assert show(guest, "bailiffd", "NRestarts", "InvocationID") == restarts
+    assert kept(guest) == 1
     assert show(guest, "bailiffd", "ActiveState", "SubState") == {"ActiveState": "active", "SubState": "running"}
     guest.wait_until("systemctl show -P StatusText bailiffd | grep -q '^1 lockspace'")
 

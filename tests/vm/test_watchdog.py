@@ -7,7 +7,7 @@ an error.
 
 import time
 
-from service_state import held, main_pid, status
+from service_state import held, kept, main_pid, status
 
 DISK = "/dev/disk/by-id/virtio-leases"
 SPACE = "/dev/mapper/space"
@@ -83,8 +83,9 @@ def test_armed_while_joined(guest):
 
 
 def test_a_crash_leaves_it_running(guest):
-    """Whoever comes next feeds it on, and can stop it."""
+    """Whoever comes next feeds it on, and can stop it. systemd has kept it open: it was closed by nobody."""
     pid = main_pid(guest)
+    assert kept(guest) == 1
     guest.run(f"kill -KILL {pid}")
     guest.wait_until(f"[ $(systemctl show -P MainPID bailiffd) != {pid} ] && systemctl is-active -q bailiffd")
     assert dog(guest, "state") == "active"
@@ -93,8 +94,10 @@ def test_a_crash_leaves_it_running(guest):
     guest.run("bailiffctl reexecute")
     wait_lockspace(guest, "held")
     assert dog(guest, "state") == "active"
+    assert "did not stop" not in guest.out("dmesg")
     guest.run("bailiffctl leave space")
     guest.wait_until(f"grep -q inactive {DOG}/state")
+    guest.wait_until("[ $(systemctl show -P NFileDescriptorStore bailiffd) = 0 ]")
     guest.run("bailiffctl join space")
 
 
