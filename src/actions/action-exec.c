@@ -6,6 +6,9 @@
  * environment is what stands here. That it has ended with status 0 says that the step was done, not
  * that it helped: the target shows that by its end.
  *
+ * It runs at most once in a walk, also when its daemon is executed anew meanwhile, which it
+ * outlives, or killed, which it does not.
+ *
  * When the step is over before it has ended (its grace, or the target was cleared) it is killed
  * with all that it has started.
  */
@@ -94,6 +97,18 @@ static void on_ended(GObject *source, GAsyncResult *result, gpointer user_data)
         action_return(task, ACTION_FAILED, "%s", error->message);
 }
 
+/* A program is run once: what it does (take storage away, call for help) may do harm a second time.
+ * One that runs yet is waited for. One that was ended with its daemon has failed, so that the next
+ * step is due at once: earlier than it would have been, which is never less safe. */
+static void go_on(Launcher *launcher, const ActionRequest *request, GTask *task)
+{
+    if (!launcher_adopt_async(launcher, request->registration_id,
+                              (guint)(request->step - request->policy->steps),
+                              g_task_get_cancellable(task), on_ended, task))
+        action_return(task, ACTION_FAILED,
+                      "it was ended with the bailiffd that ran it, and is not run again");
+}
+
 void action_exec_start(const ActionServices *services, const ActionRequest *request, GTask *task)
 {
     g_autoptr(GPtrArray) argv = get_arguments(request);
@@ -107,6 +122,10 @@ void action_exec_start(const ActionServices *services, const ActionRequest *requ
         action_return(task, ACTION_FAILED, "this daemon has no launcher of programs");
         return;
     }
+    if (request->is_resumed) {
+        go_on(services->launcher, request, task);
+        return;
+    }
     g_autoptr(GPtrArray) env = make_environment(request);
     g_autofree char *name = g_path_get_basename(argv->pdata[0]);
     g_autofree char *prefix =
@@ -116,6 +135,7 @@ void action_exec_start(const ActionServices *services, const ActionRequest *requ
                                       .uid = request->owner_uid,
                                       .until_us = request->until_us,
                                       .log_prefix = prefix,
-                                      .registration = request->registration_id };
+                                      .registration = request->registration_id,
+                                      .step = (guint)(request->step - request->policy->steps) };
     launcher_run_async(services->launcher, &program, g_task_get_cancellable(task), on_ended, task);
 }

@@ -44,6 +44,8 @@ typedef struct ActionRequest {
     guint64 registration_id;
     const char *registration_name;
     uid_t owner_uid; /* the user whose policy it is: `exec` runs as this user */
+    /* An earlier daemon has begun it, or was about to; whether it was done is not known. */
+    gboolean is_resumed;
 } ActionRequest;
 
 /* Always calls back, from the main loop, also when it is cancelled. */

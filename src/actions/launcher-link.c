@@ -32,6 +32,8 @@
 #define STOP_PATIENCE_US (6u * USEC_PER_SECOND)
 /* For the first answer of the first one. */
 #define START_PATIENCE_MS 10000
+/* The same of one that has answered before: leases wait. */
+#define INHERIT_PATIENCE_MS 100
 /* How long the end of the daemon waits for that of a launcher that was not stopped before. */
 #define END_WAIT_MS 500
 #define ANSWERS_AT_ONCE 64
@@ -60,6 +62,7 @@ struct LauncherLink {
     LauncherHealth health;
     BoottimeTimer *health_timer;
     guint64 last_ping;
+    guint64 others_ping; /* up to here the questions are of the program before */
     BoottimeTimer *start_timer;
     gboolean start_is_due; /* when what is dying is gone */
     guint64 n_losses;
@@ -136,6 +139,8 @@ static LauncherProcess *watch_process(LauncherLink *self, const LauncherStarted 
 
 static void on_pong(LauncherLink *self, const LauncherAnswer *answer)
 {
+    if (answer->id <= self->others_ping)
+        return;
     if (answer->id != self->last_ping) {
         give_up(self, "it has answered what makes no sense", END_PATIENCE_US);
         return;
@@ -404,11 +409,10 @@ static gboolean start_first(LauncherLink *self, GError **error)
     return FALSE;
 }
 
-LauncherLink *launcher_link_new(const char *executable, const LauncherTimes *times,
-                                const LauncherLinkEvents *events, gpointer user_data,
-                                GError **error)
+static LauncherLink *make(const char *executable, const LauncherTimes *times,
+                          const LauncherLinkEvents *events, gpointer user_data)
 {
-    g_autoptr(LauncherLink) self = g_new0(LauncherLink, 1);
+    LauncherLink *self = g_new0(LauncherLink, 1);
 
     self->executable = g_strdup(executable != NULL ? executable : "/proc/self/exe");
     self->events = events;
@@ -418,7 +422,77 @@ LauncherLink *launcher_link_new(const char *executable, const LauncherTimes *tim
     self->health_timer = boottime_timer_new(on_health_timer, self);
     self->orphans = launcher_orphans_new(orphans_are_gone, self);
     launcher_health_init(&self->health, times);
+    return self;
+}
+
+LauncherLink *launcher_link_new(const char *executable, const LauncherTimes *times,
+                                const LauncherLinkEvents *events, gpointer user_data,
+                                GError **error)
+{
+    g_autoptr(LauncherLink) self = make(executable, times, events, user_data);
+
     return start_first(self, error) ? g_steal_pointer(&self) : NULL;
+}
+
+/* From one program to the next. */
+
+gboolean launcher_link_give(const LauncherLink *self, LauncherHandle *ret)
+{
+    if (!launcher_link_is_up(self) || !launcher_packets_are_sent(self->packets))
+        return FALSE;
+    *ret = (LauncherHandle){ .pid = self->process->pid,
+                             .socket_fd = self->socket_fd,
+                             .last_ping = self->last_ping };
+    return TRUE;
+}
+
+/* Its number is its own, as that of a child which nobody has reaped. */
+static gboolean is_our_child(pid_t pid)
+{
+    siginfo_t info = { 0 };
+
+    return pid > 1 && waitid(P_PID, (id_t)pid, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+static gboolean take_up(LauncherLink *self, const LauncherHandle *handle)
+{
+    guint64 until_us = time_add(boottime_now(), INHERIT_PATIENCE_MS * 1000u);
+    LauncherStarted started = { .pid = handle->pid, .socket_fd = handle->socket_fd, .pidfd = -1 };
+    struct pollfd fd = { .fd = handle->socket_fd, .events = POLLIN };
+
+    if (is_our_child(handle->pid))
+        started.pidfd = (int)syscall(SYS_pidfd_open, handle->pid, 0);
+    if (started.pidfd < 0) {
+        close(handle->socket_fd);
+        self->events->lost("it is not this process's", self->user_data);
+        return FALSE;
+    }
+    self->last_ping = self->others_ping = handle->last_ping;
+    connect_to(self, &started);
+    /* Answers to what the program before has asked come first. */
+    while (self->process != NULL && !self->is_closed && !launcher_link_is_up(self) &&
+           boottime_now() < until_us)
+        if (!receive(self))
+            (void)poll(&fd, 1, 1);
+    if (launcher_link_is_up(self)) {
+        (void)launcher_orphans_kill_but(self->orphans, handle->pid);
+        return TRUE;
+    }
+    launcher_link_give_up(self);
+    boottime_timer_set(self->start_timer, TIME_NEVER);
+    /* There are never two. */
+    fd.fd = self->dying->pidfd;
+    if (poll(&fd, 1, END_WAIT_MS) == 1)
+        (void)on_process_ended(fd.fd, G_IO_IN, self->dying);
+    return FALSE;
+}
+
+gboolean launcher_link_inherit(LauncherLink **ret_self, const char *executable,
+                               const LauncherTimes *times, const LauncherHandle *handle,
+                               const LauncherLinkEvents *events, gpointer user_data, GError **error)
+{
+    *ret_self = make(executable, times, events, user_data);
+    return take_up(*ret_self, handle) || start_first(*ret_self, error);
 }
 
 /* Stopping. */

@@ -34,6 +34,24 @@ typedef struct LauncherLinkEvents {
 LauncherLink *launcher_link_new(const char *executable, const LauncherTimes *times,
                                 const LauncherLinkEvents *events, gpointer user_data,
                                 GError **error);
+
+/* What a program that is executed instead of this one needs to have the same launcher: its parent
+ * stays the same process. */
+typedef struct LauncherHandle {
+    pid_t pid;
+    int socket_fd;
+    guint64 last_ping;
+} LauncherHandle;
+
+/* FALSE: there is none that is well and was told everything. The socket is borrowed. */
+gboolean launcher_link_give(const LauncherLink *self, LauncherHandle *ret);
+/* The socket of `handle` is taken over. A launcher that does not answer within a moment is given
+ * up, which is an event `lost`, and another one is started. `ret_self` is set before any event
+ * comes. */
+gboolean launcher_link_inherit(LauncherLink **ret_self, const char *executable,
+                               const LauncherTimes *times, const LauncherHandle *handle,
+                               const LauncherLinkEvents *events, gpointer user_data,
+                               GError **error);
 /* The launcher ends what it has started and itself, for which this waits a moment. */
 void launcher_link_free(LauncherLink *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(LauncherLink, launcher_link_free)

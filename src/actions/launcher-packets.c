@@ -103,6 +103,11 @@ void launcher_packets_send(LauncherPackets *self, const LauncherRequest *request
     g_source_attach(self->writable, NULL);
 }
 
+gboolean launcher_packets_are_sent(const LauncherPackets *self)
+{
+    return g_queue_get_length((GQueue *)&self->waiting) == 0;
+}
+
 gboolean launcher_packets_take_back(LauncherPackets *self, guint64 id)
 {
     for (GList *at = self->waiting.head; at != NULL; at = at->next) {

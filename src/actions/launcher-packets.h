@@ -19,5 +19,8 @@ void launcher_packets_free(LauncherPackets *self);
 /* `output_fd` is taken over; -1 when there is none. */
 void launcher_packets_send(LauncherPackets *self, const LauncherRequest *request, int output_fd);
 
+/* Nothing waits. */
+gboolean launcher_packets_are_sent(const LauncherPackets *self);
+
 /* TRUE when the request for that program was not sent yet: it never will be. */
 gboolean launcher_packets_take_back(LauncherPackets *self, guint64 id);

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "actions/launcher-error.h"
+#include "actions/launcher-inheritance.h"
 #include "actions/launcher-link.h"
 #include "actions/program-output.h"
 #include "base/checked-time.h"
@@ -34,6 +35,8 @@
 struct Launcher {
     LauncherLink *link;
     GHashTable *programs; /* guint64 id -> Program: those that the launcher has yet to answer */
+    GPtrArray *adoptable; /* of Program: also those whose end nobody has asked for yet */
+    LauncherInheritance *given; /* what is about to be inherited; NULL: nothing */
     guint64 last_id;
     guint n_checks; /* that somebody waits for */
     GQueue *checks; /* of WaitingCheck */
@@ -55,7 +58,12 @@ typedef struct Program {
     char *path;
     char *log_prefix;
     guint64 registration;
+    guint step;
     uid_t uid;
+    guint64 until_us;
+    gboolean is_adoptable; /* it is in that list, and no longer in the table once it has ended */
+    gboolean has_ended;
+    GError *end; /* how; NULL: well */
 } Program;
 
 typedef struct WaitingCheck {
@@ -77,6 +85,7 @@ static void program_free(Program *program)
     g_clear_pointer(&program->cancel_source, g_source_unref);
     boottime_timer_free(program->timer);
     g_clear_object(&program->task);
+    g_clear_error(&program->end);
     g_free(program->path);
     g_free(program->log_prefix);
     g_free(program);
@@ -105,6 +114,17 @@ static void answer_caller(GTask *task_taken, GError *error)
         g_task_return_error(task, error);
     else
         g_task_return_boolean(task, TRUE);
+}
+
+/* Its end came before anybody has asked for it. Takes over `error`. */
+static gboolean keep_end(Program *program, GError *error)
+{
+    if (!program->is_adoptable)
+        return FALSE;
+    program->has_ended = TRUE;
+    program->end = error;
+    boottime_timer_set(program->timer, TIME_NEVER);
+    return TRUE;
 }
 
 /* The launcher kills it, or never hears of it. */
@@ -173,6 +193,10 @@ static gboolean on_answered(const LauncherAnswer *answer, gpointer user_data)
         return FALSE;
     (void)launcher_answer_is_good(answer, program->path, program->uid, program->output == NULL,
                                   &error);
+    if (keep_end(program, error)) {
+        g_hash_table_steal(self->programs, &id);
+        return TRUE;
+    }
     GTask *task = take_task(program);
     g_hash_table_remove(self->programs, &id);
     answer_caller(task, error);
@@ -190,6 +214,8 @@ static void fail_all(Launcher *self, const char *cause)
         GError *error = bailiff_error_make(
             BAILIFF_ERROR_IO_ERROR, "See in the log what has happened to it.",
             "The program %s is killed, if it had not ended already: %s.", program->path, cause);
+        if (keep_end(program, error))
+            continue;
         GTask *task = take_task(program);
 
         program_free(program);
@@ -382,7 +408,9 @@ static void begin(Launcher *self, LauncherRequestKind kind, const LauncherProgra
     program->path = g_strdup(what->argv[0]);
     program->log_prefix = g_strdup(what->log_prefix);
     program->registration = what->registration;
+    program->step = what->step;
     program->uid = what->uid;
+    program->until_us = what->until_us;
     if (kind == LAUNCHER_REQUEST_RUN && !open_output(program, &output_fd, &error)) {
         program_free(program);
         g_task_return_error(task, error);
@@ -463,14 +491,162 @@ gboolean launcher_check_finish(Launcher *self, GAsyncResult *result, GError **er
     return g_task_propagate_boolean(G_TASK(result), error);
 }
 
-Launcher *launcher_new_with_times(const char *executable, const LauncherTimes *times,
-                                  GError **error)
+/* From one program to the next. */
+
+char *launcher_give(Launcher *self)
 {
-    g_autoptr(Launcher) self = g_new0(Launcher, 1);
+    g_autoptr(LauncherInheritance) given = launcher_inheritance_new();
+    GHashTableIter iter;
+    gpointer value;
+
+    if (self->is_stopped || g_hash_table_size(self->programs) == 0 ||
+        !launcher_link_give(self->link, &given->launcher))
+        return NULL;
+    given->last_id = self->last_id;
+    g_hash_table_iter_init(&iter, self->programs);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        const Program *program = value;
+        gboolean is_wanted = program->task != NULL && program->output != NULL;
+
+        launcher_inheritance_add(
+            given, &(InheritedProgram){
+                       .id = program->id,
+                       .path = program->path,
+                       .log_prefix = program->log_prefix,
+                       .registration = program->registration,
+                       .step = program->step,
+                       .uid = program->uid,
+                       .until_us = program->until_us,
+                       .output_fd = is_wanted ? program_output_get_fd(program->output) : -1 });
+    }
+    self->given = g_steal_pointer(&given);
+    return launcher_inheritance_give(self->given);
+}
+
+void launcher_keep(Launcher *self)
+{
+    if (self->given != NULL)
+        launcher_inheritance_keep(self->given);
+    g_clear_pointer(&self->given, launcher_inheritance_free);
+}
+
+static void inherit_program(Launcher *self, InheritedProgram *inherited)
+{
+    Program *program = g_new0(Program, 1);
+    gboolean is_wanted = inherited->output_fd >= 0;
+
+    program->launcher = self;
+    program->id = inherited->id;
+    program->path = g_strdup(inherited->path);
+    program->log_prefix = g_strdup(inherited->log_prefix);
+    program->registration = inherited->registration;
+    program->step = inherited->step;
+    program->uid = inherited->uid;
+    program->until_us = inherited->until_us;
+    program->timer = boottime_timer_new(on_timer, program);
+    /* What nobody wants was killed, or is a look at a file: it has its answer to give. */
+    boottime_timer_set(program->timer, is_wanted ? program->until_us
+                                                 : time_add(boottime_now(), ANSWER_PATIENCE_US));
+    g_hash_table_insert(self->programs, &program->id, program);
+    if (!is_wanted)
+        return;
+    program->output = program_output_new(g_steal_fd(&inherited->output_fd), on_line, program);
+    program->is_adoptable = TRUE;
+    g_ptr_array_add(self->adoptable, program);
+}
+
+static gboolean inherit(Launcher *self, LauncherInheritance *given, GError **error)
+{
+    const LauncherHandle launcher = given->launcher;
+
+    self->last_id = given->last_id;
+    for (guint i = 0; i < given->programs->len; i++)
+        inherit_program(self, given->programs->pdata[i]);
+    given->launcher.socket_fd = -1;
+    return launcher_link_inherit(&self->link, NULL, &launcher_times, &launcher, &link_events, self,
+                                 error);
+}
+
+static Program *find_adoptable(Launcher *self, guint64 registration, guint step)
+{
+    for (guint i = 0; i < self->adoptable->len; i++) {
+        Program *program = self->adoptable->pdata[i];
+
+        if (program->registration == registration && program->step == step)
+            return program;
+    }
+    return NULL;
+}
+
+gboolean launcher_adopt_async(Launcher *self, guint64 registration, guint step,
+                              GCancellable *cancellable, GAsyncReadyCallback callback,
+                              gpointer user_data)
+{
+    Program *program = find_adoptable(self, registration, step);
+    GTask *task;
+
+    if (program == NULL)
+        return FALSE;
+    task = g_task_new(NULL, cancellable, callback, user_data);
+    g_task_set_source_tag(task, launcher_run_async);
+    g_ptr_array_remove_fast(self->adoptable, program);
+    program->is_adoptable = FALSE;
+    if (program->has_ended) {
+        GError *end = g_steal_pointer(&program->end);
+
+        program_free(program);
+        answer_caller(task, end);
+        return TRUE;
+    }
+    program->task = task;
+    watch_cancellable(program, cancellable);
+    return TRUE;
+}
+
+void launcher_end_adoption(Launcher *self)
+{
+    for (guint i = 0; i < self->adoptable->len; i++) {
+        Program *program = self->adoptable->pdata[i];
+
+        program->is_adoptable = FALSE;
+        if (program->has_ended)
+            program_free(program);
+        else
+            end_program(program);
+    }
+    g_ptr_array_set_size(self->adoptable, 0);
+}
+
+/* The beginning and the end. */
+
+static Launcher *make(void)
+{
+    Launcher *self = g_new0(Launcher, 1);
 
     self->programs =
         g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, (GDestroyNotify)program_free);
+    self->adoptable = g_ptr_array_new();
     self->checks = g_queue_new();
+    return self;
+}
+
+Launcher *launcher_new_given(const char *given, GError **error)
+{
+    g_autoptr(LauncherInheritance) inherited =
+        given != NULL ? launcher_inheritance_take(given) : NULL;
+    g_autoptr(Launcher) self = NULL;
+
+    if (inherited == NULL)
+        return launcher_new(NULL, error);
+    self = make();
+    return inherit(self, inherited, error) ? g_steal_pointer(&self) : NULL;
+}
+
+Launcher *launcher_new_with_times(const char *executable, const LauncherTimes *times,
+                                  GError **error)
+{
+    g_autoptr(Launcher) self = make();
+
     self->link = launcher_link_new(executable, times, &link_events, self, error);
     return self->link != NULL ? g_steal_pointer(&self) : NULL;
 }
@@ -487,7 +663,10 @@ void launcher_free(Launcher *self)
     g_clear_pointer(&self->link, launcher_link_free);
     end_stop(self, bailiff_error_make(BAILIFF_ERROR_BUSY, "Look for its processes.",
                                       "The launcher of programs was not waited for."));
+    launcher_keep(self);
+    launcher_end_adoption(self);
     fail_all(self, "bailiffd ends");
+    g_ptr_array_unref(self->adoptable);
     g_hash_table_unref(self->programs);
     g_queue_free(self->checks);
     g_free(self);

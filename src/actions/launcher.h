@@ -29,6 +29,7 @@ typedef struct LauncherProgram {
     guint64 until_us;        /* CLOCK_BOOTTIME: then its process group is killed */
     const char *log_prefix;  /* before each line that it writes, in the log */
     guint64 registration;    /* for which it runs, in the log; 0: for none */
+    guint step;              /* of its failure policy, from 0 */
 } LauncherProgram;
 
 /* Starts the process. `executable`: one whose main() begins with launcher_process_main_of_word()
@@ -51,6 +52,25 @@ void launcher_run_async(Launcher *self, const LauncherProgram *program, GCancell
                         GAsyncReadyCallback callback, gpointer user_data);
 gboolean launcher_run_finish(Launcher *self, GAsyncResult *result, GError **error);
 
+/* From one program to the next, by an execve() of the daemon, with programs under way.
+ *
+ * The launcher stays, since its parent does: it is the same process. So do its limits, its children
+ * and what it will answer. launcher_give() makes a text for the next program (owned; NULL: nothing
+ * is under way, or the launcher is not well, which ends then with what it runs), and descriptors
+ * that stay open; launcher_keep(): this program goes on after all. launcher_new_given() begins with
+ * that text, or, with NULL or one that makes no sense, as launcher_new().
+ *
+ * Whose programs they are is known by the registration and the step. Each is adopted by who goes on
+ * with that step, as if he had started it: FALSE when there is none. Those that nobody has adopted
+ * are killed by launcher_end_adoption(). */
+char *launcher_give(Launcher *self);
+void launcher_keep(Launcher *self);
+Launcher *launcher_new_given(const char *given, GError **error);
+gboolean launcher_adopt_async(Launcher *self, guint64 registration, guint step,
+                              GCancellable *cancellable, GAsyncReadyCallback callback,
+                              gpointer user_data);
+void launcher_end_adoption(Launcher *self);
+
 /* Whether `uid` could run the program at `path` now: a regular file, and executable for that user.
  * The launcher looks, not the caller, and for a second at the longest: the file may be on storage
  * that hangs. Of many, some wait for others before. The errors of launcher_run_async(). */
@@ -62,10 +82,9 @@ gboolean launcher_check_finish(Launcher *self, GAsyncResult *result, GError **er
  * until `until_us` (CLOCK_BOOTTIME), kills what runs then and tells who waits for it, and answers
  * when no process is left. Once, or again after launcher_resume().
  *
- * A daemon that executes itself may do the same, or not wait: nothing of a launcher crosses an
- * execve(). A program's step, its output and its end are known to one process only, so who goes on
- * would have to believe in what it cannot see; and a new launcher takes a millisecond. The old one
- * sees the end of its socket, and launcher_new() kills what is left of it.
+ * A daemon that executes itself does not need this: what is under way goes on (launcher_give()),
+ * and a launcher with nothing under way sees the end of its socket; launcher_new() kills what is
+ * left.
  *
  * FALSE with an error (Busy) when there are processes some seconds later that have not ended though
  * they were killed; the text names them. */

@@ -195,6 +195,11 @@ ProgramOutput *program_output_new(int fd, ProgramOutputLine line, gpointer user_
     return self;
 }
 
+int program_output_get_fd(const ProgramOutput *self)
+{
+    return self->fd;
+}
+
 void program_output_finish(ProgramOutput *self)
 {
     (void)read_some(self);

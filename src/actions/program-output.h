@@ -23,5 +23,8 @@ typedef void (*ProgramOutputLine)(const char *line, gpointer user_data);
 /* Takes over `fd`, the end of a pipe to read from. Lines come from the main loop. */
 ProgramOutput *program_output_new(int fd, ProgramOutputLine line, gpointer user_data);
 
+/* The end of the pipe, for a daemon that executes itself anew. It stays this one's. */
+int program_output_get_fd(const ProgramOutput *self);
+
 /* The program has ended: the rest of what it wrote, what was dropped, and the end of `self`. */
 void program_output_finish(ProgramOutput *self);

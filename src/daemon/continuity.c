@@ -25,6 +25,7 @@
 
 #define LOCK_VARIABLE "BAILIFFD_LOCK_FD"
 #define DESCRIPTORS_VARIABLE "BAILIFFD_KEPT_FDS"
+#define LAUNCHER_VARIABLE "BAILIFFD_LAUNCHER_FD"
 
 /* For the last words on the bus. */
 #define FAREWELL_MS 100
@@ -90,6 +91,14 @@ static InstanceLock *inherit_lock(const char *runtime_dir)
 int continuity_take_descriptors(void)
 {
     return inherit_descriptor(DESCRIPTORS_VARIABLE);
+}
+
+char *continuity_take_launcher(void)
+{
+    char *text = g_strdup(g_getenv(LAUNCHER_VARIABLE));
+
+    g_unsetenv(LAUNCHER_VARIABLE);
+    return text;
 }
 
 /* What would fail when the other one is gone: this program may not have the name. Whether it has
@@ -258,6 +267,7 @@ typedef struct Departure {
     BailiffEngine *engine;
     InstanceLock *lock;
     FdStore *store;
+    Launcher *launcher;
     gboolean hand_over;
     guint limit;
     ContinuityFailed failed;
@@ -271,6 +281,14 @@ static void set_number(const char *variable, int number)
     g_setenv(variable, text, TRUE);
 }
 
+static void pass_launcher_on(Departure *self)
+{
+    g_autofree char *launcher = launcher_give(self->launcher);
+
+    if (launcher != NULL)
+        g_setenv(LAUNCHER_VARIABLE, launcher, TRUE);
+}
+
 static void execute(Departure *self)
 {
     g_autoptr(GError) error = NULL;
@@ -278,6 +296,7 @@ static void execute(Departure *self)
 
     set_number(LOCK_VARIABLE, instance_lock_keep(self->lock));
     bailiff_engine_give_watchdog(self->engine);
+    pass_launcher_on(self);
     descriptors = fd_store_pass_on(self->store, &error);
     if (descriptors >= 0) {
         set_number(DESCRIPTORS_VARIABLE, descriptors);
@@ -294,7 +313,9 @@ static void execute(Departure *self)
     }
     g_unsetenv(LOCK_VARIABLE);
     g_unsetenv(DESCRIPTORS_VARIABLE);
+    g_unsetenv(LAUNCHER_VARIABLE);
     fd_store_take_back(self->store);
+    launcher_keep(self->launcher);
     bailiff_engine_take_watchdog_back(self->engine);
     hand_over_failed(self->engine, "the program could not be executed: this one goes on");
     self->failed(error, self->user_data);
@@ -336,13 +357,15 @@ static void on_off_the_bus(GObject *source, GAsyncResult *result, gpointer user_
 }
 
 void continuity_depart(BailiffBusService *service, InstanceLock *lock, FdStore *store,
-                       gboolean hand_over, ContinuityFailed failed, gpointer user_data)
+                       Launcher *launcher, gboolean hand_over, ContinuityFailed failed,
+                       gpointer user_data)
 {
     Departure *self = g_new0(Departure, 1);
 
     *self = (Departure){ .engine = bailiff_bus_service_get_engine(service),
                          .lock = lock,
                          .store = store,
+                         .launcher = launcher,
                          .hand_over = hand_over,
                          .failed = failed,
                          .user_data = user_data };

@@ -10,6 +10,7 @@
 
 #include <gio/gio.h>
 
+#include "actions/launcher.h"
 #include "common/fd-store.h"
 #include "dbus/bus-service.h"
 #include "engine/engine.h"
@@ -44,9 +45,13 @@ gboolean continuity_check_program(GError **error);
 /* What the program before has kept, for fd_store_new(); -1: nothing. Once. */
 int continuity_take_descriptors(void);
 
+/* The same of its launcher, for launcher_new_given(). */
+char *continuity_take_launcher(void);
+
 /* Leaves the bus when what was said there is out, then executes the program anew, or ends the
  * process (`hand_over`). Does not return to anything that counts: when the program cannot be
  * executed `failed` is called, off the bus, with I/O still held back. */
 typedef void (*ContinuityFailed)(const GError *error, gpointer user_data);
 void continuity_depart(BailiffBusService *service, InstanceLock *lock, FdStore *store,
-                       gboolean hand_over, ContinuityFailed failed, gpointer user_data);
+                       Launcher *launcher, gboolean hand_over, ContinuityFailed failed,
+                       gpointer user_data);

@@ -180,7 +180,8 @@ static gboolean make_engine(Daemon *daemon, const DaemonOptions *options, GError
         return FALSE;
     }
     tell_slow_directory(runtime_dir);
-    daemon->launcher = launcher_new(NULL, error);
+    g_autofree char *given_launcher = continuity_take_launcher();
+    daemon->launcher = launcher_new_given(given_launcher, error);
     if (daemon->launcher == NULL)
         return FALSE;
     real_time_begin(file->real_time);
@@ -217,6 +218,7 @@ static gboolean make_engine(Daemon *daemon, const DaemonOptions *options, GError
     if (daemon->lock == NULL)
         return FALSE;
     bailiff_engine_begin(daemon->engine, daemon->lock);
+    launcher_end_adoption(daemon->launcher);
     listen_for_metrics(daemon, runtime_dir);
     daemon->reload =
         config_reload_new(daemon->engine, daemon->manager, config_path, optional, file);
@@ -266,8 +268,8 @@ static gboolean depart(gpointer user_data)
 
     /* What goes on is another program, or another process: what it has not written nobody will. */
     (void)log_writer_flush(daemon->log, LOG_DEPARTURE_US);
-    continuity_depart(daemon->service, daemon->lock, daemon->store, daemon->departs_for_it,
-                      departure_failed, daemon);
+    continuity_depart(daemon->service, daemon->lock, daemon->store, daemon->launcher,
+                      daemon->departs_for_it, departure_failed, daemon);
     return G_SOURCE_REMOVE;
 }
 

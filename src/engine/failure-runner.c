@@ -27,6 +27,7 @@ struct FailureRunner {
     gboolean worked;
     char *detail;
     gboolean announced_kill;
+    gboolean resuming; /* the next action that is asked for was begun by an earlier bailiffd */
     /* A step that was begun and is still to be told of; see announce(). */
     gboolean has_news;
     gsize news;
@@ -90,6 +91,16 @@ static void finish_step(FailureRunner *self, gsize index)
                                 self->user_data);
 }
 
+static void tell_point(FailureRunner *self)
+{
+    const FailureRunnerPoint point = { .since_us = self->run.step_since_us,
+                                       .step = self->run.step,
+                                       .worked = self->worked,
+                                       .detail = self->detail };
+
+    self->events->at_point(&self->run.policy.steps[self->run.step], &point, self->user_data);
+}
+
 static void on_answered(GObject *source, GAsyncResult *result, gpointer user_data)
 {
     Asked *asked = user_data;
@@ -103,6 +114,8 @@ static void on_answered(GObject *source, GAsyncResult *result, gpointer user_dat
         set_detail(self, outcome != ACTION_FAILED,
                    detail != NULL ? bailiff_error_in_one_line(detail) : NULL);
         failure_run_answered(&self->run, asked->step, outcome != ACTION_FAILED, boottime_now());
+        if (outcome == ACTION_WORKED)
+            tell_point(self);
     }
     g_object_unref(asked->cancellable);
     g_free(asked);
@@ -118,13 +131,14 @@ static void on_answered(GObject *source, GAsyncResult *result, gpointer user_dat
 static void ask(FailureRunner *self, const FailureRunOutput *out)
 {
     gboolean is_kill = out->action->action == FAILURE_ACTION_KILL;
+    gboolean repeated = is_kill && self->announced_kill;
     Asked *asked = g_new0(Asked, 1);
 
-    if (!is_kill || !self->announced_kill)
+    if (!repeated)
         announce_soon(self, out->step);
     self->announced_kill = is_kill;
     forget_action(self);
-    if (!is_kill)
+    if (!repeated)
         set_detail(self, FALSE, NULL);
 
     asked->runner = self;
@@ -134,6 +148,10 @@ static void ask(FailureRunner *self, const FailureRunOutput *out)
     self->request.policy = &self->run.policy;
     self->request.step = out->action;
     self->request.until_us = out->next_us;
+    self->request.is_resumed = self->resuming;
+    self->resuming = FALSE;
+    if (!repeated)
+        tell_point(self);
     action_start(self->services, &self->request, asked->cancellable, on_answered, asked);
 }
 
@@ -182,20 +200,25 @@ FailureRunner *failure_runner_new(const ActionServices *services, const ActionRe
 }
 
 FailureRunner *failure_runner_resume(const ActionServices *services, const ActionRequest *request,
-                                     const FailurePolicy *policy, guint64 fail_us, gsize step,
-                                     guint64 since_us, const FailureRunnerEvents *events,
-                                     gpointer user_data)
+                                     const FailurePolicy *policy, guint64 fail_us,
+                                     const FailureRunnerPoint *point,
+                                     const FailureRunnerEvents *events, gpointer user_data)
 {
     FailureRunner *self = make(services, request, policy, fail_us, events, user_data);
 
-    failure_run_resume(&self->run, step, since_us);
+    self->resuming = failure_run_resume(&self->run, point->step, point->since_us);
+    if (self->resuming && point->worked) {
+        failure_run_resume_worked(&self->run);
+        /* Then it is repeated. */
+        self->resuming = !self->run.step_started;
+    }
+    if (self->run.step_started) {
+        set_detail(self, TRUE, g_strdup(point->detail));
+        announce_soon(self, self->run.step);
+        tell_point(self);
+    }
     advance(self);
     return self;
-}
-
-guint64 failure_runner_get_step_since(const FailureRunner *self)
-{
-    return self->run.step_since_us;
 }
 
 void failure_runner_cleared(FailureRunner *self)

@@ -11,7 +11,17 @@
 
 typedef struct FailureRunner FailureRunner;
 
+/* Where a walk stands, for who goes on with it. */
+typedef struct FailureRunnerPoint {
+    guint64 since_us;   /* when `step` was due */
+    gsize step;         /* under way */
+    gboolean worked;    /* it has, which is known */
+    const char *detail; /* of that; may be NULL; the runner's, or borrowed for the call */
+} FailureRunnerPoint;
+
 typedef struct FailureRunnerEvents {
+    /* The walk stands somewhere else: a step is about to be done, or has worked. */
+    void (*at_point)(const FailureStep *step, const FailureRunnerPoint *point, gpointer user_data);
     void (*step_started)(guint index, const FailureStep *step, gpointer user_data);
     void (*step_finished)(guint index, const FailureStep *step, gboolean worked, const char *detail,
                           gpointer user_data);
@@ -30,11 +40,9 @@ FailureRunner *failure_runner_new(const ActionServices *services, const ActionRe
 void failure_runner_announce(FailureRunner *self);
 /* The same of a walk that an earlier bailiffd began: see failure_run_resume(). */
 FailureRunner *failure_runner_resume(const ActionServices *services, const ActionRequest *request,
-                                     const FailurePolicy *policy, guint64 fail_us, gsize step,
-                                     guint64 since_us, const FailureRunnerEvents *events,
-                                     gpointer user_data);
-/* When the step under way was due. */
-guint64 failure_runner_get_step_since(const FailureRunner *self);
+                                     const FailurePolicy *policy, guint64 fail_us,
+                                     const FailureRunnerPoint *point,
+                                     const FailureRunnerEvents *events, gpointer user_data);
 /* The target is provably harmless: nothing more is done, what is under way is cancelled. */
 void failure_runner_cleared(FailureRunner *self);
 void failure_runner_free(FailureRunner *self);

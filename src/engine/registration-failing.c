@@ -63,6 +63,21 @@ static void on_step_finished(guint index, const FailureStep *step, gboolean work
     registration_emit_step_finished(self, index, failure_action_name(step->action), worked, detail);
 }
 
+/* A program must not be run twice: that it may run is written down before it does. Everything else
+ * can be written after it is done, and is when the main loop comes round. */
+static void on_point(const FailureStep *step, const FailureRunnerPoint *point, gpointer user_data)
+{
+    BailiffRegistration *self = user_data;
+
+    g_free(self->walk_detail);
+    self->walk_detail = g_strdup(point->detail);
+    self->walk_point = *point;
+    self->walk_point.detail = self->walk_detail;
+    registration_save_soon(self);
+    if (step->action == FAILURE_ACTION_EXEC && !point->worked)
+        bailiff_registration_save_pending(self);
+}
+
 /* --- what should not happen ------------------------------------------------------------------ */
 
 /* The guard logs nothing, and the main loop may have stood still while it killed. */
@@ -178,7 +193,12 @@ static void on_quiet(gpointer user_data)
     recovery_consider(self);
 }
 
-static const FailureRunnerEvents runner_events = { on_step_started, on_step_finished, on_quiet };
+static const FailureRunnerEvents runner_events = {
+    .at_point = on_point,
+    .step_started = on_step_started,
+    .step_finished = on_step_finished,
+    .quiet = on_quiet,
+};
 
 /* `saved`: where an earlier daemon was; NULL: from the beginning. */
 static void start_runner(BailiffRegistration *self, const FailurePolicy *policy, guint64 fail_us,
@@ -196,9 +216,8 @@ static void start_runner(BailiffRegistration *self, const FailurePolicy *policy,
     self->walked = policy;
     watch_for_overdue(self);
     if (saved != NULL)
-        self->runner =
-            failure_runner_resume(bailiff_engine_get_services(self->engine), &request, policy,
-                                  fail_us, saved->step, saved->since_us, &runner_events, self);
+        self->runner = failure_runner_resume(bailiff_engine_get_services(self->engine), &request,
+                                             policy, fail_us, &saved->point, &runner_events, self);
     else
         self->runner = failure_runner_new(bailiff_engine_get_services(self->engine), &request,
                                           policy, fail_us, &runner_events, self);
@@ -247,7 +266,7 @@ void registration_resume_walk(BailiffRegistration *self, const SavedWalk *saved)
                 LOG_SUBJECT(.registration = self->id, .registration_name = self->name,
                             .lockspace = saved->lockspace),
                 "%s (%s): the failure policy goes on at step %" G_GSIZE_FORMAT ".", self->name,
-                bailiff_target_get_description(self->target), saved->step + 1);
+                bailiff_target_get_description(self->target), saved->point.step + 1);
     g_cancellable_cancel(self->cancellable);
     bailiff_target_prepare_to_fail(self->target);
     self->told_failing = TRUE;

@@ -32,6 +32,7 @@
 void saved_walk_free(SavedWalk *self)
 {
     g_free(self->lockspace);
+    g_free(self->detail);
     g_free(self);
 }
 
@@ -53,10 +54,11 @@ static void save_walk(BailiffRegistration *self, GKeyFile *record)
     g_key_file_set_string(record, GROUP, "FailedLockspace",
                           self->failed_lockspace != NULL ? self->failed_lockspace : "");
     g_key_file_set_uint64(record, GROUP, "FailAtUsec", self->walk_fail_us);
-    g_key_file_set_uint64(record, GROUP, "Step", (guint64)MAX(self->step, 0));
-    g_key_file_set_uint64(record, GROUP, "StepSinceUsec",
-                          self->runner != NULL ? failure_runner_get_step_since(self->runner)
-                                               : self->walk_fail_us);
+    g_key_file_set_uint64(record, GROUP, "Step", self->walk_point.step);
+    g_key_file_set_uint64(record, GROUP, "StepSinceUsec", self->walk_point.since_us);
+    g_key_file_set_boolean(record, GROUP, "StepWorked", self->walk_point.worked);
+    if (self->walk_detail != NULL)
+        g_key_file_set_string(record, GROUP, "StepDetail", self->walk_detail);
     g_key_file_set_boolean(record, GROUP, "Drilling", self->drilling);
     g_key_file_set_boolean(record, GROUP, "Killing", self->killing);
 }
@@ -228,8 +230,13 @@ static void restore_walk(BailiffRegistration *self, GKeyFile *record)
     walk->lockspace = g_key_file_get_string(record, GROUP, "FailedLockspace", NULL);
     /* A time that is yet to come would put the walk off. */
     walk->fail_us = MIN(g_key_file_get_uint64(record, GROUP, "FailAtUsec", NULL), boottime_now());
-    walk->since_us = g_key_file_get_uint64(record, GROUP, "StepSinceUsec", NULL);
-    walk->step = g_key_file_get_uint64(record, GROUP, "Step", NULL);
+    walk->detail = g_key_file_get_string(record, GROUP, "StepDetail", NULL);
+    walk->point = (FailureRunnerPoint){
+        .since_us = g_key_file_get_uint64(record, GROUP, "StepSinceUsec", NULL),
+        .step = g_key_file_get_uint64(record, GROUP, "Step", NULL),
+        .worked = g_key_file_get_boolean(record, GROUP, "StepWorked", NULL),
+        .detail = walk->detail,
+    };
     self->drilling = g_key_file_get_boolean(record, GROUP, "Drilling", NULL);
     self->killing = g_key_file_get_boolean(record, GROUP, "Killing", NULL);
 }

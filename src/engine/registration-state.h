@@ -23,8 +23,8 @@ typedef struct SavedWalk {
     FailurePolicy policy;
     char *lockspace;
     guint64 fail_us;
-    guint64 since_us; /* when `step` was due */
-    gsize step;
+    FailureRunnerPoint point;
+    char *detail; /* the point's */
 } SavedWalk;
 
 void saved_walk_free(SavedWalk *self);
@@ -51,7 +51,9 @@ struct _BailiffRegistration {
     gboolean told_failing;       /* the log */
     char *failed_lockspace;      /* for which it is walked */
     guint64 walk_fail_us;        /* what its times are counted from */
-    GPtrArray *resources;        /* published ones, until they are gone */
+    FailureRunnerPoint walk_point;
+    char *walk_detail;    /* the point's */
+    GPtrArray *resources; /* published ones, until they are gone */
     guint acquiring;
     LastKill *last_kill; /* where it dies with the lease */
     GCancellable *cancellable;

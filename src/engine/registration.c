@@ -81,6 +81,7 @@ static void bailiff_registration_finalize(GObject *object)
 
     g_signal_handlers_disconnect_by_data(self->target, self);
     g_clear_pointer(&self->runner, failure_runner_free);
+    g_free(self->walk_detail);
     boottime_timer_free(self->overdue_timer);
     g_ptr_array_unref(self->ended_runners);
     g_clear_pointer(&self->recovery, recovery_free);

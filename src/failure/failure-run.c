@@ -54,15 +54,26 @@ static uint64_t latest_due(const FailureRun *self, size_t step)
     return due_us;
 }
 
-void failure_run_resume(FailureRun *self, size_t step, uint64_t since_us)
+bool failure_run_resume(FailureRun *self, size_t step, uint64_t since_us)
 {
     if (step >= self->policy.n_steps || since_us < self->started_us)
-        return;
+        return false;
     if (since_us > latest_due(self, step))
         since_us = latest_due(self, step);
     self->step = step;
     self->step_since_us = since_us;
     self->next_us = since_us;
+    return true;
+}
+
+void failure_run_resume_worked(FailureRun *self)
+{
+    const FailureStep *step = step_under_way(self);
+
+    if (step->action == FAILURE_ACTION_KILL || step->action == FAILURE_ACTION_IGNORE)
+        return;
+    self->step_started = true;
+    self->next_us = time_add(self->step_since_us, time_from_seconds(step->grace_seconds));
 }
 
 static bool is_due(const FailureRun *self, uint64_t now_us)

@@ -48,10 +48,14 @@ void failure_run_init(FailureRun *self, const FailurePolicy *policy, uint64_t fa
 
 /* After failure_run_init(), of a walk that another process began: step `step` was due at `since_us`
  * and may have been asked for already. It is asked for again, since it is not known whether it
- * worked (a program was ended with that process), and has the rest of its grace. A step that the
- * policy does not have, or a time before the walk: it begins anew. A time after the latest at which
- * that step can have been due: it was due then. */
-void failure_run_resume(FailureRun *self, size_t step, uint64_t since_us);
+ * worked, and has the rest of its grace. A step that the policy does not have, or a time before the
+ * walk: it begins anew, and false is returned. A time after the latest at which that step can have
+ * been due: it was due then. */
+bool failure_run_resume(FailureRun *self, size_t step, uint64_t since_us);
+
+/* After failure_run_resume() that was true: the step had worked, which is known. It is not asked
+ * for again, unless it is one that is repeated; the rest of its grace is waited for. */
+void failure_run_resume_worked(FailureRun *self);
 
 /* Does what is due at `now_us`: call it until it requests nothing more. */
 FailureRunOutput failure_run_advance(FailureRun *self, uint64_t now_us);

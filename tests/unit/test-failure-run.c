@@ -130,6 +130,37 @@ static void test_resumed(void)
     g_assert_cmpint(run.state, ==, FAILURE_RUN_IGNORED);
 }
 
+/* It is not done twice, and what follows is not earlier for it. */
+static void test_resumed_worked(void)
+{
+    FailureRun run = resume(FOUR_STEPS, 1, 2000);
+
+    failure_run_resume_worked(&run);
+    assert_advance(&run, 3500, "- 12000");
+    answer(&run, 1, FALSE, 3600); /* of nobody */
+    assert_advance(&run, 11999, "- 12000");
+    assert_advance(&run, 12000, "!1 2:pause 17000");
+    answer(&run, 2, FALSE, 13000);
+    assert_advance(&run, 13000, "!2 3:kill 14000");
+
+    /* Its grace is over. */
+    run = resume(FOUR_STEPS, 1, 2000);
+    failure_run_resume_worked(&run);
+    assert_advance(&run, 12500, "!1 2:pause 17000");
+
+    /* A kill is only done when the target is gone. */
+    run = resume(FOUR_STEPS, 3, 17000);
+    failure_run_resume_worked(&run);
+    assert_advance(&run, 17500, "3:kill 18500");
+    run = resume("ignore", 0, 0);
+    failure_run_resume_worked(&run);
+    assert_advance(&run, 2000, "0:ignore never");
+
+    run = start(FOUR_STEPS, F);
+    g_assert_false(failure_run_resume(&run, 4, F));
+    g_assert_true(failure_run_resume(&run, 3, F));
+}
+
 /* Its grace has ended while nobody walked: each step that is due is asked for once. */
 static void test_resumed_late(void)
 {
@@ -574,6 +605,7 @@ int main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/failure-run/on-time", test_on_time);
     g_test_add_func("/failure-run/late-main-loop", test_late_main_loop);
+    g_test_add_func("/failure-run/resumed-worked", test_resumed_worked);
     g_test_add_func("/failure-run/resumed", test_resumed);
     g_test_add_func("/failure-run/resumed-late", test_resumed_late);
     g_test_add_func("/failure-run/resumed-nonsense", test_resumed_nonsense);
