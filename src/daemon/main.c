@@ -7,26 +7,19 @@
  * back.
  */
 #include <errno.h>
-#include <linux/magic.h>
 #include <signal.h>
-#include <string.h>
 #include <sys/resource.h>
-#include <sys/stat.h>
-#include <sys/vfs.h>
-#include <unistd.h>
 
 #include <glib-unix.h>
 #include <glib/gi18n.h>
 #include <gio/gio.h>
 
 #include "actions/launcher-process.h"
-#include "actions/launcher.h"
 #include "common/bailiff-error.h"
 #include "common/fd-store.h"
 #include "common/language.h"
 #include "common/log-message.h"
 #include "common/log-writer.h"
-#include "common/saved-state.h"
 #include "daemon/config-reload.h"
 #include "daemon/continuity.h"
 #include "daemon/daemon-options.h"
@@ -34,22 +27,15 @@
 #include "daemon/idle-exit.h"
 #include "daemon/lease-users.h"
 #include "daemon/metrics-socket.h"
-#include "daemon/real-time.h"
 #include "daemon/service-manager.h"
 #include "daemon/service-status.h"
+#include "daemon/start.h"
 #include "dbus/bus-service.h"
-#include "engine/config-file.h"
 #include "engine/engine.h"
 #include "engine/lockspace.h"
 #include "engine/records.h"
 #include "engine/registration.h"
-#include "engine/saved-lockspace.h"
 #include "engine/standstill.h"
-#include "watchdog/watchdog.h"
-
-#define DEFAULT_CONFIG_FILE "/etc/bailiff/bailiffd.conf"
-#define DEFAULT_STATE_DIR "/var/lib/bailiff"
-#define DEFAULT_RECORDS_DIR "/etc/bailiff/lockspaces.d"
 
 /* For the last lines; a journal that hangs does not keep the daemon from its end. */
 #define LOG_END_US (2 * G_USEC_PER_SEC)
@@ -61,8 +47,7 @@
 
 typedef struct Daemon {
     GMainLoop *loop;
-    Launcher *launcher;
-    BailiffEngine *engine;
+    DaemonStart start;
     BailiffBusService *service;
     MetricsSocket *metrics; /* NULL: it could not be made */
     ServiceManager *manager;
@@ -70,10 +55,8 @@ typedef struct Daemon {
     ServiceStatus *status;
     ConfigReload *reload;
     HostShutdown *host_shutdown;
-    int idle_exit_seconds; /* as the configuration has it */
     IdleExit *idle_exit;
     DaemonControl control;
-    InstanceLock *lock; /* the engine's */
     LogWriter *log;
     GBusType bus;
     GPtrArray *stop_callers; /* GTask: who has asked for the end */
@@ -84,145 +67,15 @@ typedef struct Daemon {
     int exit_status;
 } Daemon;
 
-/* What was given on the command line; what the service manager says, which may be a list of which
- * ours is the first; the usual place; NULL: none of them. */
-static char *choose_directory(const char *given, const char *variable, const char *usual)
-{
-    const char *list = variable != NULL ? g_getenv(variable) : NULL;
-
-    if (given != NULL)
-        return g_canonicalize_filename(given, NULL);
-    if (list != NULL && *list != '\0')
-        return g_strndup(list, strcspn(list, ":"));
-    return geteuid() == 0 ? g_strdup(usual) : NULL;
-}
-
 /* Leases are kept without it, too. */
-static void listen_for_metrics(Daemon *daemon, const char *runtime_dir)
+static void listen_for_metrics(Daemon *daemon)
 {
-    g_autofree char *path = g_build_filename(runtime_dir, "metrics.sock", NULL);
+    g_autofree char *path = g_build_filename(daemon->start.runtime_dir, "metrics.sock", NULL);
     g_autoptr(GError) error = NULL;
 
-    daemon->metrics = metrics_socket_new(daemon->engine, path, &error);
+    daemon->metrics = metrics_socket_new(daemon->start.engine, path, &error);
     if (daemon->metrics == NULL)
         log_line(LOG_WARNING, NULL, "There are no metrics: %s", error->message);
-}
-
-/* One that is refused ends a first start. One that follows another would leave that one's leases to
- * nobody: it goes on with what is built in, unless that one is still there (*ret_refused). */
-static ConfigFile *load_configuration(const char *path, gboolean optional, const char *runtime_dir,
-                                      GError **ret_refused, GError **error)
-{
-    g_autoptr(GError) local = NULL;
-    ConfigFile *file = config_file_load(path, optional, &local);
-    g_auto(GStrv) held = NULL;
-
-    if (file == NULL && runtime_dir != NULL)
-        held = saved_lockspaces_list(runtime_dir);
-    if (file == NULL && held != NULL && held[0] != NULL) {
-        log_message(MESSAGE_CONFIGURATION_REFUSED, NULL,
-                    "What an earlier bailiffd holds is taken over with the built-in configuration: "
-                    "%s",
-                    local->message);
-        file = config_file_load("/dev/null", TRUE, NULL);
-        *ret_refused = g_steal_pointer(&local);
-    }
-    if (file == NULL)
-        g_propagate_error(error, g_steal_pointer(&local));
-    return file;
-}
-
-/* The main loop writes there what is held: on memory that takes no time. On a disk that hangs it
- * would hold up every deadline but those of the last kill and the watchdog. */
-static void tell_slow_directory(const char *runtime_dir)
-{
-    struct statfs facts;
-
-    if (statfs(runtime_dir, &facts) == 0 && facts.f_type != TMPFS_MAGIC &&
-        facts.f_type != RAMFS_MAGIC)
-        log_line(
-            LOG_WARNING, NULL,
-            "The runtime directory %s is not in memory (tmpfs): bailiffd stands still whenever "
-            "its storage does, and what is written down there outlasts the boot. Name a "
-            "directory in /run with --runtime-dir.",
-            runtime_dir);
-}
-
-/* The launcher of programs first: it is to have nothing that the engine has. Then memory and
- * priority, before there are threads. Another one may end for this one: after everything that can
- * fail. */
-static gboolean make_engine(Daemon *daemon, const DaemonOptions *options, GError **error)
-{
-    const char *config_path = options->config != NULL ? options->config : DEFAULT_CONFIG_FILE;
-    gboolean optional = options->config == NULL;
-    g_autofree char *runtime_dir =
-        choose_directory(options->runtime_dir, "RUNTIME_DIRECTORY", SAVED_STATE_USUAL_DIRECTORY);
-    g_autoptr(GError) refused = NULL;
-    g_autoptr(ConfigFile) file =
-        load_configuration(config_path, optional, runtime_dir, &refused, error);
-    g_autofree char *state_dir =
-        choose_directory(options->state_dir, "STATE_DIRECTORY", DEFAULT_STATE_DIR);
-    g_autofree char *records_dir =
-        choose_directory(options->records_dir, NULL, DEFAULT_RECORDS_DIR);
-
-    if (file == NULL)
-        return FALSE;
-    if (runtime_dir == NULL) {
-        bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT,
-                          "Give one with --runtime-dir, or run bailiffd as root.",
-                          "There is no directory to write held leases down in.");
-        return FALSE;
-    }
-    if (mkdir(runtime_dir, 0755) < 0 && errno != EEXIST) {
-        bailiff_set_error(error, BAILIFF_ERROR_IO_ERROR,
-                          "Make it, or name another one with --runtime-dir.",
-                          "The directory %s cannot be made: %s.", runtime_dir, g_strerror(errno));
-        return FALSE;
-    }
-    tell_slow_directory(runtime_dir);
-    g_autofree char *given_launcher = continuity_take_launcher();
-    daemon->launcher = launcher_new_given(given_launcher, error);
-    if (daemon->launcher == NULL)
-        return FALSE;
-    real_time_begin(file->real_time);
-    const WatchdogConfig watchdog = {
-        .kind = file->watchdog,
-        .device = file->watchdog_device,
-        .socket = file->watchdog_socket,
-        .timeout = file->watchdog_timeout,
-    };
-    daemon->idle_exit_seconds = file->idle_exit;
-    BailiffEngineConfig config = {
-        .host_name = options->host_name,
-        .runtime_dir = runtime_dir,
-        .libvirt_driver = file->libvirt_driver,
-        .libvirt_run_dir = file->libvirt_run_dir,
-        .failure_defaults = file->failure_defaults,
-        .state_dir = state_dir,
-        .records_dir = records_dir,
-        .watchdog = &watchdog,
-        .fd_store = daemon->store,
-        .launcher = daemon->launcher,
-    };
-    daemon->engine = bailiff_engine_prepare(&config, error);
-    if (daemon->engine == NULL)
-        return FALSE;
-    const ContinuityWish wish = {
-        .runtime_dir = runtime_dir,
-        .replace = options->replace,
-        .bus = daemon->bus,
-        .engine = daemon->engine,
-        .unfit = refused,
-    };
-    daemon->lock = continuity_take_place(&wish, error);
-    if (daemon->lock == NULL)
-        return FALSE;
-    bailiff_engine_begin(daemon->engine, daemon->lock);
-    launcher_end_adoption(daemon->launcher);
-    listen_for_metrics(daemon, runtime_dir);
-    daemon->reload =
-        config_reload_new(daemon->engine, daemon->manager, config_path, optional, file);
-    return TRUE;
 }
 
 static gboolean asked_to_reload(gpointer user_data)
@@ -268,7 +121,7 @@ static gboolean depart(gpointer user_data)
 
     /* What goes on is another program, or another process: what it has not written nobody will. */
     (void)log_writer_flush(daemon->log, LOG_DEPARTURE_US);
-    continuity_depart(daemon->service, daemon->lock, daemon->store, daemon->launcher,
+    continuity_depart(daemon->service, daemon->start.lock, daemon->store, daemon->start.launcher,
                       daemon->departs_for_it, departure_failed, daemon);
     return G_SOURCE_REMOVE;
 }
@@ -333,7 +186,7 @@ static void stand_still(Daemon *daemon, const DaemonSuccessor *successor,
     g_clear_object(&daemon->successor_gone);
     if (successor != NULL)
         daemon->successor_gone = g_object_ref(successor->gone);
-    standstill_async(daemon->engine, callback, data);
+    standstill_async(daemon->start.engine, callback, data);
 }
 
 static void configuration_was_read(GObject *source, GAsyncResult *result, gpointer user_data)
@@ -370,7 +223,7 @@ static void succeed_async(gpointer user_data, const DaemonSuccessor *successor,
 
     if (!check_that_it_stays(daemon, &error) ||
         !(successor != NULL
-              ? bailiff_engine_check_hand_over(daemon->engine, successor->watchdog, &error)
+              ? bailiff_engine_check_hand_over(daemon->start.engine, successor->watchdog, &error)
               : continuity_check_program(&error)))
         refuse_to_succeed(callback, data, error);
     else if (successor != NULL)
@@ -411,7 +264,7 @@ static void launcher_stopped(GObject *source, GAsyncResult *result, gpointer use
     Daemon *daemon = user_data;
     g_autoptr(GError) error = NULL;
 
-    if (!launcher_stop_finish(daemon->launcher, result, &error))
+    if (!launcher_stop_finish(daemon->start.launcher, result, &error))
         log_line(LOG_WARNING, NULL, "%s", error->message);
     bailiff_bus_service_stop_async(daemon->service, ANSWER_MS, off_the_bus, daemon);
 }
@@ -427,12 +280,12 @@ static void shut_down_done(GObject *source, GAsyncResult *result, gpointer user_
         log_message(MESSAGE_DAEMON_STOPPED, NULL, "Shut down");
     for (guint i = 0; i < daemon->stop_callers->len; i++)
         g_task_return_boolean(daemon->stop_callers->pdata[i], TRUE);
-    launcher_stop_async(daemon->launcher, 0, launcher_stopped, daemon);
+    launcher_stop_async(daemon->start.launcher, 0, launcher_stopped, daemon);
 }
 
 static void shut_down(Daemon *daemon)
 {
-    bailiff_engine_shut_down_async(daemon->engine, shut_down_done, daemon);
+    bailiff_engine_shut_down_async(daemon->start.engine, shut_down_done, daemon);
 }
 
 static void users_have_ended(GObject *source, GAsyncResult *result, gpointer user_data)
@@ -458,7 +311,7 @@ static void stop_for_caller(gpointer user_data, gboolean force, GAsyncReadyCallb
     g_autoptr(GTask) task = g_task_new(NULL, NULL, callback, data);
     GError *error = NULL;
 
-    if (!daemon->stopping && !force && !lease_users_check_none(daemon->engine, &error)) {
+    if (!daemon->stopping && !force && !lease_users_check_none(daemon->start.engine, &error)) {
         g_task_return_error(task, error);
         return;
     }
@@ -498,7 +351,7 @@ static gboolean asked_to_stop(gpointer user_data)
 
     if (daemon->stopping) {
         /* Ending now would leave processes running whose leases end: never on anybody's wish. */
-        g_autofree char *remaining = lease_users_describe_remaining(daemon->engine);
+        g_autofree char *remaining = lease_users_describe_remaining(daemon->start.engine);
         log_line(LOG_NOTICE, NULL, "Shutting down already, waiting for: %s", remaining);
         return G_SOURCE_CONTINUE;
     }
@@ -517,7 +370,7 @@ static gboolean asked_to_stop(gpointer user_data)
  */
 static void join_recorded(Daemon *daemon)
 {
-    bailiff_records_start(bailiff_engine_get_records(daemon->engine));
+    bailiff_records_start(bailiff_engine_get_records(daemon->start.engine));
 }
 
 static void on_the_bus(GObject *source, GAsyncResult *result, gpointer user_data)
@@ -527,7 +380,7 @@ static void on_the_bus(GObject *source, GAsyncResult *result, gpointer user_data
 
     if (bailiff_bus_service_start_finish(BAILIFF_BUS_SERVICE(source), result, &error)) {
         log_message(MESSAGE_DAEMON_READY, NULL, "Ready as host %s",
-                    bailiff_engine_get_host_name(daemon->engine));
+                    bailiff_engine_get_host_name(daemon->start.engine));
         if (!daemon->stopping) {
             service_manager_ready(daemon->manager);
             join_recorded(daemon);
@@ -543,7 +396,7 @@ static void on_the_bus(GObject *source, GAsyncResult *result, gpointer user_data
 
 static void start_service(Daemon *daemon)
 {
-    daemon->service = bailiff_bus_service_new(daemon->engine, BAILIFF_VERSION);
+    daemon->service = bailiff_bus_service_new(daemon->start.engine, BAILIFF_VERSION);
     bailiff_bus_service_set_daemon_control(daemon->service, &daemon->control);
     bailiff_bus_service_set_log(daemon->service, daemon->log);
     idle_exit_set_service(daemon->idle_exit, daemon->service);
@@ -587,11 +440,35 @@ static void daemon_clear(Daemon *daemon)
     g_clear_object(&daemon->successor_gone);
     g_clear_pointer(&daemon->status, service_status_free);
     metrics_socket_free(daemon->metrics);
-    g_clear_object(&daemon->engine);
-    launcher_free(daemon->launcher);
+    daemon_start_clear(&daemon->start);
     fd_store_free(daemon->store);
     service_manager_free(daemon->manager);
     g_main_loop_unref(daemon->loop);
+}
+
+static void begin(Daemon *daemon)
+{
+    const DaemonStart *start = &daemon->start;
+
+    listen_for_metrics(daemon);
+    daemon->reload = config_reload_new(start->engine, daemon->manager, start->config_path,
+                                       start->config_optional, start->configuration);
+    daemon->status = service_status_new(start->engine, daemon->manager);
+    service_status_set_launcher(daemon->status, start->launcher);
+    daemon->host_shutdown = host_shutdown_new(start->engine);
+    daemon->idle_exit =
+        idle_exit_new(start->engine, start->configuration->idle_exit, nothing_to_do, daemon);
+    daemon->control = (DaemonControl){
+        .daemon = daemon,
+        .reload_async = reload_for_caller,
+        .reload_finish = reload_for_caller_finish,
+        .succeed_async = succeed_async,
+        .succeed_finish = succeed_finish,
+        .stop_async = stop_for_caller,
+        .stop_finish = stop_for_caller_finish,
+        .bus_changed = bus_changed,
+    };
+    start_service(daemon);
 }
 
 int main(int argc, char **argv)
@@ -622,23 +499,8 @@ int main(int argc, char **argv)
                       .bus = options.session ? G_BUS_TYPE_SESSION : G_BUS_TYPE_SYSTEM,
                       .stop_callers = g_ptr_array_new_with_free_func(g_object_unref) };
     watch_signals(&daemon);
-    if (make_engine(&daemon, &options, &error)) {
-        daemon.status = service_status_new(daemon.engine, daemon.manager);
-        service_status_set_launcher(daemon.status, daemon.launcher);
-        daemon.host_shutdown = host_shutdown_new(daemon.engine);
-        daemon.idle_exit =
-            idle_exit_new(daemon.engine, daemon.idle_exit_seconds, nothing_to_do, &daemon);
-        daemon.control = (DaemonControl){
-            .daemon = &daemon,
-            .reload_async = reload_for_caller,
-            .reload_finish = reload_for_caller_finish,
-            .succeed_async = succeed_async,
-            .succeed_finish = succeed_finish,
-            .stop_async = stop_for_caller,
-            .stop_finish = stop_for_caller_finish,
-            .bus_changed = bus_changed,
-        };
-        start_service(&daemon);
+    if (daemon_start(&daemon.start, &options, daemon.bus, daemon.store, &error)) {
+        begin(&daemon);
         g_main_loop_run(daemon.loop);
     } else {
         log_message(MESSAGE_DAEMON_NOT_STARTED, NULL, "bailiffd cannot start: %s", error->message);
