@@ -58,7 +58,10 @@ static void print_pending(BailiffBusManager *manager)
 
     for (; settings && *settings; settings++) {
         g_autofree char *safe = safe_text(*settings);
-        output_line(_("%s counts from the next start of bailiffd."), safe);
+        g_autofree char *line =
+            g_strdup_printf(_("%s counts from the next start of bailiffd."), safe);
+
+        output_line("  %s", line);
     }
 }
 

@@ -9,7 +9,8 @@
 
 #include "ctl/safe-text.h"
 
-/* Of a record that is there: what becomes of it, by its state. */
+/* Of a record that is there: what becomes of it, by its state. Where it is joined, or cannot be,
+ * the error says all. */
 static void tell(BailiffBusRecord *record)
 {
     const char *state = bailiff_bus_record_get_state(record);
@@ -26,7 +27,7 @@ static void tell(BailiffBusRecord *record)
                 _("  Its record is kept (%s), and not tried again before it is edited "
                   "('bailiffctl edit'), joined ('bailiffctl join %s'), or bailiffd is started.\n"),
                 file, name);
-    else
+    else if (g_strcmp0(state, "idle") == 0 || g_strcmp0(state, "lost") == 0)
         fprintf(stderr,
                 _("  Its record is kept (%s), and not joined before 'bailiffctl join %s'.\n"), file,
                 name);
