@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A host that is really reset: somebody who uses a lost lease cannot even be killed. The tests go on from each other."""
+
+import time
+
+from guest_watchdog import dog, join_with_softdog, run_in_unit, set_space, wait_lockspace
+from service_state import held, status
+
+SECOND = 1_000_000
+
+# Seconds after the fail deadline: the watchdog may reset this host, and other hosts may take its leases
+# (failure/reset-plan.h).
+EARLIEST, FREE = 50, 60
+
+
+def guest_clock(guest):
+    """The earliest and the latest time.monotonic() at which the guest's CLOCK_BOOTTIME was zero."""
+    before = time.monotonic()
+    uptime = float(guest.out("cut -d ' ' -f 1 /proc/uptime"))
+    return before - uptime - 0.01, time.monotonic() - uptime
+
+
+def test_who_cannot_be_killed_has_the_host_reset(guest):
+    """Between the last kill and the moment from which on other hosts may take the lease."""
+    join_with_softdog(guest)
+    run_in_unit(guest, "stuck", "dd", "if=/dev/mapper/stuck", "of=/dev/null", "iflag=direct", "bs=4096", "count=1")
+    guest.wait_until("ps -C dd -o state= | grep -q D")
+    earliest_zero, latest_zero = guest_clock(guest)
+    set_space(guest, "error")
+    wait_lockspace(guest, "failing")
+    now = status(guest)
+    assert now["Manager"]["WatchdogState"] == "firing"
+    fail = now["Lockspaces"][0]["FailAtUsec"] / SECOND
+    assert "RESET" not in guest.look()
+    when, event = guest.wait_event("RESET")
+    assert event["data"] == {"guest": True, "reason": "guest-reset"}
+    assert when - latest_zero >= fail + EARLIEST
+    assert when - earliest_zero <= fail + FREE
+    assert "softdog: Initiating system reboot" in guest.console()
+
+
+def test_after_the_reset_it_is_back(guest):
+    """bailiffd starts with the host and joins, as its record says. Nobody uses the lease."""
+    guest.wait_up()
+    guest.run("systemctl is-system-running --wait")
+    wait_lockspace(guest, "held")
+    assert dog(guest, "state") == "active"
+    assert not held(guest)[0]
+    run_in_unit(guest, "next", "sleep", "infinity")
+    assert held(guest)[0]["thing"][:2] == ("held", 2)
