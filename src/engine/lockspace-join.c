@@ -251,6 +251,21 @@ static gboolean make_worker(BailiffLockspace *self, GError **error)
     return self->renewal_worker != NULL;
 }
 
+static void on_guarded(BailiffLockspace *self, const GError *error)
+{
+    if (error != NULL || self->state != BAILIFF_LOCKSPACE_JOINING) {
+        join_failed(self, error);
+        return;
+    }
+    bailiff_engine_end_lost(self->engine, self->device, self->offset, SECTOR_SIZE_MIN);
+    if (self->choice != NULL)
+        choose_host_id(self);
+    else
+        start_join_machine(self);
+}
+
+/* The watchdog comes after the storage, which a record may wait for, for days: a device is not
+ * armed and stopped with each attempt. */
 static void on_device_opened(GObject *source, GAsyncResult *result, gpointer user_data)
 {
     g_autoptr(BailiffLockspace) self = user_data;
@@ -266,25 +281,10 @@ static void on_device_opened(GObject *source, GAsyncResult *result, gpointer use
     if (device != NULL && self->state == BAILIFF_LOCKSPACE_JOINING &&
         bailiff_engine_check_unused(self->engine, device, self->offset, SECTOR_SIZE_MIN, &error))
         self->device = g_steal_pointer(&device);
-    if (self->device != NULL)
-        bailiff_engine_end_lost(self->engine, self->device, self->offset, SECTOR_SIZE_MIN);
     if (self->device == NULL || !make_worker(self, &error))
         join_failed(self, error);
-    else if (self->choice != NULL)
-        choose_host_id(self);
     else
-        start_join_machine(self);
-}
-
-static void on_guarded(BailiffLockspace *self, const GError *error)
-{
-    if (error != NULL || self->state != BAILIFF_LOCKSPACE_JOINING) {
-        join_failed(self, error);
-        return;
-    }
-    self->operating = TRUE;
-    device_open_async(NULL, self->path, FALSE, OPEN_TIMEOUT_US, on_device_opened,
-                      g_object_ref(self));
+        lockspace_guard(self, on_guarded);
 }
 
 void bailiff_lockspace_start_join_anywhere(BailiffLockspace *self, guint64 kept_host_id)
@@ -304,5 +304,7 @@ void bailiff_lockspace_start_join_anywhere(BailiffLockspace *self, guint64 kept_
 
 void bailiff_lockspace_start_join(BailiffLockspace *self)
 {
-    lockspace_guard(self, on_guarded);
+    self->operating = TRUE;
+    device_open_async(NULL, self->path, FALSE, OPEN_TIMEOUT_US, on_device_opened,
+                      g_object_ref(self));
 }

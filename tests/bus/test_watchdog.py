@@ -116,6 +116,15 @@ def test_armed_while_joined(start, device, storage):
     assert not device.count("unclean", "fire", "busy")
 
 
+def test_not_opened_before_the_storage_is_there(start, device, tmp_path):
+    """A record may wait for its storage for days, and tries again and again."""
+    service = with_device(start, device)
+    begin_join(service, str(tmp_path / "not-attached"))
+    service.wait_for_property(SPACE, "Lockspace", "State", "lost")
+    assert "no storage" in service.property(SPACE, "Lockspace", "Reason")
+    assert not device.count("open") and state(service) == "idle"
+
+
 def test_cleared_in_time(start, device, hanging_storage, make_storage, make_worker):
     """One lockspace fails, and who held leases there is killed: it is fed on for the other one."""
     service = with_device(start, device)
@@ -332,7 +341,7 @@ def test_wdmd_and_another_program(start, device, wdmd, storage):
     assert not device.count("unclean")
 
 
-def test_no_wdmd(start, storage, tmp_path):
+def test_join_without_wdmd(start, storage, tmp_path):
     service = start(f"type=wdmd\nsocket={tmp_path}/none.sock")
     format_lockspace(service, storage)
     begin_join(service, storage, io_timeout=3)
