@@ -446,6 +446,10 @@ class TestLists(Tree):
                 self.refuses("test-lists", f"tests/{name}: is not listed")
                 (self.root / "tests" / name).unlink()
 
+    def test_doubled(self):
+        self.plant("tests/bus/test_join.py", "def test_it():\n    pass\n\n\ndef test_it():\n    pass\n")
+        self.refuses("test-lists", "test_it() is there twice")
+
 
 # A bailiffctl with two verbs, one of them with an option.
 CTL = f"""#!/bin/sh
