@@ -63,6 +63,22 @@ void action_start(const ActionServices *services, const ActionRequest *request,
                       bailiff_target_get_description(request->target));
 }
 
+gboolean action_needs_bus(FailureAction action)
+{
+    switch (action) {
+    case FAILURE_ACTION_PAUSE:
+    case FAILURE_ACTION_POWEROFF:
+    case FAILURE_ACTION_RESTART:
+    case FAILURE_ACTION_FREEZE:
+    case FAILURE_ACTION_STOP_UNIT:
+    case FAILURE_ACTION_HOST_POWEROFF:
+    case FAILURE_ACTION_HOST_REBOOT:
+        return TRUE;
+    default:
+        return FALSE;
+    }
+}
+
 ActionOutcome action_finish(GAsyncResult *result, char **ret_detail)
 {
     Answer *answer = g_task_propagate_pointer(G_TASK(result), NULL);

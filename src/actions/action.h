@@ -11,9 +11,7 @@
 
 #include <gio/gio.h>
 
-#include "actions/launcher.h"
-#include "actions/libvirt.h"
-#include "actions/systemd.h"
+#include "actions/action-services.h"
 #include "actions/target.h"
 
 typedef enum ActionOutcome {
@@ -23,16 +21,6 @@ typedef enum ActionOutcome {
      * that has returned. */
     ACTION_QUIET,
 } ActionOutcome;
-
-/* By what actions reach the world. Each may be NULL: the actions that need it then fail at once,
- * with the reason. */
-typedef struct ActionServices {
-    GDBusConnection
-        *bus; /* the bus that logind is on; another one when it was lost and came back */
-    BailiffLibvirt *libvirt;
-    BailiffSystemd *systemd;
-    Launcher *launcher;
-} ActionServices;
 
 /* Everything is borrowed for the call of action_start(). */
 typedef struct ActionRequest {
@@ -54,6 +42,9 @@ void action_start(const ActionServices *services, const ActionRequest *request,
 
 /* `ret_detail`: what happened, in a few words for people (full reference, never NULL). */
 ActionOutcome action_finish(GAsyncResult *result, char **ret_detail);
+
+/* It is done by another service, over the bus: systemd, libvirt or logind. */
+gboolean action_needs_bus(FailureAction action);
 
 /* For the implementations: each has a function of this form, in the table of action.c; it keeps
  * what it needs of `request`, and ends `task` by action_return(), once. The source object of `task`

@@ -370,5 +370,7 @@ void continuity_depart(BailiffBusService *service, InstanceLock *lock, FdStore *
                          .failed = failed,
                          .user_data = user_data };
     self->limit = g_timeout_add(FAREWELL_MS, on_farewell_limit, self);
+    /* Who follows goes on with the steps that need it; if nobody does, this one. */
+    bailiff_engine_await_bus(self->engine);
     bailiff_bus_service_stop_async(service, 0, on_off_the_bus, self);
 }

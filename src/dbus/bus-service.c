@@ -379,7 +379,10 @@ void bailiff_bus_service_start_async(BailiffBusService *self, GBusType bus,
 {
     GTask *task = g_task_new(self, NULL, callback, user_data);
     g_task_set_source_tag(task, bailiff_bus_service_start_async);
-    bailiff_bus_presence_set_persists(self->presence, holds_something(self->engine));
+    if (holds_something(self->engine)) {
+        bailiff_bus_presence_set_persists(self->presence, TRUE);
+        bailiff_engine_await_bus(self->engine);
+    }
     bailiff_bus_presence_set_replaces(self->presence,
                                       !bailiff_engine_check_predecessor_gone(self->engine, NULL));
     bailiff_bus_presence_start_async(self->presence, bus, started, task);

@@ -31,9 +31,6 @@
 #include "engine/succession.h"
 #include "lease/lease-timing.h"
 
-#define LIBVIRT_DRIVER_DEFAULT "QEMU"
-#define LIBVIRT_RUN_DIR_DEFAULT "/run/libvirt/qemu"
-
 struct _BailiffEngine {
     GObject parent_instance;
 
@@ -113,9 +110,7 @@ static void bailiff_engine_finalize(GObject *object)
     g_hash_table_unref(self->lockspaces);
     g_hash_table_unref(self->registrations);
     kill_guard_free(self->kill_guard);
-    g_clear_object(&self->services.libvirt);
-    g_clear_object(&self->services.systemd);
-    g_clear_object(&self->services.bus);
+    action_services_clear(&self->services);
     storage_claims_free(self->claims);
     /* While no other daemon writes there. */
     g_clear_pointer(&self->void_records, void_records_free);
@@ -203,11 +198,8 @@ BailiffEngine *bailiff_engine_prepare(const BailiffEngineConfig *config, GError 
     self->watchdog = engine_watchdog_new(G_OBJECT(self), config->watchdog, config->fd_store, error);
     if (self->watchdog == NULL)
         return NULL;
-    self->services.libvirt = bailiff_libvirt_new(
-        config->libvirt_driver != NULL ? config->libvirt_driver : LIBVIRT_DRIVER_DEFAULT,
-        config->libvirt_run_dir != NULL ? config->libvirt_run_dir : LIBVIRT_RUN_DIR_DEFAULT);
-    self->services.systemd = bailiff_systemd_new();
-    self->services.launcher = config->launcher;
+    action_services_init(&self->services, config->libvirt_driver, config->libvirt_run_dir,
+                         config->launcher);
     return g_steal_pointer(&self);
 }
 
@@ -395,9 +387,16 @@ const ActionServices *bailiff_engine_get_services(BailiffEngine *self)
 
 void bailiff_engine_set_bus(BailiffEngine *self, GDBusConnection *bus)
 {
-    g_set_object(&self->services.bus, bus);
-    bailiff_libvirt_set_bus(self->services.libvirt, bus);
-    bailiff_systemd_set_bus(self->services.systemd, bus);
+    g_autoptr(GPtrArray) registrations = bailiff_engine_list_registrations(self);
+
+    action_services_set_bus(&self->services, bus);
+    for (guint i = 0; bus != NULL && i < registrations->len; i++)
+        bailiff_registration_bus_came(registrations->pdata[i]);
+}
+
+void bailiff_engine_await_bus(BailiffEngine *self)
+{
+    self->services.bus_is_awaited = TRUE;
 }
 
 gboolean bailiff_engine_is_shutting_down(BailiffEngine *self)

@@ -74,6 +74,9 @@ gboolean bailiff_engine_set_failure_defaults(BailiffEngine *self, FailureDefault
 
 /* The bus on which systemd, logind and libvirt-dbus are reached; NULL while there is none. */
 void bailiff_engine_set_bus(BailiffEngine *self, GDBusConnection *bus);
+/* Until it is there: a step that fails for want of it is asked for again then, within its grace.
+ * For who goes on with what another daemon has begun, and for who leaves that to another one. */
+void bailiff_engine_await_bus(BailiffEngine *self);
 
 const char *bailiff_engine_get_host_name(BailiffEngine *self);
 /* "disarmed" (there is none), "idle" (nothing to guard), "armed", "firing", "failed". Also the

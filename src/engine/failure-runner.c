@@ -12,6 +12,7 @@
 typedef struct Asked {
     FailureRunner *runner; /* NULL: nobody waits for the answer any more */
     gsize step;
+    guint bus_changes; /* of the services, when it was asked for */
     GCancellable *cancellable;
 } Asked;
 
@@ -26,6 +27,7 @@ struct FailureRunner {
     /* What it answered, for the event at the step's end. */
     gboolean worked;
     char *detail;
+    gboolean misses_bus; /* it has failed, and is asked for again when the bus is there */
     gboolean announced_kill;
     gboolean resuming; /* the next action that is asked for was begun by an earlier bailiffd */
     /* A step that was begun and is still to be told of; see announce(). */
@@ -101,6 +103,16 @@ static void tell_point(FailureRunner *self)
     self->events->at_point(&self->run.policy.steps[self->run.step], &point, self->user_data);
 }
 
+/* Before a bus that is awaited has come nobody can say whether the action does not work, or only
+ * the way to it. The answer may come late, when it is another bus already. */
+static gboolean is_for_want_of_bus(const FailureRunner *self, const Asked *asked,
+                                   ActionOutcome outcome)
+{
+    return outcome == ACTION_FAILED &&
+           (self->services->bus_is_awaited || asked->bus_changes != self->services->bus_changes) &&
+           action_needs_bus(self->run.policy.steps[asked->step].action);
+}
+
 static void on_answered(GObject *source, GAsyncResult *result, gpointer user_data)
 {
     Asked *asked = user_data;
@@ -113,7 +125,9 @@ static void on_answered(GObject *source, GAsyncResult *result, gpointer user_dat
         /* An error has two lines, and this is told in one wherever it is shown. */
         set_detail(self, outcome != ACTION_FAILED,
                    detail != NULL ? bailiff_error_in_one_line(detail) : NULL);
-        failure_run_answered(&self->run, asked->step, outcome != ACTION_FAILED, boottime_now());
+        self->misses_bus = is_for_want_of_bus(self, asked, outcome);
+        if (!self->misses_bus)
+            failure_run_answered(&self->run, asked->step, outcome != ACTION_FAILED, boottime_now());
         if (outcome == ACTION_WORKED)
             tell_point(self);
     }
@@ -121,6 +135,11 @@ static void on_answered(GObject *source, GAsyncResult *result, gpointer user_dat
     g_free(asked);
     if (self == NULL)
         return;
+    if (self->misses_bus) {
+        if (!self->services->bus_is_awaited)
+            failure_runner_bus_came(self);
+        return;
+    }
     failure_runner_announce(self);
     if (outcome == ACTION_QUIET)
         self->events->quiet(self->user_data);
@@ -128,11 +147,23 @@ static void on_answered(GObject *source, GAsyncResult *result, gpointer user_dat
         advance(self);
 }
 
+static void start_action(FailureRunner *self)
+{
+    Asked *asked = g_new0(Asked, 1);
+
+    asked->runner = self;
+    asked->step = self->run.step;
+    asked->bus_changes = self->services->bus_changes;
+    asked->cancellable = g_cancellable_new();
+    self->asked = asked;
+    self->misses_bus = FALSE;
+    action_start(self->services, &self->request, asked->cancellable, on_answered, asked);
+}
+
 static void ask(FailureRunner *self, const FailureRunOutput *out)
 {
     gboolean is_kill = out->action->action == FAILURE_ACTION_KILL;
     gboolean repeated = is_kill && self->announced_kill;
-    Asked *asked = g_new0(Asked, 1);
 
     if (!repeated)
         announce_soon(self, out->step);
@@ -141,10 +172,6 @@ static void ask(FailureRunner *self, const FailureRunOutput *out)
     if (!repeated)
         set_detail(self, FALSE, NULL);
 
-    asked->runner = self;
-    asked->step = out->step;
-    asked->cancellable = g_cancellable_new();
-    self->asked = asked;
     self->request.policy = &self->run.policy;
     self->request.step = out->action;
     self->request.until_us = out->next_us;
@@ -152,7 +179,17 @@ static void ask(FailureRunner *self, const FailureRunOutput *out)
     self->resuming = FALSE;
     if (!repeated)
         tell_point(self);
-    action_start(self->services, &self->request, asked->cancellable, on_answered, asked);
+    start_action(self);
+}
+
+/* The step is the one that it was, as is its end; nothing is told of it twice. */
+void failure_runner_bus_came(FailureRunner *self)
+{
+    if (!self->misses_bus)
+        return;
+    set_detail(self, FALSE, NULL);
+    self->request.is_resumed = TRUE;
+    start_action(self);
 }
 
 static void advance(FailureRunner *self)
@@ -228,8 +265,9 @@ void failure_runner_cleared(FailureRunner *self)
     failure_run_cleared(&self->run);
     boottime_timer_set(self->timer, TIME_NEVER);
     /* The end of what was signalled is seen before the answer that it was, as likely as not. */
-    if (self->asked != NULL)
+    if (self->asked != NULL || self->misses_bus)
         set_detail(self, TRUE, g_strdup("cleared meanwhile"));
+    self->misses_bus = FALSE;
     forget_action(self);
     finish_step(self, self->run.step);
 }

@@ -3,6 +3,10 @@
  * Walks a failure policy in real time: the pure failure-run, a main-loop timer on CLOCK_BOOTTIME
  * and the actions. One for each registration, all at the same time; none waits for another, and
  * none for an action: one that has not answered when its step's grace has ended is cancelled.
+ *
+ * An action that fails while the bus that it needs is awaited (action-services.h) has not answered:
+ * it is asked for again when the bus is there. No deadline is moved for that. The grace of the step
+ * goes on meanwhile, and when it has ended the next step follows, as ever.
  */
 #pragma once
 
@@ -43,6 +47,8 @@ FailureRunner *failure_runner_resume(const ActionServices *services, const Actio
                                      const FailurePolicy *policy, guint64 fail_us,
                                      const FailureRunnerPoint *point,
                                      const FailureRunnerEvents *events, gpointer user_data);
+/* The bus is there; or, after one that was lost, another one. */
+void failure_runner_bus_came(FailureRunner *self);
 /* The target is provably harmless: nothing more is done, what is under way is cancelled. */
 void failure_runner_cleared(FailureRunner *self);
 void failure_runner_free(FailureRunner *self);

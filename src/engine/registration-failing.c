@@ -273,6 +273,12 @@ void registration_resume_walk(BailiffRegistration *self, const SavedWalk *saved)
     start_runner(self, &saved->policy, saved->fail_us, saved);
 }
 
+void bailiff_registration_bus_came(BailiffRegistration *self)
+{
+    if (self->runner != NULL)
+        failure_runner_bus_came(self->runner);
+}
+
 void bailiff_registration_start_failing(BailiffRegistration *self, const char *lockspace,
                                         guint64 fail_us)
 {

@@ -57,6 +57,9 @@ void bailiff_registration_start_failing(BailiffRegistration *self, const char *l
 void bailiff_registration_forsake(BailiffRegistration *self, const char *lockspace,
                                   guint64 fail_us);
 
+/* What its walk waits for is there: the bus (action-services.h). */
+void bailiff_registration_bus_came(BailiffRegistration *self);
+
 /* The fail deadline of the walk for `lockspace` that was under way when an earlier daemon ended;
  * TIME_NEVER: there was none. */
 guint64 bailiff_registration_get_saved_fail(BailiffRegistration *self, const char *lockspace);

@@ -10,8 +10,11 @@ import sys
 
 import pytest
 
+from control_groups import ControlGroup, NoControlGroups
 from exec_programs import launchers, running, scripts, steps
 from lease_calls import SPACE, acquire, lease, policy, register, wait_by_asking, wait_ended
+from mocked_systemd import SYSTEMD_MANAGER, MockedSystemd
+from private_service import options
 from successors import INCIDENT, SECOND, WAYS, events, failing_space, reexecute, story, wait_step
 
 
@@ -155,3 +158,39 @@ def test_signal_is_sent_once(host, hanging_storage, failing_space, tmp_path, way
     finally:
         worker.kill()
         worker.wait()
+
+
+@pytest.fixture
+def group():
+    try:
+        made = ControlGroup("a.service")
+    except NoControlGroups as reason:
+        pytest.skip(str(reason))
+    yield made
+    made.remove()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_stop_of_a_unit_goes_on(host, hanging_storage, failing_space, group, way):
+    """It takes its time. Asked for again, which to systemd is the same job; the unit ends within the same step."""
+    systemd = MockedSystemd(host, group)
+    try:
+        systemd.add_method(SYSTEMD_MANAGER, "StopUnit", "ss", "o", "ret = dbus.ObjectPath('/org/freedesktop/systemd1/Job/1')")
+        process = group.run()
+        unit = host.call("Manager", "Manager", "RegisterUnit", "(sa{sv})", "a.service",
+                         options(failure_policy=policy(("stop-unit", 30), ("kill", 0))))
+        acquire(host, unit, lease(failing_space))
+        hanging_storage.fail()
+        wait_step(host, unit, 0)
+        WAYS[way](host)
+        wait_by_asking(host, lambda: len(systemd.calls("StopUnit")) == 2, "the second call")
+        assert process.poll() is None
+        group.kill()
+        systemd.set_state("inactive")
+        assert wait_ended(host, process) == -signal.SIGKILL
+        host.wait_for_property(INCIDENT, "Incident", "Outcome", "cleared")
+        assert [event for event in events(story(host)) if event != "handed-over"] == [
+            "renewal-late", "failed", "step-started 0 stop-unit", "taken-over", "step-continued 0 stop-unit",
+            "step-finished 0 stop-unit", "cleared", "lost"]
+    finally:
+        systemd.vanish()
