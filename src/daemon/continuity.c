@@ -24,6 +24,7 @@
 #include "engine/hand-over.h"
 
 #define LOCK_VARIABLE "BAILIFFD_LOCK_FD"
+#define NEXT_LOCK_VARIABLE "BAILIFFD_NEXT_LOCK_FD"
 #define DESCRIPTORS_VARIABLE "BAILIFFD_KEPT_FDS"
 #define LAUNCHER_VARIABLE "BAILIFFD_LAUNCHER_FD"
 
@@ -84,8 +85,9 @@ static int inherit_descriptor(const char *variable)
 static InstanceLock *inherit_lock(const char *runtime_dir)
 {
     int fd = inherit_descriptor(LOCK_VARIABLE);
+    int next_fd = inherit_descriptor(NEXT_LOCK_VARIABLE);
 
-    return fd >= 0 ? instance_lock_inherit(fd, runtime_dir) : NULL;
+    return fd >= 0 ? instance_lock_inherit(fd, next_fd, runtime_dir) : NULL;
 }
 
 int continuity_take_descriptors(void)
@@ -289,12 +291,22 @@ static void pass_launcher_on(Departure *self)
         g_setenv(LAUNCHER_VARIABLE, launcher, TRUE);
 }
 
+/* A daemon that waits for the end of an earlier one has not got the lock; it is next in line. */
+static void pass_lock_on(Departure *self)
+{
+    int next;
+
+    set_number(LOCK_VARIABLE, instance_lock_keep(self->lock, &next));
+    if (next >= 0)
+        set_number(NEXT_LOCK_VARIABLE, next);
+}
+
 static void execute(Departure *self)
 {
     g_autoptr(GError) error = NULL;
     int descriptors;
 
-    set_number(LOCK_VARIABLE, instance_lock_keep(self->lock));
+    pass_lock_on(self);
     bailiff_engine_give_watchdog(self->engine);
     pass_launcher_on(self);
     descriptors = fd_store_pass_on(self->store, &error);
@@ -312,6 +324,8 @@ static void execute(Departure *self)
         close(descriptors);
     }
     g_unsetenv(LOCK_VARIABLE);
+    g_unsetenv(NEXT_LOCK_VARIABLE);
+    instance_lock_keep_no_more(self->lock);
     g_unsetenv(DESCRIPTORS_VARIABLE);
     g_unsetenv(LAUNCHER_VARIABLE);
     fd_store_take_back(self->store);

@@ -47,14 +47,23 @@ InstanceLock *instance_lock_new(const char *runtime_dir, GError **error)
     return self;
 }
 
-InstanceLock *instance_lock_inherit(int fd, const char *runtime_dir)
+static void set_kept(InstanceLock *self, gboolean kept)
+{
+    (void)fcntl(self->fd, F_SETFD, kept ? 0 : FD_CLOEXEC);
+    if (self->next_fd >= 0)
+        (void)fcntl(self->next_fd, F_SETFD, kept ? 0 : FD_CLOEXEC);
+}
+
+/* What was taken is not taken anew, so that who tries to be next meanwhile is not in the way. */
+InstanceLock *instance_lock_inherit(int fd, int next_fd, const char *runtime_dir)
 {
     InstanceLock *self = g_new0(InstanceLock, 1);
 
-    (void)fcntl(fd, F_SETFD, FD_CLOEXEC);
     self->fd = fd;
-    self->next_fd = -1;
+    self->next_fd = next_fd;
     self->path = g_build_filename(runtime_dir, "lock", NULL);
+    self->next_path = next_fd >= 0 ? g_strconcat(self->path, ".next", NULL) : NULL;
+    set_kept(self, FALSE);
     return self;
 }
 
@@ -240,8 +249,14 @@ InstanceState instance_lock_look(InstanceLock *self, pid_t *ret_pid)
     return *ret_pid != 0 && is_ending(*ret_pid) ? INSTANCE_ENDING : INSTANCE_RUNS;
 }
 
-int instance_lock_keep(InstanceLock *self)
+int instance_lock_keep(InstanceLock *self, int *ret_next_fd)
 {
-    (void)fcntl(self->fd, F_SETFD, 0);
+    set_kept(self, TRUE);
+    *ret_next_fd = self->next_fd;
     return self->fd;
+}
+
+void instance_lock_keep_no_more(InstanceLock *self)
+{
+    set_kept(self, FALSE);
 }

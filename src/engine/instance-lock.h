@@ -30,8 +30,8 @@ typedef enum InstanceState {
 
 /* IoError. Does not take it yet. */
 InstanceLock *instance_lock_new(const char *runtime_dir, GError **error);
-/* Taken by the program that has executed this one; the descriptor is taken over. */
-InstanceLock *instance_lock_inherit(int fd, const char *runtime_dir);
+/* Of the program that has executed this one; the descriptors are taken over. */
+InstanceLock *instance_lock_inherit(int fd, int next_fd, const char *runtime_dir);
 void instance_lock_free(InstanceLock *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(InstanceLock, instance_lock_free)
 
@@ -48,5 +48,9 @@ InstanceState instance_lock_look(InstanceLock *self, pid_t *ret_pid);
  * TRUE: it is ours to take; who was next before may have taken it meanwhile, so look again. */
 gboolean instance_lock_take_next(InstanceLock *self);
 
-/* Stays ours after an exec: the number is for instance_lock_inherit(). */
-int instance_lock_keep(InstanceLock *self);
+/* It stays ours over an exec, or it stays ours to take: the numbers are for
+ * instance_lock_inherit().
+ * `*ret_next_fd` -1: it was taken. */
+int instance_lock_keep(InstanceLock *self, int *ret_next_fd);
+/* There was no exec. */
+void instance_lock_keep_no_more(InstanceLock *self);

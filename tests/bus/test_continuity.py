@@ -355,12 +355,46 @@ def test_second_one_beside_one_that_cannot_end(host, hanging_storage, make_worke
     assert wait_ended(host, worker) == -signal.SIGKILL
     hanging_storage.resume()
     host.wait_until(lambda: stuck.ended, "the end of the stuck one")
-    # It is still the next one, whether it has asked for the lock by now or not; when it joins it has.
-    assert start_another(host).wait(LIMIT) == 1
-    join(host, hanging_storage.path)
+    # Now that one runs, and is what the next one is told of.
+    wait_by_asking(host, lambda: lock_is_of(host, host.daemon.pid), "the lock")
     second = start_another(host)
     _out, message = second.communicate(timeout=LIMIT)
     assert second.returncode == 1 and f"process {host.daemon.pid}" in message and "--replace" in message
+
+
+def lock_is_of(host, pid):
+    """Behind the process the file tells more, by which a copy of it is known."""
+    return pathlib.Path(host.directory, "run", "lock").read_text().split("\n")[0] == str(pid)
+
+
+def test_reexecution_beside_one_that_cannot_end(host, hanging_storage, make_worker):
+    """It has not got the lock yet, and is the next one all the same: it goes on, and stays the only one."""
+    format_lockspace(host, hanging_storage.path)
+    format_resource(host, hanging_storage.path)
+    join(host, hanging_storage.path)
+    worker = make_worker()
+    registration = register(host, worker, failure_policy=policy(("notify", 20), ("kill", 0)))
+    acquire(host, registration, lease(hanging_storage.path))
+    hanging_storage.hang()
+    host.wait_for_property(SPACE, "Lockspace", "State", lambda state: state == "late")
+    stuck, old = host.daemon, host.owner()
+    stuck.expected_to_end = True
+    os.kill(stuck.pid, signal.SIGKILL)
+    host.start_daemon(wait=False)
+    host.wait_for_another_owner(old)
+    for _ in range(2):
+        host.reexecute()
+        second = start_another(host)
+        _out, message = second.communicate(timeout=LIMIT)
+        assert second.returncode == 1 and f"process {stuck.pid} cannot end" in message
+        assert not host.daemon.ended and not stuck.ended
+    assert not lock_is_of(host, host.daemon.pid)
+    assert wait_ended(host, worker) == -signal.SIGKILL
+    hanging_storage.resume()
+    host.wait_until(lambda: stuck.ended, "the end of the stuck one")
+    wait_by_asking(host, lambda: lock_is_of(host, host.daemon.pid), "the lock")
+    assert start_another(host).wait(LIMIT) == 1
+    join(host, hanging_storage.path)
 
 
 @contextlib.contextmanager

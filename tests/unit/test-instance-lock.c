@@ -112,7 +112,7 @@ static void test_ending(Fixture *f, gconstpointer data)
 {
     int fd = open(f->path, O_RDWR | O_CLOEXEC);
     siginfo_t info;
-    g_autoptr(InstanceLock) kept = instance_lock_inherit(fd, f->directory);
+    g_autoptr(InstanceLock) kept = instance_lock_inherit(fd, -1, f->directory);
 
     g_assert_true(instance_lock_take(kept));
     f->child = fork();
@@ -227,14 +227,47 @@ static void test_text_that_is_none(Fixture *f, gconstpointer data)
 static void test_kept_over_exec(Fixture *f, gconstpointer data)
 {
     g_assert_true(instance_lock_take(f->lock));
-    int fd = instance_lock_keep(f->lock);
+    int next, fd = instance_lock_keep(f->lock, &next);
+    g_assert_cmpint(next, ==, -1);
     g_assert_cmpint(fcntl(fd, F_GETFD) & FD_CLOEXEC, ==, 0);
     int other = dup(fd); /* as after the exec */
-    g_autoptr(InstanceLock) inherited = instance_lock_inherit(other, f->directory);
+    g_autoptr(InstanceLock) inherited = instance_lock_inherit(other, -1, f->directory);
     g_assert_cmpint(fcntl(other, F_GETFD) & FD_CLOEXEC, ==, FD_CLOEXEC);
     g_assert_true(instance_lock_take(inherited));
     g_autoptr(InstanceLock) second = instance_lock_new(f->directory, NULL);
     g_assert_false(instance_lock_take(second));
+}
+
+/* It waits for the end of an earlier one, and goes on waiting; nobody can come in between. */
+static void test_next_kept_over_exec(Fixture *f, gconstpointer data)
+{
+    g_autoptr(InstanceLock) second = instance_lock_new(f->directory, NULL);
+    int fd, next, fd_after, next_after;
+
+    start_child(f);
+    g_assert_true(instance_lock_take_next(f->lock));
+    fd = instance_lock_keep(f->lock, &next);
+    g_assert_cmpint(fcntl(fd, F_GETFD) & FD_CLOEXEC, ==, 0);
+    g_assert_cmpint(fcntl(next, F_GETFD) & FD_CLOEXEC, ==, 0);
+    fd_after = dup(fd);
+    next_after = dup(next);
+    InstanceLock *inherited = instance_lock_inherit(fd_after, next_after, f->directory);
+    g_assert_cmpint(fcntl(fd_after, F_GETFD) & FD_CLOEXEC, ==, FD_CLOEXEC);
+    g_assert_cmpint(fcntl(next_after, F_GETFD) & FD_CLOEXEC, ==, FD_CLOEXEC);
+    instance_lock_keep_no_more(f->lock);
+    g_assert_cmpint(fcntl(fd, F_GETFD) & FD_CLOEXEC, ==, FD_CLOEXEC);
+    g_assert_cmpint(fcntl(next, F_GETFD) & FD_CLOEXEC, ==, FD_CLOEXEC);
+    instance_lock_free(f->lock);
+    f->lock = inherited;
+
+    g_assert_false(instance_lock_take(inherited));
+    g_assert_true(instance_lock_take_next(inherited));
+    g_assert_false(instance_lock_take_next(second));
+    end_child(f);
+    g_assert_false(instance_lock_take(second));
+    g_assert_true(instance_lock_take(inherited));
+    /* Now somebody else may wait for its end. */
+    g_assert_true(instance_lock_take_next(second));
 }
 
 /* With all that is in it, under another inode. */
@@ -312,6 +345,7 @@ int main(int argc, char **argv)
     TEST("two-at-once", test_two_at_once);
     TEST("text-that-is-none", test_text_that_is_none);
     TEST("kept-over-exec", test_kept_over_exec);
+    TEST("next-kept-over-exec", test_next_kept_over_exec);
     TEST("copy-is-no-way-in", test_copy_is_no_way_in);
     TEST("in-place", test_in_place);
     TEST("no-lock-file", test_no_lock_file);
