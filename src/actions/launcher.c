@@ -5,7 +5,7 @@
  * Whoever waits for a program is answered at its limit at the latest, whatever the launcher does:
  * the limit is a timer here, too. A launcher that has not answered some time after that hangs.
  */
-#include "actions/launcher.h"
+#include "actions/launcher-private.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,9 +13,6 @@
 #include <unistd.h>
 
 #include "actions/launcher-error.h"
-#include "actions/launcher-inheritance.h"
-#include "actions/launcher-link.h"
-#include "actions/program-output.h"
 #include "base/checked-time.h"
 #include "common/bailiff-error.h"
 #include "common/boottime-timer.h"
@@ -26,45 +23,9 @@
 /* Others wait, and their time has not begun: a thousand registrations in one moment shall not time
  * out for being so many. */
 #define CHECKS_AT_ONCE 64u
-/* After the limit, for the launcher to say that it has killed it. */
-#define ANSWER_PATIENCE_US (5u * USEC_PER_SECOND)
 /* For all to be gone that was killed: longer than the launcher itself waits for its programs, and
  * than the link waits for the launcher. */
 #define STOP_LIMIT_US (8u * USEC_PER_SECOND)
-
-struct Launcher {
-    LauncherLink *link;
-    GHashTable *programs; /* guint64 id -> Program: those that the launcher has yet to answer */
-    GPtrArray *adoptable; /* of Program: also those whose end nobody has asked for yet */
-    LauncherInheritance *given; /* what is about to be inherited; NULL: nothing */
-    guint64 last_id;
-    guint n_checks; /* that somebody waits for */
-    GQueue *checks; /* of WaitingCheck */
-    void (*changed)(gpointer user_data);
-    gpointer changed_data;
-    GTask *stop; /* NULL: it is not being stopped */
-    BoottimeTimer *stop_timer;
-    gboolean is_stopped; /* or is about to be: it takes no programs */
-    gboolean is_ended;   /* what was under way at the stop has ended, or was given up */
-};
-
-typedef struct Program {
-    Launcher *launcher;
-    guint64 id;
-    GTask *task; /* NULL: its caller was answered already */
-    GSource *cancel_source;
-    BoottimeTimer *timer;
-    ProgramOutput *output; /* NULL for a check */
-    char *path;
-    char *log_prefix;
-    guint64 registration;
-    guint step;
-    uid_t uid;
-    guint64 until_us;
-    gboolean is_adoptable; /* it is in that list, and no longer in the table once it has ended */
-    gboolean has_ended;
-    GError *end; /* how; NULL: well */
-} Program;
 
 typedef struct WaitingCheck {
     GTask *task;
@@ -76,7 +37,7 @@ static void go_on(Launcher *self);
 
 /* One program. */
 
-static void program_free(Program *program)
+void launcher_program_free(Program *program)
 {
     if (program->output != NULL)
         program_output_finish(program->output);
@@ -102,9 +63,7 @@ static GTask *take_task(Program *program)
     return g_steal_pointer(&program->task);
 }
 
-/* Takes over both. `error` NULL: it went well. The callback may begin other programs: nothing is
- * in the midst of a change when it is called. */
-static void answer_caller(GTask *task_taken, GError *error)
+void launcher_answer_caller(GTask *task_taken, GError *error)
 {
     g_autoptr(GTask) task = task_taken;
 
@@ -116,19 +75,7 @@ static void answer_caller(GTask *task_taken, GError *error)
         g_task_return_boolean(task, TRUE);
 }
 
-/* Its end came before anybody has asked for it. Takes over `error`. */
-static gboolean keep_end(Program *program, GError *error)
-{
-    if (!program->is_adoptable)
-        return FALSE;
-    program->has_ended = TRUE;
-    program->end = error;
-    boottime_timer_set(program->timer, TIME_NEVER);
-    return TRUE;
-}
-
-/* The launcher kills it, or never hears of it. */
-static void end_program(Program *program)
+void launcher_end_program(Program *program)
 {
     Launcher *self = program->launcher;
     g_autofree LauncherRequest *request = NULL;
@@ -137,7 +84,7 @@ static void end_program(Program *program)
         g_hash_table_remove(self->programs, &program->id);
         return;
     }
-    boottime_timer_set(program->timer, time_add(boottime_now(), ANSWER_PATIENCE_US));
+    boottime_timer_set(program->timer, time_add(boottime_now(), LAUNCHER_ANSWER_PATIENCE_US));
     request = g_new(LauncherRequest, 1);
     launcher_request_init(request, LAUNCHER_REQUEST_KILL, program->id);
     launcher_link_send(self->link, request, -1);
@@ -155,8 +102,8 @@ static void on_timer(gpointer user_data)
     }
     Launcher *self = program->launcher;
     launcher_set_time_out(&error, program->path, program->output == NULL);
-    end_program(program);
-    answer_caller(task, error);
+    launcher_end_program(program);
+    launcher_answer_caller(task, error);
     go_on(self);
 }
 
@@ -166,8 +113,9 @@ static gboolean on_cancelled(GCancellable *cancellable, gpointer user_data)
     Launcher *self = program->launcher;
     GTask *task = take_task(program);
 
-    end_program(program);
-    answer_caller(task, g_error_new_literal(G_IO_ERROR, G_IO_ERROR_CANCELLED, "No longer wanted"));
+    launcher_end_program(program);
+    launcher_answer_caller(
+        task, g_error_new_literal(G_IO_ERROR, G_IO_ERROR_CANCELLED, "No longer wanted"));
     go_on(self);
     return G_SOURCE_REMOVE;
 }
@@ -178,6 +126,27 @@ static void on_line(const char *line, gpointer user_data)
 
     log_message(MESSAGE_PROGRAM_OUTPUT, LOG_SUBJECT(.registration = program->registration), "%s%s",
                 program->log_prefix, line);
+}
+
+void launcher_program_listen(Program *program, int fd)
+{
+    program->output = program_output_new(fd, on_line, program);
+}
+
+Program *launcher_program_new(Launcher *launcher, guint64 id, const LauncherProgram *what)
+{
+    Program *program = g_new0(Program, 1);
+
+    program->launcher = launcher;
+    program->id = id;
+    program->path = g_strdup(what->argv[0]);
+    program->log_prefix = g_strdup(what->log_prefix);
+    program->registration = what->registration;
+    program->step = what->step;
+    program->uid = what->uid;
+    program->until_us = what->until_us;
+    program->timer = boottime_timer_new(on_timer, program);
+    return program;
 }
 
 /* What the link tells. */
@@ -193,13 +162,13 @@ static gboolean on_answered(const LauncherAnswer *answer, gpointer user_data)
         return FALSE;
     (void)launcher_answer_is_good(answer, program->path, program->uid, program->output == NULL,
                                   &error);
-    if (keep_end(program, error)) {
+    if (launcher_keep_end(program, error)) {
         g_hash_table_steal(self->programs, &id);
         return TRUE;
     }
     GTask *task = take_task(program);
     g_hash_table_remove(self->programs, &id);
-    answer_caller(task, error);
+    launcher_answer_caller(task, error);
     go_on(self);
     return TRUE;
 }
@@ -214,12 +183,12 @@ static void fail_all(Launcher *self, const char *cause)
         GError *error = bailiff_error_make(
             BAILIFF_ERROR_IO_ERROR, "See in the log what has happened to it.",
             "The program %s is killed, if it had not ended already: %s.", program->path, cause);
-        if (keep_end(program, error))
+        if (launcher_keep_end(program, error))
             continue;
         GTask *task = take_task(program);
 
-        program_free(program);
-        answer_caller(task, error);
+        launcher_program_free(program);
+        launcher_answer_caller(task, error);
     }
     go_on(self);
 }
@@ -307,7 +276,7 @@ void launcher_resume(Launcher *self)
     launcher_link_resume(self->link);
 }
 
-static const LauncherLinkEvents link_events = {
+const LauncherLinkEvents launcher_link_events = {
     .answered = on_answered, .lost = on_lost, .changed = on_changed, .stopped = on_stopped
 };
 
@@ -375,12 +344,12 @@ static gboolean open_output(Program *program, int *ret_fd, GError **error)
                           program->path, g_strerror(errno));
         return FALSE;
     }
-    program->output = program_output_new(fds[0], on_line, program);
+    launcher_program_listen(program, fds[0]);
     *ret_fd = fds[1];
     return TRUE;
 }
 
-static void watch_cancellable(Program *program, GCancellable *cancellable)
+void launcher_watch_cancellable(Program *program, GCancellable *cancellable)
 {
     if (cancellable == NULL)
         return;
@@ -402,26 +371,17 @@ static void begin(Launcher *self, LauncherRequestKind kind, const LauncherProgra
         g_task_return_error(task, error);
         return;
     }
-    Program *program = g_new0(Program, 1);
-    program->launcher = self;
-    program->id = request->id;
-    program->path = g_strdup(what->argv[0]);
-    program->log_prefix = g_strdup(what->log_prefix);
-    program->registration = what->registration;
-    program->step = what->step;
-    program->uid = what->uid;
-    program->until_us = what->until_us;
+    Program *program = launcher_program_new(self, request->id, what);
     if (kind == LAUNCHER_REQUEST_RUN && !open_output(program, &output_fd, &error)) {
-        program_free(program);
+        launcher_program_free(program);
         g_task_return_error(task, error);
         return;
     }
     program->task = g_steal_pointer(&task);
     if (kind == LAUNCHER_REQUEST_CHECK)
         self->n_checks++;
-    program->timer = boottime_timer_new(on_timer, program);
     boottime_timer_set(program->timer, what->until_us);
-    watch_cancellable(program, g_task_get_cancellable(program->task));
+    launcher_watch_cancellable(program, g_task_get_cancellable(program->task));
     g_hash_table_insert(self->programs, &program->id, program);
     launcher_link_send(self->link, request, output_fd);
 }
@@ -491,163 +451,25 @@ gboolean launcher_check_finish(Launcher *self, GAsyncResult *result, GError **er
     return g_task_propagate_boolean(G_TASK(result), error);
 }
 
-/* From one program to the next. */
-
-char *launcher_give(Launcher *self)
-{
-    g_autoptr(LauncherInheritance) given = launcher_inheritance_new();
-    GHashTableIter iter;
-    gpointer value;
-
-    if (self->is_stopped || g_hash_table_size(self->programs) == 0 ||
-        !launcher_link_give(self->link, &given->launcher))
-        return NULL;
-    given->last_id = self->last_id;
-    g_hash_table_iter_init(&iter, self->programs);
-    while (g_hash_table_iter_next(&iter, NULL, &value)) {
-        const Program *program = value;
-        gboolean is_wanted = program->task != NULL && program->output != NULL;
-
-        launcher_inheritance_add(
-            given, &(InheritedProgram){
-                       .id = program->id,
-                       .path = program->path,
-                       .log_prefix = program->log_prefix,
-                       .registration = program->registration,
-                       .step = program->step,
-                       .uid = program->uid,
-                       .until_us = program->until_us,
-                       .output_fd = is_wanted ? program_output_get_fd(program->output) : -1 });
-    }
-    self->given = g_steal_pointer(&given);
-    return launcher_inheritance_give(self->given);
-}
-
-void launcher_keep(Launcher *self)
-{
-    if (self->given != NULL)
-        launcher_inheritance_keep(self->given);
-    g_clear_pointer(&self->given, launcher_inheritance_free);
-}
-
-static void inherit_program(Launcher *self, InheritedProgram *inherited)
-{
-    Program *program = g_new0(Program, 1);
-    gboolean is_wanted = inherited->output_fd >= 0;
-
-    program->launcher = self;
-    program->id = inherited->id;
-    program->path = g_strdup(inherited->path);
-    program->log_prefix = g_strdup(inherited->log_prefix);
-    program->registration = inherited->registration;
-    program->step = inherited->step;
-    program->uid = inherited->uid;
-    program->until_us = inherited->until_us;
-    program->timer = boottime_timer_new(on_timer, program);
-    /* What nobody wants was killed, or is a look at a file: it has its answer to give. */
-    boottime_timer_set(program->timer, is_wanted ? program->until_us
-                                                 : time_add(boottime_now(), ANSWER_PATIENCE_US));
-    g_hash_table_insert(self->programs, &program->id, program);
-    if (!is_wanted)
-        return;
-    program->output = program_output_new(g_steal_fd(&inherited->output_fd), on_line, program);
-    program->is_adoptable = TRUE;
-    g_ptr_array_add(self->adoptable, program);
-}
-
-static gboolean inherit(Launcher *self, LauncherInheritance *given, GError **error)
-{
-    const LauncherHandle launcher = given->launcher;
-
-    self->last_id = given->last_id;
-    for (guint i = 0; i < given->programs->len; i++)
-        inherit_program(self, given->programs->pdata[i]);
-    given->launcher.socket_fd = -1;
-    return launcher_link_inherit(&self->link, NULL, &launcher_times, &launcher, &link_events, self,
-                                 error);
-}
-
-static Program *find_adoptable(Launcher *self, guint64 registration, guint step)
-{
-    for (guint i = 0; i < self->adoptable->len; i++) {
-        Program *program = self->adoptable->pdata[i];
-
-        if (program->registration == registration && program->step == step)
-            return program;
-    }
-    return NULL;
-}
-
-gboolean launcher_adopt_async(Launcher *self, guint64 registration, guint step,
-                              GCancellable *cancellable, GAsyncReadyCallback callback,
-                              gpointer user_data)
-{
-    Program *program = find_adoptable(self, registration, step);
-    GTask *task;
-
-    if (program == NULL)
-        return FALSE;
-    task = g_task_new(NULL, cancellable, callback, user_data);
-    g_task_set_source_tag(task, launcher_run_async);
-    g_ptr_array_remove_fast(self->adoptable, program);
-    program->is_adoptable = FALSE;
-    if (program->has_ended) {
-        GError *end = g_steal_pointer(&program->end);
-
-        program_free(program);
-        answer_caller(task, end);
-        return TRUE;
-    }
-    program->task = task;
-    watch_cancellable(program, cancellable);
-    return TRUE;
-}
-
-void launcher_end_adoption(Launcher *self)
-{
-    for (guint i = 0; i < self->adoptable->len; i++) {
-        Program *program = self->adoptable->pdata[i];
-
-        program->is_adoptable = FALSE;
-        if (program->has_ended)
-            program_free(program);
-        else
-            end_program(program);
-    }
-    g_ptr_array_set_size(self->adoptable, 0);
-}
-
 /* The beginning and the end. */
 
-static Launcher *make(void)
+Launcher *launcher_make(void)
 {
     Launcher *self = g_new0(Launcher, 1);
 
-    self->programs =
-        g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL, (GDestroyNotify)program_free);
+    self->programs = g_hash_table_new_full(g_int64_hash, g_int64_equal, NULL,
+                                           (GDestroyNotify)launcher_program_free);
     self->adoptable = g_ptr_array_new();
     self->checks = g_queue_new();
     return self;
 }
 
-Launcher *launcher_new_given(const char *given, GError **error)
-{
-    g_autoptr(LauncherInheritance) inherited =
-        given != NULL ? launcher_inheritance_take(given) : NULL;
-    g_autoptr(Launcher) self = NULL;
-
-    if (inherited == NULL)
-        return launcher_new(NULL, error);
-    self = make();
-    return inherit(self, inherited, error) ? g_steal_pointer(&self) : NULL;
-}
-
 Launcher *launcher_new_with_times(const char *executable, const LauncherTimes *times,
                                   GError **error)
 {
-    g_autoptr(Launcher) self = make();
+    g_autoptr(Launcher) self = launcher_make();
 
-    self->link = launcher_link_new(executable, times, &link_events, self, error);
+    self->link = launcher_link_new(executable, times, &launcher_link_events, self, error);
     return self->link != NULL ? g_steal_pointer(&self) : NULL;
 }
 
