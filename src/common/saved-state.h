@@ -25,3 +25,11 @@
 #define SAVED_REGISTRATION_GROUP "registration"
 #define SAVED_REGISTRATION_FORMAT 2
 #define SAVED_GIVEN_UP_GROUP_PREFIX "given-up "
+
+/* DIRECTORY/NUMBER: incidents that are under way. A key file without a checksum, as those in the
+ * state directory (engine/incident-file.c). */
+#define SAVED_INCIDENTS_DIRECTORY "incidents"
+#define SAVED_INCIDENT_GROUP "incident"
+#define SAVED_INCIDENT_FORMAT 1
+/* More than any takes: 8256 steps with everything in them. */
+#define SAVED_INCIDENT_MAX (12u << 20)

@@ -5,11 +5,14 @@
  */
 #include "ctl/commands.h"
 
+#include <string.h>
+
 #include <glib/gi18n.h>
 
 #include "base/checked-time.h"
 #include "common/boottime.h"
 #include "common/saved-state.h"
+#include "ctl/incident-text.h"
 #include "ctl/model-table.h"
 #include "ctl/safe-text.h"
 #include "ctl/state-files.h"
@@ -96,6 +99,23 @@ static const StateKey registration_keys[] = {
 static const StateKey given_up_keys[] = {
     { "Lockspace", 's' }, { "Resource", 's' }, { "Path", 's' },       { "Offset", 't' },
     { "Version", 't' },   { "Shared", 'b' },   { "Persistent", 'b' }, { NULL },
+};
+
+static const StateKey incident_keys[] = {
+    { "Number", 't' },
+    { "Lockspace", 's' },
+    { "Cause", 's' },
+    { "StartedUsec", 't' },
+    { "StartedRealtimeUsec", 't' },
+    { "LastRenewalUsec", 't' },
+    { "FailAtUsec", 't' },
+    { "EndedUsec", 't' },
+    { "Outcome", 's' },
+    { "RegistrationCount", 't' },
+    { "ClearedCount", 't' },
+    { "StepsDropped", 't' },
+    { "StepCount", 't' },
+    { NULL },
 };
 
 static GVariant *numbers_variant(char **words)
@@ -208,6 +228,8 @@ static void print_json(const StateFiles *files)
     g_variant_dict_insert_value(
         &dict, "Registrations",
         files_variant(files->registrations, SAVED_REGISTRATION_GROUP, registration_keys));
+    g_variant_dict_insert_value(
+        &dict, "Incidents", files_variant(files->incidents, SAVED_INCIDENT_GROUP, incident_keys));
     g_variant_dict_insert_value(&dict, "Unreadable", unreadable_variant(files->unreadable));
     output_json(g_variant_dict_end(&dict), FALSE);
 }
@@ -335,6 +357,38 @@ static OutputTable *registrations_state_table(const GPtrArray *files)
     return table;
 }
 
+/* As `bailiffctl incidents` has them. */
+static OutputTable *incidents_state_table(const GPtrArray *files, guint64 now_us)
+{
+    const char *group = SAVED_INCIDENT_GROUP;
+    OutputTable *table = output_table_new(_(">INCIDENT"), _("BEGAN"), _("LOCKSPACE"), _(">LASTED"),
+                                          _("OUTCOME"), _(">CLEARED"), _("CAUSE"), NULL);
+
+    for (guint i = 0; i < files->len; i++) {
+        const StateFile *file = files->pdata[i];
+        g_autofree char *began =
+            incident_clock_text(get_number(file, group, "StartedRealtimeUsec"));
+        g_autofree char *lockspace = get_text(file, group, "Lockspace");
+        guint64 ended_us = get_number(file, group, "EndedUsec");
+        g_autofree char *lasted = span_text(
+            time_since(ended_us != 0 ? ended_us : now_us, get_number(file, group, "StartedUsec")));
+        g_autofree char *outcome = get_text(file, group, "Outcome");
+        g_autofree char *cause = get_text(file, group, "Cause");
+
+        cause[strcspn(cause, "\n")] = '\0';
+        output_table_addf(table, TABLE_PLAIN, "%" G_GUINT64_FORMAT, state_file_id(file));
+        output_table_add(table, TABLE_PLAIN, began);
+        output_table_add(table, TABLE_PLAIN, lockspace);
+        output_table_add(table, TABLE_PLAIN, lasted);
+        output_table_add(table, state_color(outcome), outcome);
+        output_table_addf(table, TABLE_PLAIN, "%" G_GUINT64_FORMAT "/%" G_GUINT64_FORMAT,
+                          get_number(file, group, "ClearedCount"),
+                          get_number(file, group, "RegistrationCount"));
+        output_table_add(table, TABLE_PLAIN, cause);
+    }
+    return table;
+}
+
 /* The step under way, as it stands in the policy. */
 static char *step_text(const char *policy_text, guint64 step)
 {
@@ -409,11 +463,13 @@ static void print_text(const Output *output, const StateFiles *files, const char
     g_autoptr(OutputTable) lockspaces = lockspaces_table(files->lockspaces, now_us);
     g_autoptr(OutputTable) resources = resources_state_table(files);
     g_autoptr(OutputTable) registrations = registrations_state_table(files->registrations);
+    g_autoptr(OutputTable) incidents = incidents_state_table(files->incidents, now_us);
     gboolean any = FALSE;
 
     print_table(output, lockspaces, &any);
     print_table(output, resources, &any);
     print_table(output, registrations, &any);
+    print_table(output, incidents, &any);
     for (guint i = 0; i < files->registrations->len; i++) {
         print_walk(files->registrations->pdata[i], now_us);
         print_given_up(files->registrations->pdata[i]);

@@ -12,6 +12,7 @@
 #include <glib/gi18n.h>
 #include <glib/gstdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "common/bailiff-error.h"
 #include "common/runtime-file.h"
@@ -21,23 +22,47 @@
 #define READS 5u
 #define READ_PAUSE_US 20000u
 
+typedef GKeyFile *(*StateLoad)(const char *directory, const char *name, const char *group,
+                               int format, GError **error);
+
 /* What a file is, and what it must tell to be shown at all. */
 typedef struct StateKind {
     const char *group;
     int format;
     const char *const *needs;
+    StateLoad load;
 } StateKind;
 
 static const char *const lockspace_needs[] = { "Name", "Path", "State", NULL };
 static const char *const resource_needs[] = { "Lockspace", "Name", "Path", "Use", "Mode", NULL };
 static const char *const registration_needs[] = { "Name", "Target", "State", NULL };
+static const char *const incident_needs[] = { "Lockspace", "Cause", "Outcome", NULL };
+
+/* It has no checksum, since it is replaced whole. */
+static GKeyFile *load_incident(const char *directory, const char *name, const char *group,
+                               int format, GError **error)
+{
+    g_autofree char *path = g_build_filename(directory, name, NULL);
+    g_autoptr(GKeyFile) keys = g_key_file_new();
+    struct stat facts;
+
+    if (lstat(path, &facts) == 0 && S_ISREG(facts.st_mode) && facts.st_size <= SAVED_INCIDENT_MAX &&
+        g_key_file_load_from_file(keys, path, G_KEY_FILE_NONE, NULL) &&
+        g_key_file_get_integer(keys, group, "Format", NULL) == format)
+        return g_steal_pointer(&keys);
+    bailiff_set_error(error, BAILIFF_ERROR_CORRUPT, "Remove it when it is of no use.",
+                      "The file %s is damaged, or of another version of bailiffd.", path);
+    return NULL;
+}
 
 static const StateKind lockspace_kind = { SAVED_LOCKSPACE_GROUP, SAVED_LOCKSPACE_FORMAT,
-                                          lockspace_needs };
+                                          lockspace_needs, runtime_file_load };
 static const StateKind resource_kind = { SAVED_RESOURCE_GROUP, SAVED_RESOURCE_FORMAT,
-                                         resource_needs };
+                                         resource_needs, runtime_file_load };
 static const StateKind registration_kind = { SAVED_REGISTRATION_GROUP, SAVED_REGISTRATION_FORMAT,
-                                             registration_needs };
+                                             registration_needs, runtime_file_load };
+static const StateKind incident_kind = { SAVED_INCIDENT_GROUP, SAVED_INCIDENT_FORMAT,
+                                         incident_needs, load_incident };
 
 static void state_file_free(gpointer data)
 {
@@ -76,7 +101,7 @@ static void read_file(StateFiles *self, GPtrArray *list, const char *directory, 
         if (i > 0)
             g_usleep(READ_PAUSE_US);
         g_clear_error(&file->error);
-        file->keys = runtime_file_load(directory, name, kind->group, kind->format, &file->error);
+        file->keys = kind->load(directory, name, kind->group, kind->format, &file->error);
         if (!g_error_matches(file->error, BAILIFF_ERROR, BAILIFF_ERROR_CORRUPT))
             break;
     }
@@ -167,18 +192,18 @@ static gint compare_ids(gconstpointer a, gconstpointer b)
     return x < y ? -1 : x > y;
 }
 
-static gboolean read_registrations(StateFiles *self, const char *runtime_dir, GError **error)
+static gboolean read_numbered(StateFiles *self, GPtrArray *list, const char *directory,
+                              const StateKind *kind, GError **error)
 {
-    g_autofree char *directory = g_build_filename(runtime_dir, SAVED_REGISTRATIONS_DIRECTORY, NULL);
     g_autoptr(GPtrArray) names = list_directory(directory, error);
 
     for (guint i = 0; names != NULL && i < names->len; i++) {
         guint64 id;
 
         if (g_ascii_string_to_unsigned(names->pdata[i], 10, 1, G_MAXUINT64 - 1, &id, NULL))
-            read_file(self, self->registrations, directory, names->pdata[i], &registration_kind);
+            read_file(self, list, directory, names->pdata[i], kind);
     }
-    g_ptr_array_sort(self->registrations, compare_ids);
+    g_ptr_array_sort(list, compare_ids);
     return names != NULL;
 }
 
@@ -186,10 +211,13 @@ StateFiles *state_files_read(const char *runtime_dir, GError **error)
 {
     g_autoptr(StateFiles) self = g_new0(StateFiles, 1);
     g_autofree char *lockspaces = g_build_filename(runtime_dir, SAVED_LOCKSPACES_DIRECTORY, NULL);
+    g_autofree char *held = g_build_filename(runtime_dir, SAVED_REGISTRATIONS_DIRECTORY, NULL);
+    g_autofree char *incidents = g_build_filename(runtime_dir, SAVED_INCIDENTS_DIRECTORY, NULL);
 
     self->lockspaces = g_ptr_array_new_with_free_func(state_file_free);
     self->resources = g_ptr_array_new_with_free_func(state_file_free);
     self->registrations = g_ptr_array_new_with_free_func(state_file_free);
+    self->incidents = g_ptr_array_new_with_free_func(state_file_free);
     self->unreadable = g_ptr_array_new_with_free_func(state_file_free);
     if (!g_file_test(runtime_dir, G_FILE_TEST_IS_DIR)) {
         ctl_set_error(error, CTL_EXIT_ERROR,
@@ -199,7 +227,9 @@ StateFiles *state_files_read(const char *runtime_dir, GError **error)
         return NULL;
     }
     if (!read_named(self, self->lockspaces, lockspaces, &lockspace_kind, error) ||
-        !read_resources(self, runtime_dir, error) || !read_registrations(self, runtime_dir, error))
+        !read_resources(self, runtime_dir, error) ||
+        !read_numbered(self, self->registrations, held, &registration_kind, error) ||
+        !read_numbered(self, self->incidents, incidents, &incident_kind, error))
         return NULL;
     return g_steal_pointer(&self);
 }
@@ -209,6 +239,7 @@ void state_files_free(StateFiles *self)
     g_ptr_array_unref(self->lockspaces);
     g_ptr_array_unref(self->resources);
     g_ptr_array_unref(self->registrations);
+    g_ptr_array_unref(self->incidents);
     g_ptr_array_unref(self->unreadable);
     g_free(self);
 }

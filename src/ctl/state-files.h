@@ -18,7 +18,8 @@ typedef struct StateFiles {
     GPtrArray *lockspaces;
     GPtrArray *resources;
     GPtrArray *registrations;
-    GPtrArray *unreadable; /* the others, of all three kinds */
+    GPtrArray *incidents;  /* under way */
+    GPtrArray *unreadable; /* the others, of all kinds */
 } StateFiles;
 
 /* NULL when there is no such directory, or a directory of it may not be read. */
@@ -28,5 +29,5 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(StateFiles, state_files_free)
 
 /* The registration with this id, as it is written down; NULL. */
 const StateFile *state_files_find_registration(const StateFiles *self, guint64 id);
-/* The number in the name of a registration's file. */
+/* The number in the name of a registration's or an incident's file. */
 guint64 state_file_id(const StateFile *self);

@@ -8,8 +8,8 @@
 
 #include "common/bailiff-error.h"
 
-#define GROUP "incident"
-#define FORMAT 1
+#define GROUP SAVED_INCIDENT_GROUP
+#define FORMAT SAVED_INCIDENT_FORMAT
 
 #define CORRUPT_CURE "It is left as it is; remove it when it is of no use."
 

@@ -7,10 +7,10 @@
  */
 #pragma once
 
+#include "common/saved-state.h"
 #include "engine/incident-record.h"
 
-/* More than any incident takes: 8256 steps with everything in them. */
-#define INCIDENT_FILE_MAX (12u << 20)
+#define INCIDENT_FILE_MAX SAVED_INCIDENT_MAX
 
 char *incident_file_print(const IncidentRecord *record, gsize *ret_length);
 

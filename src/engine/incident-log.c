@@ -8,6 +8,7 @@
 #include "common/boottime.h"
 #include "common/log-message.h"
 #include "common/process-identity.h"
+#include "common/saved-state.h"
 #include "engine/incident-directory.h"
 #include "engine/incident-store.h"
 
@@ -333,7 +334,7 @@ static void take_over_all(BailiffIncidentLog *self, const char *directory)
 
 GPtrArray *bailiff_incident_log_take_over(BailiffIncidentLog *self, const char *runtime_dir)
 {
-    g_autofree char *directory = g_build_filename(runtime_dir, "incidents", NULL);
+    g_autofree char *directory = g_build_filename(runtime_dir, SAVED_INCIDENTS_DIRECTORY, NULL);
 
     take_over_all(self, directory);
     self->under_way = incident_store_new_volatile(directory);

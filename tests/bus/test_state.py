@@ -10,8 +10,8 @@ import time
 import pytest
 
 from ctl import ctl, ctl_json
-from lease_calls import (IGNORE_TERM, MIB, SPACE, acquire, inspect_resource, lease, policy, register, release,
-                         wait_by_asking)
+from lease_calls import (IGNORE_TERM, MIB, SPACE, acquire, format_lockspace, format_resource, inspect_resource, join,
+                         lease, policy, register, release, wait_by_asking)
 from sealed_files import reseal
 
 
@@ -183,6 +183,41 @@ def test_walk_is_told(host, space, held, run):
     assert holder["Walked"] == "signal TERM 5s, kill" and holder["Step"] == 0 and holder["Drilling"]
     assert re.search(rf'Registration {number(held)} \(worker\) walks "signal TERM 5s, kill" \(lockspace .*\): signal TERM 5s, for \d+ s',
                      state(host, run).stdout)
+
+
+def test_incident_under_way(host, hanging_storage, make_worker, run):
+    format_lockspace(host, hanging_storage.path)
+    format_resource(host, hanging_storage.path)
+    join(host, hanging_storage.path)
+    registration = register(host, make_worker(), failure_policy=policy(("notify", 30), ("kill", 0)))
+    acquire(host, registration, lease(hanging_storage.path))
+    assert state_json(host, run)["Incidents"] == []
+    hanging_storage.fail()
+    host.wait_for_property(registration, "Registration", "Step", lambda step: step == 0)
+    wait_by_asking(host, lambda: [one["StepCount"] >= 3 for one in state_json(host, run)["Incidents"]] == [True],
+                   "the story is written down")
+    host.kill_daemon(signal.SIGKILL)
+    incident, = state_json(host, run)["Incidents"]
+    lockspace, = state_json(host, run)["Lockspaces"]
+    assert (incident["Number"], incident["Lockspace"], incident["Outcome"]) == (1, "space", "ongoing")
+    assert (incident["RegistrationCount"], incident["ClearedCount"], incident["EndedUsec"]) == (1, 0, 0)
+    assert incident["FailAtUsec"] == lockspace["FailAtUsec"]
+    assert re.search(rf"^ +1 +\S+ \S+ +space +\d+(\.\d+)? s +ongoing +0/1 +{re.escape(incident['Cause'].splitlines()[0][:20])}",
+                     state(host, run).stdout, re.M)
+    path = file_of(run, "incidents", "1")
+    good = path.read_text()
+    path.write_text(re.sub(r"StartedRealtimeUsec=\d+", "StartedRealtimeUsec=18446744073709551615",
+                           re.sub(r"Cause=.*", "Cause=a\x1b[2Jb", good)))
+    assert "\x1b" not in state(host, run).stdout
+    for bad, words in ((good[:18], "damaged"), ("", "damaged"), (good.replace("Format=1", "Format=2"), "another version"),
+                       (good.replace("\nCause=", "\nOther="), "Cause is missing")):
+        path.write_text(bad)
+        result = state(host, run, status=1)
+        assert str(path) in result.stderr and words in result.stderr
+        assert "ongoing" not in result.stdout and re.search("^space", result.stdout, re.M)
+    path.unlink()
+    os.mkfifo(path)
+    assert "damaged" in state(host, run, status=1).stderr
 
 
 def test_reexecute(host, space, held):
