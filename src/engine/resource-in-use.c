@@ -23,6 +23,12 @@ void resource_set_in_use_error(GError **error, BailiffResource *here, BailiffLoc
                           "Resource %s of lockspace %s is held on this host as an orphan that %s "
                           "has left.",
                           name, lockspace_name, bailiff_resource_get_former_holder(here));
+    else if (registration == NULL && bailiff_resource_is_restored(here) &&
+             bailiff_resource_get_former_holder(here)[0] == '\0')
+        bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Try again, or call with the option wait.",
+                          "Resource %s of lockspace %s is being given back: it was being acquired "
+                          "or released when another bailiffd took over.",
+                          name, lockspace_name);
     else if (registration == NULL && bailiff_resource_get_former_holder(here)[0] == '\0')
         bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Try again, or call with the option wait.",
                           "Resource %s of lockspace %s is part of a resource index that this host "

@@ -123,6 +123,7 @@ void bailiff_resource_stop_acquiring(BailiffResource *self);
  * before bailiff_resource_prove(). */
 BailiffResource *bailiff_resource_restore(BailiffLockspace *lockspace, const SavedResource *saved,
                                           GPtrArray *holders);
+gboolean bailiff_resource_is_restored(BailiffResource *self);
 /* It is inherited, not proved yet, and has not had its turn in this round. */
 gboolean bailiff_resource_wants_proof(BailiffResource *self, guint round);
 /* Looks on disk what is so. Done when it is known: kept, or being given back. FALSE with an error

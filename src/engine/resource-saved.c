@@ -167,6 +167,7 @@ BailiffResource *bailiff_resource_restore(BailiffLockspace *lockspace, const Sav
         saved->offset, saved->use == SAVED_RESOURCE_UNUSED ? RESOURCE_EXCLUSIVE : saved->mode);
 
     restore_lease(self, saved);
+    self->restored = TRUE;
     self->inherited = self->operating = TRUE; /* until it is proved */
     self->saved = saved_resource_new(saved->name, saved->path, saved->offset);
     self->saved->use = saved->use;
@@ -192,6 +193,11 @@ BailiffResource *bailiff_resource_restore(BailiffLockspace *lockspace, const Sav
     bailiff_lockspace_registrations_changed(lockspace);
     note_holders(self);
     return self;
+}
+
+gboolean bailiff_resource_is_restored(BailiffResource *self)
+{
+    return self->restored;
 }
 
 /* --- proving --------------------------------------------------------------------------------- */

@@ -63,7 +63,8 @@ struct _BailiffResource {
     gboolean abandoned;
     guint attempts;
 
-    gboolean inherited; /* an earlier daemon had it, and it is not known yet what is so */
+    gboolean restored;  /* an earlier daemon had it */
+    gboolean inherited; /* and it is not known yet what is so */
     guint proof_round;
     GTask *prove_task;
     SavedResource *saved; /* as it is written down; NULL: not yet, or not any more */

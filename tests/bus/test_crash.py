@@ -147,6 +147,24 @@ def test_released_leases_stay_released(host, space, make_worker):
     acquire(host, register(host, make_worker(), "other"), lease(space))
 
 
+def test_what_nobody_uses_any_more_is_being_given_back(host, space, hanging_storage, make_worker):
+    """Its storage does not answer, and who wants it is told why he has to wait."""
+    format_resource(host, hanging_storage.path)
+    worker, second = make_worker(), register(host, make_worker(), "second")
+    held, = acquire(host, register(host, worker, "first"), lease(hanging_storage.path))
+    hanging_storage.fail()
+    end_worker(worker)
+    wait_by_asking(host, lambda: host.property(held, "Resource", "State") == "releasing", "the release")
+    with fails_with("Busy", "being released on this host for first"):
+        acquire(host, second, lease(hanging_storage.path))
+    restart(host)
+    wait_taken_over(host)
+    with fails_with("Busy", "another bailiffd took over"):
+        acquire(host, second, lease(hanging_storage.path))
+    hanging_storage.fail(False, False)
+    acquire(host, second, lease(hanging_storage.path, wait=("b", True)))
+
+
 def test_numbers_of_registrations_are_not_used_again(host, space, make_worker):
     """A client that still has the path of a registration of the dead daemon must not speak to another one."""
     path = register(host, make_worker(), "the-holder")
