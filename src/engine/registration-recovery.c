@@ -16,6 +16,7 @@
 #include "engine/given-up.h"
 #include "engine/lockspace-private.h"
 #include "engine/registration-state.h"
+#include "engine/registration-stop.h"
 #include "engine/resource-private.h"
 
 /* Between attempts: 1, 2, 4, ... seconds, a minute at the longest; after so many it stays as it is.
@@ -211,42 +212,13 @@ gboolean recovery_note_ended(BailiffRegistration *registration, gboolean was_fai
 
 /* --- attempts -------------------------------------------------------------------------------- */
 
-static void walk_from_now(BailiffRegistration *registration, const FailurePolicy *policy)
-{
-    registration_walk(registration, policy, "", boottime_now());
-}
-
-/* Somebody else may have written meanwhile: what it has in memory is worth nothing, and harm. */
-static void power_off(BailiffRegistration *registration)
-{
-    static const FailurePolicy policy = {
-        .steps = { { .action = FAILURE_ACTION_POWEROFF, .grace_seconds = 20 },
-                   { .action = FAILURE_ACTION_KILL } },
-        .n_steps = 2,
-    };
-
-    walk_from_now(registration, &policy);
-}
-
-static void pause_again(BailiffRegistration *registration)
-{
-    static const FailurePolicy policy = {
-        .steps = { { .action = FAILURE_ACTION_PAUSE, .grace_seconds = 10 },
-                   { .action = FAILURE_ACTION_POWEROFF, .grace_seconds = 20 },
-                   { .action = FAILURE_ACTION_KILL } },
-        .n_steps = 3,
-    };
-
-    walk_from_now(registration, &policy);
-}
-
 /* It runs without leases, or must not go on. */
 static void stop_again(Recovery *self)
 {
     if (self->paused && self->resumed)
-        pause_again(self->registration);
+        registration_pause_again(self->registration);
     else
-        power_off(self->registration);
+        registration_stop_without_leases(self->registration);
 }
 
 static void try_later(Recovery *self, const char *why)
@@ -294,9 +266,9 @@ static void start_failed(Recovery *self, const char *why)
     note_resources(self);
     try_later(self, why);
     if (self->paused) {
-        pause_again(registration);
+        registration_pause_again(registration);
     } else if (!bailiff_target_has_ended(registration->target)) {
-        power_off(registration);
+        registration_stop_with_leases(registration);
     } else {
         registration_set_state(registration, BAILIFF_REGISTRATION_CLEARED);
         registration_let_go(registration);
@@ -497,7 +469,7 @@ void recovery_consider(BailiffRegistration *registration)
 
         set_text(self, text);
     } else if (self->paused && wished(self) == FAILURE_RECOVERY_RESTART) {
-        power_off(registration);
+        registration_stop_without_leases(registration);
     } else {
         attempt(self);
     }

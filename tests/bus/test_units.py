@@ -233,6 +233,36 @@ def test_restart(service, hanging_storage, space, group, systemd):
     assert inspect_resource(service, space)["state"] == "free"
 
 
+def test_stopped_when_its_start_has_failed(service, storage, group, systemd):
+    """Its leases are in hand meanwhile: it is stopped as its file says."""
+    format_lockspace(service, storage)
+    format_resource(service, storage)
+    join(service, storage)
+    group.run()
+    unit = register_unit(service, failure_policy=policy(("restart", 10), ("kill", 0)))
+    acquire(service, unit, lease(storage))
+    systemd.refuse_start()
+    times = EventTimes(service)
+    service.call(unit, "Registration", "Drill", "(a{sv})", {})
+    service.wait_until(lambda: len(times.of(unit, "Cleared")) == 2, "the end of what was not started")
+    assert ladder_of(times, unit) == [("restart", True), ("stop-unit", True)]
+
+
+def test_killed_when_somebody_has_started_it(service, hanging_storage, space, group, systemd):
+    """It has no leases then, so what it would write while it is stopped is nothing it may write."""
+    group.run()
+    unit = register_unit(service, failure_policy=policy(("restart", 10), ("kill", 0)))
+    acquire(service, unit, lease(space))
+    times = EventTimes(service)
+    hanging_storage.hang()
+    service.wait_until(lambda: times.of(unit, "Cleared"), "the end of the unit")
+    process = group.run()
+    systemd.set_state("active")
+    assert wait_ended(service, process) == -signal.SIGKILL
+    service.wait_until(lambda: len(times.of(unit, "Cleared")) == 2, "its end anew")
+    assert ladder_of(times, unit) == [("restart", True), ("kill", True)]
+
+
 def test_killed_when_it_has_just_been_started(service, storage, group, systemd):
     """The call is out, and its answer is the next bailiffd's to see: what is about to run keeps its leases."""
     format_lockspace(service, storage)

@@ -121,6 +121,9 @@ class MockedSystemd(MockedService):
         for method, types_in, types_out in (("StopUnit", "ss", "o"), ("FreezeUnit", "s", "")):
             self.add_method(SYSTEMD_MANAGER, method, types_in, types_out, raising(name))
 
+    def refuse_start(self):
+        self.add_method(SYSTEMD_MANAGER, "StartUnit", "ss", "o", raising("org.freedesktop.DBus.Error.AccessDenied"))
+
 
 class MockedLogind(MockedService):
     def __init__(self, service):
