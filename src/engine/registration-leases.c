@@ -194,6 +194,7 @@ void bailiff_registration_resource_gone(BailiffRegistration *self, BailiffResour
     registration_review_last_kill(self);
     registration_emit_resources_changed(self);
     registration_became_clear(self);
+    recovery_consider(self);
     registration_check_removable(self);
 }
 

@@ -137,6 +137,13 @@ static void set_text(Recovery *self, const char *text)
     registration_notify_recovery(self->registration);
 }
 
+static void set_text_of(Recovery *self, const char *format, const char *name)
+{
+    g_autofree char *text = g_strdup_printf(format, name);
+
+    set_text(self, text);
+}
+
 gboolean recovery_is_acquiring(Recovery *self)
 {
     return self->phase == RECOVERY_ACQUIRING;
@@ -445,6 +452,19 @@ static const char *find_missing_lockspace(Recovery *self)
     return NULL;
 }
 
+/* What it gave up in a lockspace that is still held is on its way back to the storage: after a
+ * drill, and after a start that has failed. Its end is told (bailiff_registration_resource_gone).
+ */
+static const char *find_own_release(BailiffRegistration *registration)
+{
+    g_autoptr(GPtrArray) resources = bailiff_registration_list_resources(registration);
+
+    for (guint i = 0; i < resources->len; i++)
+        if (!bailiff_resource_is_used(resources->pdata[i]))
+            return bailiff_resource_get_name(resources->pdata[i]);
+    return NULL;
+}
+
 static gboolean may_go_on(BailiffRegistration *registration)
 {
     Recovery *self = registration->recovery;
@@ -457,22 +477,23 @@ static gboolean may_go_on(BailiffRegistration *registration)
 void recovery_consider(BailiffRegistration *registration)
 {
     Recovery *self = registration->recovery;
-    const char *missing;
+    const char *missing, *releasing;
 
-    if (!may_go_on(registration) || self->delayed || self->attempts >= ATTEMPTS_MAX)
+    if (!may_go_on(registration) || self->delayed ||
+        (!self->resumed && self->attempts >= ATTEMPTS_MAX))
         return;
     missing = find_missing_lockspace(self);
-    if (self->paused && wished(self) == FAILURE_RECOVERY_LEAVE) {
+    releasing = find_own_release(registration);
+    if (!self->resumed && self->paused && wished(self) == FAILURE_RECOVERY_LEAVE)
         set_text(self, "paused until somebody resumes it");
-    } else if (missing != NULL) {
-        g_autofree char *text = g_strdup_printf("waits for lockspace %s", missing);
-
-        set_text(self, text);
-    } else if (self->paused && wished(self) == FAILURE_RECOVERY_RESTART) {
+    else if (missing != NULL)
+        set_text_of(self, "waits for lockspace %s", missing);
+    else if (!self->resumed && self->paused && wished(self) == FAILURE_RECOVERY_RESTART)
         registration_stop_without_leases(registration);
-    } else {
+    else if (releasing != NULL)
+        set_text_of(self, "waits until its lease of resource %s is given back", releasing);
+    else
         attempt(self);
-    }
 }
 
 void recovery_interrupt(BailiffRegistration *registration)
@@ -507,7 +528,7 @@ void recovery_runs_by_others(BailiffRegistration *registration)
     }
     self->delayed = FALSE;
     boottime_timer_set(self->timer, time_add(boottime_now(), RESUMED_PATIENCE_US));
-    if (self->phase == RECOVERY_WAITING)
+    if (self->phase == RECOVERY_WAITING && find_own_release(registration) == NULL)
         attempt(self);
 }
 

@@ -10,7 +10,7 @@ import disk_records as disk
 from control_groups import ControlGroup, NoControlGroups
 from event_times import EventTimes
 from lease_calls import (MIB, SPACE, acquire, fails_with, format_lockspace, format_resource, inspect_resource, join,
-                         lease, policy, register, unregister, wait_by_asking, wait_ended, wait_removed)
+                         lease, policy, register, unregister, values_of, wait_by_asking, wait_ended, wait_removed)
 from mocked_systemd import MockedLogind, MockedSystemd
 from private_service import BUILD, options
 
@@ -231,6 +231,23 @@ def test_restart(service, hanging_storage, space, group, systemd):
     systemd.set_state("inactive")
     wait_removed(service, unit)
     assert inspect_resource(service, space)["state"] == "free"
+
+
+def test_drill_comes_back_with_its_first_attempt(service, storage, group, systemd):
+    """The lockspace is held all the time: what the unit gives up is waited for before it is acquired again."""
+    format_lockspace(service, storage)
+    format_resource(service, storage)
+    join(service, storage)
+    group.run()
+    unit = register_unit(service, failure_policy=policy(("restart", 10), ("kill", 0)))
+    acquire(service, unit, lease(storage))
+    service.call(unit, "Registration", "Drill", "(a{sv})", {})
+    wait_by_asking(service, lambda: systemd.calls("StartUnit"), "the start of the unit")
+    service.wait_for_property(unit, "Registration", "Recovery", "")
+    told = values_of(service, unit, "Registration", "Recovery")
+    assert told[-2:] == ["is being started", ""] and not [text for text in told if "failed" in text]
+    systemd.set_state("inactive")
+    wait_removed(service, unit)
 
 
 def test_stopped_when_its_start_has_failed(service, storage, group, systemd):
