@@ -14,6 +14,8 @@
 /* Fields as proc(5) counts them; state is the first one after the name. */
 #define FIELD_STATE 3
 #define FIELD_PARENT 4
+#define FIELD_FLAGS 9
+#define FIELD_THREADS 20
 #define FIELD_START_TIME 22
 
 /* A name of at most 64 bytes and fifty numbers of at most 20 digits each. */
@@ -46,9 +48,17 @@ static const char *skip_fields(const char *text, int n)
     return text;
 }
 
+/* `state`: where the field of the state begins. */
+static gboolean parse_field(const char *state, int field, guint64 max, guint64 *ret)
+{
+    const char *text = skip_fields(state, field - FIELD_STATE);
+
+    return text != NULL && parse_number(text, max, ret);
+}
+
 gboolean process_stat_parse(ProcessStat *ret, const char *text)
 {
-    guint64 pid, parent, start_time;
+    guint64 pid, parent, flags, threads, start_time;
     const char *state;
     const char *field;
 
@@ -65,15 +75,19 @@ gboolean process_stat_parse(ProcessStat *ret, const char *text)
         return FALSE;
     state += 2;
 
-    field = skip_fields(state, FIELD_PARENT - FIELD_STATE);
-    if (field == NULL || !parse_number(field, G_MAXINT32, &parent))
-        return FALSE;
-    field = skip_fields(field, FIELD_START_TIME - FIELD_PARENT);
-    if (field == NULL || !parse_number(field, G_MAXUINT64, &start_time))
+    if (!parse_field(state, FIELD_PARENT, G_MAXINT32, &parent) ||
+        !parse_field(state, FIELD_FLAGS, G_MAXUINT32, &flags) ||
+        !parse_field(state, FIELD_THREADS, G_MAXINT32, &threads) ||
+        !parse_field(state, FIELD_START_TIME, G_MAXUINT64, &start_time))
         return FALSE;
 
     *ret = (ProcessStat){
-        .pid = (pid_t)pid, .parent = (pid_t)parent, .state = *state, .start_time = start_time
+        .pid = (pid_t)pid,
+        .parent = (pid_t)parent,
+        .state = *state,
+        .flags = flags,
+        .threads = threads,
+        .start_time = start_time,
     };
     return TRUE;
 }

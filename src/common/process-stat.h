@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What /proc/PID/stat says of a process or thread: just the fields that a tree of processes is made
- * of. It is a report on whoever had the number at that moment; process-tree.c makes it trustworthy.
+ * of, and whether a process is about to end. It is a report on whoever had the number at that
+ * moment; process-tree.c makes it trustworthy.
  */
 #pragma once
 
@@ -12,6 +13,8 @@ typedef struct ProcessStat {
     pid_t pid;
     pid_t parent;       /* 0: none that we can see */
     char state;         /* a letter of proc(5); of a process: its first thread's */
+    guint64 flags;      /* PF_ of the kernel's; of a process: its first thread's */
+    guint64 threads;    /* of the process; those that have ended but the first are not counted */
     guint64 start_time; /* clock ticks after boot */
 } ProcessStat;
 

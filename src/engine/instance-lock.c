@@ -15,8 +15,9 @@
 #include "common/bailiff-error.h"
 #include "common/log-message.h"
 #include "common/process-identity.h"
+#include "common/process-stat.h"
 
-/* include/linux/sched.h of every kernel since 2.6; field 9 of /proc/PID/stat, see proc(5). */
+/* include/linux/sched.h of every kernel since 2.6. */
 #define PF_EXITING 0x4u
 
 struct InstanceLock {
@@ -119,25 +120,33 @@ static gboolean parse_holder(const char *text, Holder *ret)
            ret->pid > 0;
 }
 
-/* A zombie has done its last I/O when no other thread of it is left. */
+static ProcessStatResult read_stat(pid_t pid, ProcessStat *ret)
+{
+    g_autofree char *path = g_strdup_printf("/proc/%d/stat", (int)pid);
+
+    return process_stat_read(ret, AT_FDCWD, path);
+}
+
+static gboolean is_zombie(const ProcessStat *stat)
+{
+    return stat->state == 'Z' || stat->state == 'X';
+}
+
+/* A zombie has done its last I/O when no other thread of it is left. What cannot be read says
+ * nothing of that. */
 static gboolean is_alive(const Holder *holder)
 {
-    g_autofree char *path = g_strdup_printf("/proc/%d/stat", holder->pid);
-    g_autofree char *text = NULL;
-    const char *rest;
-    char state;
-    long threads;
-    guint64 start_time;
+    ProcessStat stat;
 
-    if (!g_file_get_contents(path, &text, NULL, NULL))
+    switch (read_stat(holder->pid, &stat)) {
+    case PROCESS_STAT_GONE:
         return FALSE;
-    rest = strrchr(text, ')');
-    if (rest == NULL || sscanf(rest + 1,
-                               " %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d "
-                               "%*d %ld %*d %" G_GUINT64_FORMAT,
-                               &state, &threads, &start_time) != 3)
+    case PROCESS_STAT_UNREADABLE:
         return TRUE;
-    return start_time == holder->start_time && ((state != 'Z' && state != 'X') || threads > 1);
+    case PROCESS_STAT_READ:
+        break;
+    }
+    return stat.start_time == holder->start_time && (!is_zombie(&stat) || stat.threads > 1);
 }
 
 /* It is a copy of the file that somebody has, who has not ended: what is written beside it is of
@@ -225,19 +234,17 @@ static pid_t read_pid(const InstanceLock *self)
  * or is exiting itself. */
 static gboolean is_ending(pid_t pid)
 {
-    g_autofree char *path = g_strdup_printf("/proc/%d/stat", (int)pid);
-    g_autofree char *text = NULL;
-    const char *rest;
-    char state;
-    unsigned flags;
+    ProcessStat stat;
 
-    if (!g_file_get_contents(path, &text, NULL, NULL))
+    switch (read_stat(pid, &stat)) {
+    case PROCESS_STAT_GONE:
         return TRUE;
-    /* After the name, which may hold anything. */
-    rest = strrchr(text, ')');
-    if (rest == NULL || sscanf(rest + 1, " %c %*d %*d %*d %*d %*d %u", &state, &flags) != 2)
+    case PROCESS_STAT_UNREADABLE:
         return FALSE;
-    return state == 'Z' || state == 'X' || (flags & PF_EXITING) != 0;
+    case PROCESS_STAT_READ:
+        break;
+    }
+    return is_zombie(&stat) || (stat.flags & PF_EXITING) != 0;
 }
 
 InstanceState instance_lock_look(InstanceLock *self, pid_t *ret_pid)

@@ -23,14 +23,16 @@ static void take_line(const char *line)
     g_assert_cmpint(stat.pid, >=, 1);
     g_assert_cmpint(stat.parent, >=, 0);
     g_assert_true(g_ascii_isalpha(stat.state));
-    g_autofree char *normal =
-        g_strdup_printf("%d (x) %c %d 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 "
-                        "%" G_GUINT64_FORMAT " 21 22\n",
-                        (int)stat.pid, stat.state, (int)stat.parent, stat.start_time);
+    g_autofree char *normal = g_strdup_printf(
+        "%d (x) %c %d 3 4 5 6 %" G_GUINT64_FORMAT " 8 9 10 11 12 13 14 15 16 17 "
+        "%" G_GUINT64_FORMAT " 19 %" G_GUINT64_FORMAT " 21 22\n",
+        (int)stat.pid, stat.state, (int)stat.parent, stat.flags, stat.threads, stat.start_time);
     g_assert_true(process_stat_parse(&again, normal));
     g_assert_cmpint(again.pid, ==, stat.pid);
     g_assert_cmpint(again.parent, ==, stat.parent);
     g_assert_cmpint(again.state, ==, stat.state);
+    g_assert_cmpuint(again.flags, ==, stat.flags);
+    g_assert_cmpuint(again.threads, ==, stat.threads);
     g_assert_cmpuint(again.start_time, ==, stat.start_time);
 }
 

@@ -10,7 +10,7 @@
 #include "common/bailiff-error.h"
 #include "support/forked-tree.h"
 
-#define REST " 1 1 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 4711 1 2 3 4 5\n"
+#define REST " 1 1 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 3 0 4711 1 2 3 4 5\n"
 
 static const struct {
     const char *text;
@@ -48,6 +48,8 @@ static const char *const bad_stats[] = {
     "17 (sh) S 5x" REST,
     "17 (sh) S 2147483648" REST,
     "17 (sh) S 18446744073709551617" REST,
+    "17 (sh) S 5 1 1 0 -1 -1 1 0 0 0 0 0 0 0 20 0 1 0 4711 1 2\n",
+    "17 (sh) S 5 1 1 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 -1 0 4711 1 2\n",
     "17 (sh) S 5 1 1 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0\n",
     "17 (sh) S 5 1 1 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 -4711 1 2\n",
     "17 (sh) S 5 1 1 0 -1 4194560 1 0 0 0 0 0 0 0 20 0 1 0 18446744073709551616 1 2\n",
@@ -62,6 +64,8 @@ static void test_parse(void)
         g_assert_cmpint(stat.pid, ==, 17);
         g_assert_cmpint(stat.parent, ==, good_stats[i].parent);
         g_assert_cmpint(stat.state, ==, good_stats[i].state);
+        g_assert_cmpuint(stat.flags, ==, 4194560);
+        g_assert_cmpuint(stat.threads, ==, 3);
         g_assert_cmpuint(stat.start_time, ==, 4711);
     }
     for (gsize i = 0; i < G_N_ELEMENTS(bad_stats); i++) {
