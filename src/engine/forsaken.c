@@ -38,6 +38,7 @@ struct Place {
     guint64 fail_us;
     GPtrArray *users;   /* of User; who is gone is taken out */
     GArray *unreadable; /* of guint64: registrations; whose record was removed is taken out */
+    GArray *unseen;     /* those of them in whose place nothing could be put (unknown-holders.h) */
     guint64 kill_line;  /* 0: could not be had */
     WatchdogGuard *guard;
     gboolean is_guarding; /* it is asked for */
@@ -194,6 +195,7 @@ static void place_free(gpointer data)
         kill_guard_remove_line(kill_guard, self->kill_line);
     boottime_timer_free(self->look_timer);
     g_array_unref(self->unreadable);
+    g_array_unref(self->unseen);
     g_free(self->name);
     g_free(self);
 }
@@ -249,6 +251,23 @@ static void on_state(BailiffRegistration *registration, GParamSpec *spec, User *
     consider_end(self);
 }
 
+static gboolean is_in(const GArray *ids, guint64 id)
+{
+    for (guint i = 0; i < ids->len; i++)
+        if (g_array_index(ids, guint64, i) == id)
+            return TRUE;
+    return FALSE;
+}
+
+/* What was never there has not been removed by anybody. */
+static void find_unseen(Place *self, const GArray *records)
+{
+    g_array_set_size(self->unseen, 0);
+    for (guint i = 0; i < self->unreadable->len; i++)
+        if (!is_in(records, g_array_index(self->unreadable, guint64, i)))
+            g_array_append_val(self->unseen, g_array_index(self->unreadable, guint64, i));
+}
+
 static void on_look(gpointer user_data)
 {
     Place *self = user_data;
@@ -259,14 +278,12 @@ static void on_look(gpointer user_data)
     boottime_timer_set(self->look_timer, time_add(boottime_now(), LOOK_US));
     guard(self);
     for (guint i = self->unreadable->len; i-- > 0;) {
-        gboolean is_there = FALSE;
+        guint64 id = g_array_index(self->unreadable, guint64, i);
 
-        for (guint j = 0; j < ids->len; j++)
-            is_there = is_there || g_array_index(ids, guint64, j) ==
-                                       g_array_index(self->unreadable, guint64, i);
-        if (!is_there)
+        if (!is_in(ids, id) && !is_in(self->unseen, id))
             g_array_remove_index_fast(self->unreadable, i);
     }
+    find_unseen(self, ids);
     if (self->unreadable->len != before)
         consider_end(self); /* may free it */
 }
@@ -331,6 +348,7 @@ static void start_failing(Place *self)
 gboolean forsaken_add(Forsaken *self, const char *lockspace, guint64 fail_us,
                       GPtrArray *registrations, GArray *unreadable)
 {
+    g_autoptr(GArray) ids = held_records_list(bailiff_engine_get_runtime_dir(self->engine));
     Place *place;
 
     if (registrations->len == 0 && unreadable->len == 0)
@@ -341,6 +359,8 @@ gboolean forsaken_add(Forsaken *self, const char *lockspace, guint64 fail_us,
     place->fail_us = assumed_fail_time(self, lockspace, fail_us, registrations);
     place->users = g_ptr_array_new_with_free_func(user_free);
     place->unreadable = g_array_copy(unreadable);
+    place->unseen = g_array_new(FALSE, FALSE, sizeof(guint64));
+    find_unseen(place, ids);
     place->look_timer = boottime_timer_new(on_look, place);
     for (guint i = 0; i < registrations->len; i++)
         add_user(place, registrations->pdata[i]);

@@ -97,6 +97,24 @@ GArray *held_records_list(const char *runtime_dir)
     return ids;
 }
 
+gboolean held_record_mark_missing(const char *runtime_dir, guint64 id, GError **error)
+{
+    static const char text[] =
+        "The record of this registration was missing, and leases were given to it.\n"
+        "Make sure that what was registered does not run, then remove this file.\n";
+    g_autofree char *directory = held_directory(runtime_dir);
+    g_autofree char *path = record_path(runtime_dir, id);
+    g_autoptr(GError) local = NULL;
+
+    if (g_mkdir_with_parents(directory, 0700) == 0 &&
+        g_file_set_contents_full(path, text, -1, G_FILE_SET_CONTENTS_NONE, 0600, &local))
+        return TRUE;
+    bailiff_set_error(error, BAILIFF_ERROR_IO_ERROR, "Make room, or mend the runtime directory.",
+                      "%s could not be written: %s", path,
+                      local != NULL ? local->message : g_strerror(errno));
+    return FALSE;
+}
+
 void held_record_remove(const char *runtime_dir, guint64 id)
 {
     g_autofree char *path = record_path(runtime_dir, id);

@@ -29,6 +29,9 @@ gboolean held_record_write(const char *runtime_dir, guint64 id, GKeyFile *record
 GKeyFile *held_record_load(const char *runtime_dir, guint64 id, GError **error);
 /* Of guint64, in order: all that there are, also those that cannot be read. */
 GArray *held_records_list(const char *runtime_dir);
+/* In the place of a record that is missing: a file that cannot be read as one, for somebody who may
+ * be anybody. IoError. */
+gboolean held_record_mark_missing(const char *runtime_dir, guint64 id, GError **error);
 void held_record_remove(const char *runtime_dir, guint64 id);
 
 /* Called before anything is joined: TRUE when no target of an earlier daemon lives that may use

@@ -183,8 +183,11 @@ void lockspace_fail_resources(BailiffLockspace *self, guint64 fail_us)
     for (guint i = 0; i < list->len; i++) {
         BailiffResource *one = list->pdata[i];
 
-        /* What is still being acquired is used by nobody; an orphan has nobody to make harmless. */
-        if (bailiff_resource_is_orphan(one))
+        /* What is still being acquired is used by nobody; an orphan has nobody to make harmless,
+         * unless it is not known whom (resource-unknown.c). */
+        if (bailiff_resource_is_orphan(one) && bailiff_resource_has_unknown(one))
+            bailiff_resource_tell_unknown(one);
+        else if (bailiff_resource_is_orphan(one))
             bailiff_resource_abandon(one);
         else if (bailiff_resource_get_phase(one) == RESOURCE_ACQUIRING)
             bailiff_resource_stop_acquiring(one);
@@ -238,8 +241,9 @@ void bailiff_lockspace_check_cleared(BailiffLockspace *self)
 {
     g_autofree char *reason = NULL;
 
-    if (self->leave_tasks->len > 0 &&
-        (self->state == BAILIFF_LOCKSPACE_LEAVING || self->state == BAILIFF_LOCKSPACE_FAILING)) {
+    /* An earlier daemon may have been asked to leave it: then nobody waits. */
+    if (self->state == BAILIFF_LOCKSPACE_LEAVING ||
+        (self->leave_tasks->len > 0 && self->state == BAILIFF_LOCKSPACE_FAILING)) {
         lockspace_go_on_leaving(self);
         return;
     }

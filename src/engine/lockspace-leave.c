@@ -65,7 +65,7 @@ static void on_gave_back(GObject *source, GAsyncResult *result, gpointer user_da
     self->last_renewal_worked = FALSE; /* nothing to give back a second time */
     self->gave_back = machine_run_finish(result, &fault);
     lockspace_note_past(self, FALSE);
-    if (self->leave_tasks->len > 0)
+    if (self->leave_tasks->len > 0 || self->state == BAILIFF_LOCKSPACE_LEAVING)
         finish_leaving(self);
 }
 
@@ -98,10 +98,62 @@ static gboolean is_used(BailiffLockspace *self)
     return FALSE;
 }
 
+/* Who is not known and may use it, in words; owned; empty: nobody. */
+static char *describe_unknown(BailiffLockspace *self)
+{
+    g_autoptr(GPtrArray) orphans = bailiff_lockspace_list_orphans(self);
+    g_autoptr(GString) text = g_string_new(NULL);
+
+    for (guint i = 0; i < orphans->len; i++)
+        if (bailiff_resource_has_unknown(orphans->pdata[i])) {
+            g_autofree char *who = bailiff_resource_describe_unknown(orphans->pdata[i]);
+
+            g_string_append_printf(text, "%s%s (resource %s)", text->len > 0 ? ", " : "", who,
+                                   bailiff_resource_get_name(orphans->pdata[i]));
+        }
+    return g_string_free(g_steal_pointer(&text), FALSE);
+}
+
+static gboolean is_used_by_known(BailiffLockspace *self)
+{
+    g_autoptr(GPtrArray) resources = lockspace_list_resources(self);
+
+    for (guint i = 0; i < resources->len; i++)
+        if (bailiff_resource_is_used(resources->pdata[i]) &&
+            !(bailiff_resource_is_orphan(resources->pdata[i]) &&
+              bailiff_resource_has_unknown(resources->pdata[i])))
+            return TRUE;
+    return FALSE;
+}
+
+/* Nothing ends that use but somebody who looks, and nobody waits for him: a daemon that is to end
+ * does so as if it were killed, with the guard armed and all written down. The lockspace goes on
+ * leaving when he has. */
+static void answer_for_unknown(BailiffLockspace *self)
+{
+    g_autoptr(GPtrArray) tasks = g_steal_pointer(&self->leave_tasks);
+    g_autofree char *unknown = describe_unknown(self);
+
+    self->leave_tasks = g_ptr_array_new_with_free_func(g_object_unref);
+    for (guint i = 0; i < tasks->len; i++)
+        g_task_return_error(
+            tasks->pdata[i],
+            bailiff_error_make(BAILIFF_ERROR_BUSY,
+                               "Make sure that it does not run any more, then remove that file: "
+                               "the lockspace is left then.",
+                               "Lockspace %s may be in use by %s, which cannot be read.",
+                               self->name, unknown));
+}
+
 void lockspace_go_on_leaving(BailiffLockspace *self)
 {
-    if (self->abandoned || is_used(self))
-        return; /* failure policies are being walked */
+    if (self->abandoned)
+        return;
+    if (is_used(self)) {
+        if (!is_used_by_known(self)) /* else failure policies are being walked */
+            answer_for_unknown(self);
+        return;
+    }
     if (self->operating || g_hash_table_size(self->resources) > 0) {
         if (self->leave_timer == NULL)
             lockspace_arm(&self->leave_timer, time_add(boottime_now(), timing_io(self->io_timeout)),
@@ -141,14 +193,18 @@ static char *describe_users(BailiffLockspace *self)
     g_autoptr(GPtrArray) registrations = bailiff_lockspace_list_registrations(self);
     g_autoptr(GPtrArray) orphans = bailiff_lockspace_list_orphans(self);
     g_autoptr(GString) names = g_string_new(NULL);
+    g_autofree char *unknown = describe_unknown(self);
 
     for (guint i = 0; i < registrations->len; i++)
         g_string_append_printf(names, "%s%s (%s)", names->len > 0 ? ", " : "",
                                bailiff_registration_get_name(registrations->pdata[i]),
                                bailiff_registration_describe(registrations->pdata[i]));
     for (guint i = 0; i < orphans->len; i++)
-        g_string_append_printf(names, "%sthe orphan of resource %s", names->len > 0 ? ", " : "",
-                               bailiff_resource_get_name(orphans->pdata[i]));
+        if (!bailiff_resource_has_unknown(orphans->pdata[i]))
+            g_string_append_printf(names, "%sthe orphan of resource %s", names->len > 0 ? ", " : "",
+                                   bailiff_resource_get_name(orphans->pdata[i]));
+    if (*unknown != '\0')
+        g_string_append_printf(names, "%s%s", names->len > 0 ? ", " : "", unknown);
     return g_string_free(g_steal_pointer(&names), FALSE);
 }
 

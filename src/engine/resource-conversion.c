@@ -161,6 +161,8 @@ static void on_converted(GObject *source, GAsyncResult *result, gpointer user_da
 
 static gboolean check_convertible(BailiffResource *self, ResourceMode mode, GError **error)
 {
+    if (!resource_check_known(self, error))
+        return FALSE;
     if (self->phase != RESOURCE_PUBLISHED || self->operating)
         bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Look at its state, then try again.",
                           "Resource %s of lockspace %s is being converted or released.", self->name,

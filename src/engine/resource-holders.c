@@ -89,9 +89,14 @@ static void drop_holder(BailiffResource *self, BailiffRegistration *registration
 
 gboolean bailiff_resource_leave(BailiffResource *self, BailiffRegistration *registration)
 {
-    if (self->sharers->len == 0 || self->phase != RESOURCE_PUBLISHED)
+    if (self->phase != RESOURCE_PUBLISHED ||
+        (self->sharers->len == 0 && !bailiff_resource_has_unknown(self)))
         return FALSE;
-    if (bailiff_resource_is_held_by(self, registration))
+    if (!bailiff_resource_is_held_by(self, registration))
+        return TRUE;
+    if (self->sharers->len == 0)
+        resource_leave_to_unknown(self);
+    else
         drop_holder(self, registration);
     return TRUE;
 }
@@ -115,7 +120,8 @@ void bailiff_resource_start_failing(BailiffResource *self, guint64 fail_us)
 
 gboolean resource_check_rename(BailiffResource *self, const char *new_name, GError **error)
 {
-    if (!bailiff_check_name("resource", new_name, FIXED_NAME_SIZE, error))
+    if (!bailiff_check_name("resource", new_name, FIXED_NAME_SIZE, error) ||
+        !resource_check_known(self, error))
         return FALSE;
     if (self->phase != RESOURCE_PUBLISHED || self->operating)
         bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Look at its state, then try again.",

@@ -16,7 +16,13 @@ void resource_set_in_use_error(GError **error, BailiffResource *here, BailiffLoc
     const char *name = bailiff_resource_get_name(here);
     const char *lockspace_name = bailiff_lockspace_get_name(lockspace);
 
-    if (bailiff_resource_is_orphan(here))
+    if (bailiff_resource_is_orphan(here) && bailiff_resource_has_unknown(here))
+        bailiff_set_error(error, BAILIFF_ERROR_HELD,
+                          "Make sure that it does not run any more, then remove that file.",
+                          "Resource %s of lockspace %s may be used on this host by %s, which "
+                          "cannot be read.",
+                          name, lockspace_name, bailiff_resource_get_former_holder(here));
+    else if (bailiff_resource_is_orphan(here))
         bailiff_set_error(error, BAILIFF_ERROR_HELD,
                           "Take it over with the option adopt, or give it back (bailiffctl "
                           "release-orphans).",

@@ -89,6 +89,8 @@ void bailiff_resource_take_back(BailiffResource *self, BailiffRegistration *regi
 
 gboolean bailiff_resource_reserve(BailiffResource *self, GError **error)
 {
+    if (!resource_check_known(self, error))
+        return FALSE;
     if (self->reserved) {
         bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Look who holds it now.",
                           "Resource %s of lockspace %s, an orphan, is being adopted by another "

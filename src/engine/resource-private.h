@@ -9,7 +9,7 @@
  *       +--> gone
  *
  * A published one whose holder has ended is an orphan if it is persistent, until somebody adopts or
- * releases it.
+ * releases it. One that somebody unknown may use is not touched (resource-unknown.c).
  *
  * From acquiring to gone it has its place in the lockspace's table, so that nobody on this host
  * starts a second lease machine on the same resource.
@@ -119,11 +119,21 @@ void bailiff_resource_abandon(BailiffResource *self);
 void bailiff_resource_stop_acquiring(BailiffResource *self);
 
 /* As an earlier daemon has written it down (saved-resource.h), published at once; `holders`: of
- * BailiffRegistration, who use it; none: it is an orphan, or nobody does. Nothing is done to it
- * before bailiff_resource_prove(). */
+ * BailiffRegistration, who use it; none: it is an orphan, or nobody does; `unknown`: of guint64,
+ * who may. Nothing is done to it before bailiff_resource_prove(). */
 BailiffResource *bailiff_resource_restore(BailiffLockspace *lockspace, const SavedResource *saved,
-                                          GPtrArray *holders);
+                                          GPtrArray *holders, const GArray *unknown);
 gboolean bailiff_resource_is_restored(BailiffResource *self);
+/* Somebody may use it who is not known (resource-unknown.c). */
+gboolean bailiff_resource_has_unknown(BailiffResource *self);
+/* "whoever DIR/held/7 is about"; owned. */
+char *bailiff_resource_describe_unknown(BailiffResource *self);
+/* Its lockspace fails or is left, and nothing can be done about them: who they are is told. */
+void bailiff_resource_tell_unknown(BailiffResource *self);
+/* `records`: (element-type guint64) those that are there. Who has none any more does not use it:
+ * somebody has made sure. TRUE when nobody unknown is left: it is what it would be if they had
+ * ended. */
+gboolean bailiff_resource_acknowledge(BailiffResource *self, const GArray *records);
 /* It is inherited, not proved yet, and has not had its turn in this round. */
 gboolean bailiff_resource_wants_proof(BailiffResource *self, guint round);
 /* Looks on disk what is so. Done when it is known: kept, or being given back. FALSE with an error

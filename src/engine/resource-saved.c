@@ -49,6 +49,8 @@ static void note_holders(BailiffResource *self)
         add_holder(saved, self->registration);
     for (guint i = 0; i < self->sharers->len; i++)
         add_holder(saved, self->sharers->pdata[i]);
+    /* Whoever follows this daemon asks the same; or can read the record, being the later one. */
+    g_array_append_vals(saved->holders, self->unknown->data, self->unknown->len);
     saved->persistent = self->persistent;
     saved->orphan = self->orphan;
     g_free(saved->former_holder);
@@ -148,19 +150,23 @@ static void restore_lease(BailiffResource *self, const SavedResource *saved)
     self->version = saved->mode == RESOURCE_SHARED ? 0 : saved->won_version;
 }
 
-static void restore_holders(BailiffResource *self, const SavedResource *saved, GPtrArray *holders)
+static void restore_holders(BailiffResource *self, const SavedResource *saved, GPtrArray *holders,
+                            const GArray *unknown)
 {
+    g_array_append_vals(self->unknown, unknown->data, unknown->len);
     for (guint i = 1; i < holders->len; i++)
         g_ptr_array_add(self->sharers, g_object_ref(holders->pdata[i]));
     self->orphan = holders->len == 0;
-    if (*saved->former_holder != '\0' || self->orphan)
+    if (self->orphan && unknown->len > 0)
+        self->former_holder = bailiff_resource_describe_unknown(self);
+    else if (*saved->former_holder != '\0' || self->orphan)
         self->former_holder =
             g_strdup(*saved->former_holder != '\0' ? saved->former_holder : "somebody unknown");
-    self->persistent = saved->persistent || self->orphan;
+    self->persistent = saved->persistent;
 }
 
 BailiffResource *bailiff_resource_restore(BailiffLockspace *lockspace, const SavedResource *saved,
-                                          GPtrArray *holders)
+                                          GPtrArray *holders, const GArray *unknown)
 {
     BailiffResource *self = bailiff_resource_new(
         lockspace, holders->len > 0 ? holders->pdata[0] : NULL, saved->name, saved->path,
@@ -182,7 +188,7 @@ BailiffResource *bailiff_resource_restore(BailiffLockspace *lockspace, const Sav
         resource_resave(self, SAVED_RESOURCE_UNUSED);
         return self;
     }
-    restore_holders(self, saved, holders);
+    restore_holders(self, saved, holders, unknown);
     if (self->persistent)
         g_hash_table_add(lockspace->persistent, g_strdup(self->name));
     resource_set_phase(self, RESOURCE_PUBLISHED);
@@ -192,6 +198,9 @@ BailiffResource *bailiff_resource_restore(BailiffLockspace *lockspace, const Sav
         bailiff_registration_add_resource(holders->pdata[i], self);
     bailiff_lockspace_registrations_changed(lockspace);
     note_holders(self);
+    /* Who does not use it is not named any more: a name whose record is gone is a doubt. */
+    if (self->saved->holders->len != saved->holders->len)
+        resource_save_holders(self);
     return self;
 }
 

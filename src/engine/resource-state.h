@@ -7,6 +7,7 @@
  *   resource-conversion.c  from one mode to the other while it is held
  *   resource-holders.c     who holds it on this host
  *   resource-orphan.c      when nobody does, and yet it stays held
+ *   resource-unknown.c     when somebody may hold it who is not known
  *   resource-saved.c       how it is written down for the next daemon, and read back
  */
 #pragma once
@@ -27,6 +28,7 @@ struct _BailiffResource {
     BailiffLockspace *lockspace;
     BailiffRegistration *registration; /* the first who holds it */
     GPtrArray *sharers;                /* others, of a shared one */
+    GArray *unknown;                   /* of guint64: registrations that cannot be read */
     char *name;
     char *path;
     guint64 offset;
@@ -102,6 +104,11 @@ void resource_resave(BailiffResource *self, SavedResourceUse use);
 /* Who holds it is somebody else. */
 void resource_save_holders(BailiffResource *self);
 void resource_unsave(BailiffResource *self);
+
+/* resource-unknown.c. Busy while somebody unknown may use it. */
+gboolean resource_check_known(BailiffResource *self, GError **error);
+/* The last one that is known has let go of it. */
+void resource_leave_to_unknown(BailiffResource *self);
 
 /* All its holders are told that it is gone. */
 void resource_tell_gone(BailiffResource *self);

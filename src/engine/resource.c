@@ -60,6 +60,7 @@ static void bailiff_resource_finalize(GObject *object)
     g_clear_object(&self->lockspace);
     g_clear_object(&self->registration);
     g_ptr_array_unref(self->sharers);
+    g_array_unref(self->unknown);
     g_ptr_array_unref(self->release_tasks);
     g_clear_object(&self->stop_converting);
     g_clear_error(&self->convert_error);
@@ -91,6 +92,7 @@ static void bailiff_resource_class_init(BailiffResourceClass *klass)
 static void bailiff_resource_init(BailiffResource *self)
 {
     self->sharers = g_ptr_array_new_with_free_func(g_object_unref);
+    self->unknown = g_array_new(FALSE, FALSE, sizeof(guint64));
     self->release_tasks = g_ptr_array_new_with_free_func(g_object_unref);
 }
 
@@ -381,9 +383,14 @@ void bailiff_resource_release_async(BailiffResource *self, GAsyncReadyCallback c
                                     gpointer user_data)
 {
     g_autoptr(GTask) task = g_task_new(self, NULL, callback, user_data);
+    GError *unknown = NULL;
 
     if (self->phase == RESOURCE_GONE) {
         g_task_return_boolean(task, TRUE);
+        return;
+    }
+    if (!resource_check_known(self, &unknown)) {
+        g_task_return_error(task, unknown);
         return;
     }
     if (self->reserved) {

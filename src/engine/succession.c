@@ -16,6 +16,7 @@
 #include "engine/resource-private.h"
 #include "engine/saved-lockspace.h"
 #include "engine/saved-resource.h"
+#include "engine/unknown-holders.h"
 
 /* How often to look whether the earlier daemon is gone. */
 #define PREDECESSOR_POLL_US (USEC_PER_SECOND / 20)
@@ -23,8 +24,10 @@
 struct Succession {
     BailiffEngine *engine;
     const char *runtime_dir;
-    GHashTable *unreadable; /* set of guint64*: ids of registrations */
-    GPtrArray *lockspaces;  /* restored, and not gone on with yet */
+    GHashTable *unreadable; /* set of guint64*: ids of registrations, missing ones among them */
+    GHashTable *ended;      /* set of guint64*: those whose targets are proved to be gone */
+    UnknownHolders *unknown;
+    GPtrArray *lockspaces; /* restored, and not gone on with yet */
     GPtrArray *registrations;
     BoottimeTimer *poll;
     gboolean told_waiting;
@@ -43,7 +46,10 @@ static void restore_registration(Succession *self, guint64 id)
         bailiff_engine_insert_registration(self->engine, registration);
         g_ptr_array_add(self->registrations, g_object_ref(registration));
     } else if (g_error_matches(error, BAILIFF_ERROR, BAILIFF_ERROR_NOT_FOUND)) {
-        held_record_remove(self->runtime_dir, id);
+        if (record != NULL)
+            g_hash_table_add(self->ended, g_memdup2(&id, sizeof id));
+        else
+            held_record_remove(self->runtime_dir, id);
     } else {
         log_message(MESSAGE_REMAINS_FOUND, LOG_SUBJECT(.registration = id), "%s", error->message);
         g_hash_table_add(self->unreadable, g_memdup2(&id, sizeof id));
@@ -58,57 +64,74 @@ static void restore_registrations(Succession *self)
         restore_registration(self, g_array_index(ids, guint64, i));
 }
 
+/* Only when no resource names them any more: a crash before that would leave a doubt. */
+static void remove_ended(Succession *self)
+{
+    GHashTableIter iter;
+    gpointer id;
+
+    g_hash_table_iter_init(&iter, self->ended);
+    while (g_hash_table_iter_next(&iter, &id, NULL))
+        held_record_remove(self->runtime_dir, *(guint64 *)id);
+}
+
 /* --- resources ------------------------------------------------------------------------------- */
+
+static void note_missing(Succession *self, const BailiffLockspace *lockspace,
+                         const SavedResource *saved, guint64 id)
+{
+    log_message(
+        MESSAGE_REMAINS_FOUND,
+        LOG_SUBJECT(.lockspace = lockspace->name, .resource = saved->name, .registration = id),
+        "Resource %s of lockspace %s is held by registration %" G_GUINT64_FORMAT
+        ", whose record is missing.",
+        saved->name, lockspace->name, id);
+    g_hash_table_add(self->unreadable, g_memdup2(&id, sizeof id));
+    unknown_holders_add_missing(self->unknown, id);
+}
 
 /* Who holds it and could be restored. A holder that has ended is nobody any more; one whose record
  * cannot be read may be somebody. */
-static GPtrArray *find_holders(Succession *self, const SavedResource *saved, gboolean *ret_unknown)
+static GPtrArray *find_holders(Succession *self, const BailiffLockspace *lockspace,
+                               const SavedResource *saved, GArray *unknown)
 {
     GPtrArray *holders = g_ptr_array_new_with_free_func(g_object_unref);
 
-    *ret_unknown = FALSE;
     for (guint i = 0; i < saved->holders->len; i++) {
         guint64 id = g_array_index(saved->holders, guint64, i);
         BailiffRegistration *holder = bailiff_engine_find_registration(self->engine, id);
 
         if (holder != NULL && !bailiff_registration_uses_nothing(holder))
             g_ptr_array_add(holders, g_object_ref(holder));
-        else if (holder == NULL && g_hash_table_contains(self->unreadable, &id))
-            *ret_unknown = TRUE;
+        if (holder != NULL || g_hash_table_contains(self->ended, &id) ||
+            saved->use == SAVED_RESOURCE_UNUSED)
+            continue;
+        if (!g_hash_table_contains(self->unreadable, &id))
+            note_missing(self, lockspace, saved, id);
+        g_array_append_val(unknown, id);
     }
     return holders;
 }
 
-/* They share it with somebody unknown, for whom it stays an orphan: nobody would be told of its end
- * any more, and the first of them to let go would give it back for all. */
-static void stop_sharers(GPtrArray *holders, const char *lockspace)
-{
-    for (guint i = 0; i < holders->len; i++) {
-        bailiff_registration_start_failing(holders->pdata[i], lockspace, boottime_now());
-        bailiff_registration_save_pending(holders->pdata[i]);
-    }
-}
-
 static void restore_resource(Succession *self, BailiffLockspace *lockspace, SavedResource *saved)
 {
-    gboolean unknown;
-    g_autoptr(GPtrArray) holders = find_holders(self, saved, &unknown);
+    g_autoptr(GArray) unknown = g_array_new(FALSE, FALSE, sizeof(guint64));
+    g_autoptr(GPtrArray) holders = find_holders(self, lockspace, saved, unknown);
+    g_autoptr(BailiffResource) resource = NULL;
 
-    if (unknown)
-        log_message(
-            MESSAGE_REMAINS_FOUND,
-            LOG_SUBJECT(.lockspace = lockspace->name, .resource = saved->name),
-            "Who holds resource %s of lockspace %s is not known. It stays held as an orphan, "
-            "until somebody has made sure that it is out of use and releases it.",
-            saved->name, lockspace->name);
     /* Its holder has ended without anybody's seeing it. */
-    if (saved->use != SAVED_RESOURCE_UNUSED && holders->len == 0 && !unknown && !saved->persistent)
+    if (saved->use != SAVED_RESOURCE_UNUSED && holders->len == 0 && unknown->len == 0 &&
+        !saved->persistent)
         saved->use = SAVED_RESOURCE_UNUSED;
-    if (unknown) {
-        stop_sharers(holders, lockspace->name);
-        g_ptr_array_set_size(holders, 0);
-    }
-    g_object_unref(bailiff_resource_restore(lockspace, saved, holders));
+    resource = bailiff_resource_restore(lockspace, saved, holders, unknown);
+    if (!bailiff_resource_has_unknown(resource))
+        return;
+    unknown_holders_watch(self->unknown, resource);
+    log_message(MESSAGE_REMAINS_FOUND,
+                LOG_SUBJECT(.lockspace = lockspace->name, .resource = saved->name),
+                "Not all who hold resource %s of lockspace %s are known. It stays held until "
+                "somebody has made sure that they do not run, and has removed their records.",
+                saved->name, lockspace->name);
 }
 
 /* FALSE: one of them cannot be read, and who uses it is not known. */
@@ -253,9 +276,12 @@ Succession *succession_new(BailiffEngine *engine)
     self->unreadable = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
     self->lockspaces = g_ptr_array_new_with_free_func(g_object_unref);
     self->registrations = g_ptr_array_new_with_free_func(g_object_unref);
+    self->ended = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
+    self->unknown = unknown_holders_new(self->runtime_dir);
     self->poll = boottime_timer_new(on_poll, self);
     restore_registrations(self);
     restore_lockspaces(self);
+    remove_ended(self);
     if (self->registrations->len > 0 || self->lockspaces->len > 0)
         log_message(MESSAGE_TAKEN_OVER, NULL,
                     "Taken over from an earlier bailiffd: lockspaces: %u, registrations: %u.",
@@ -275,7 +301,9 @@ Succession *succession_new(BailiffEngine *engine)
 void succession_free(Succession *self)
 {
     boottime_timer_free(self->poll);
+    unknown_holders_free(self->unknown);
     g_hash_table_unref(self->unreadable);
+    g_hash_table_unref(self->ended);
     g_ptr_array_unref(self->lockspaces);
     g_ptr_array_unref(self->registrations);
     g_free(self);

@@ -15,9 +15,9 @@
  *      renewed and resources looked at: lockspace-saved.c
  *
  * What cannot be restored counts as held and unsafe. Of a lockspace that cannot be read, all who
- * may hold leases in it are made harmless (forsaken.h). A registration that cannot be read may be
- * anybody: what it holds stays held, as an orphan, and no lockspace is joined anew before somebody
- * has looked.
+ * may hold leases in it are made harmless (forsaken.h). A registration that cannot be read, or is
+ * named as a holder and missing, may be anybody: what it holds stays held until somebody has looked
+ * (unknown-holders.h, resource-unknown.c), and no lockspace is joined anew before.
  */
 #pragma once
 

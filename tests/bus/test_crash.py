@@ -224,22 +224,6 @@ def test_registration_that_cannot_be_read_may_be_anybody(host, space, make_worke
         acquire(host, register(host, make_worker(), "other"), lease(space))
 
 
-def test_who_shares_with_somebody_unknown_is_stopped(host, space, make_worker):
-    """The lease stays for the one, so that nobody would tell the other one of its end."""
-    known, unknown = make_worker(IGNORE_TERM), make_worker()
-    acquire(host, register(host, known, "known"), lease(space, mode=("s", "shared")))
-    before = set(runtime_file(host, "held").iterdir())
-    held, = acquire(host, register(host, unknown, "unknown"), lease(space, mode=("s", "shared")))
-    record, = set(runtime_file(host, "held").iterdir()) - before
-    host.kill_daemon()
-    damage(record)
-    host.start_daemon()
-    assert wait_ended(host, known) == -signal.SIGKILL
-    wait_taken_over(host)
-    assert host.property(held, "Resource", "Orphan")
-    assert unknown.poll() is None
-
-
 @pytest.mark.parametrize("what", ["lockspaces/n-space", "resources/n-space/n-thing"])
 def test_what_cannot_be_read_is_unsafe(host, space, make_worker, what):
     """The holder is stopped before anybody else may get its lease, this host included."""
