@@ -156,7 +156,7 @@ static gboolean is_whole(const char *text, gsize length)
 }
 
 /* NULL with an errno; EPERM: it is somebody else's. */
-static char *read_own_file(const char *path, gsize *ret_length)
+static char *read_own_file(const char *path, gsize max, gsize *ret_length)
 {
     g_autofree char *text = NULL;
     struct stat facts;
@@ -166,7 +166,7 @@ static char *read_own_file(const char *path, gsize *ret_length)
     if (fd < 0)
         return NULL;
     if (fstat(fd, &facts) != 0 || !S_ISREG(facts.st_mode) || facts.st_uid != geteuid() ||
-        facts.st_size > (goffset)SIZE_MAX_BYTES) {
+        facts.st_size > (goffset)max) {
         int reason = S_ISREG(facts.st_mode) && facts.st_uid != geteuid() ? EPERM : EBADMSG;
 
         close(fd);
@@ -193,18 +193,18 @@ static gboolean says_void(const char *text, gsize length)
 gboolean runtime_file_is_void(const char *path)
 {
     gsize length = 0;
-    g_autofree char *text = read_own_file(path, &length);
+    g_autofree char *text = read_own_file(path, SIZE_MAX_BYTES, &length);
 
     return text != NULL && says_void(text, length);
 }
 
-GKeyFile *runtime_file_load(const char *directory, const char *name, const char *group, int format,
-                            GError **error)
+static GKeyFile *load(const char *directory, const char *name, const char *group, int format,
+                      gsize max, gboolean is_sealed, GError **error)
 {
     g_autofree char *path = g_build_filename(directory, name, NULL);
     g_autoptr(GKeyFile) file = g_key_file_new();
     gsize length = 0;
-    g_autofree char *text = read_own_file(path, &length);
+    g_autofree char *text = read_own_file(path, max, &length);
     g_autofree char *boot_id = NULL;
     int saved_errno = errno;
 
@@ -229,8 +229,9 @@ GKeyFile *runtime_file_load(const char *directory, const char *name, const char 
                           "What %s told of is over.", path);
         return NULL;
     }
-    if (text == NULL || !is_whole(text, length) ||
-        !g_key_file_load_from_data(file, text, length, G_KEY_FILE_NONE, NULL)) {
+    if (text == NULL || (is_sealed && !is_whole(text, length)) ||
+        !g_key_file_load_from_data(file, text, length, G_KEY_FILE_NONE, NULL) ||
+        (!is_sealed && !g_key_file_has_key(file, group, "BootId", NULL))) {
         bailiff_set_error(error, BAILIFF_ERROR_CORRUPT,
                           "Make sure that nothing which it may tell of still runs, then remove it.",
                           "%s is damaged, or was not written by bailiffd.", path);
@@ -251,6 +252,18 @@ GKeyFile *runtime_file_load(const char *directory, const char *name, const char 
         return NULL;
     }
     return g_steal_pointer(&file);
+}
+
+GKeyFile *runtime_file_load(const char *directory, const char *name, const char *group, int format,
+                            GError **error)
+{
+    return load(directory, name, group, format, SIZE_MAX_BYTES, TRUE, error);
+}
+
+GKeyFile *runtime_file_load_unsealed(const char *directory, const char *name, const char *group,
+                                     int format, gsize max, GError **error)
+{
+    return load(directory, name, group, format, max, FALSE, error);
 }
 
 char *runtime_file_name(const char *name)

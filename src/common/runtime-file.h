@@ -46,6 +46,11 @@ const char *runtime_file_boot(GError **error);
 GKeyFile *runtime_file_load(const char *directory, const char *name, const char *group, int format,
                             GError **error);
 
+/* The same of a file without a checksum, of `max` bytes at the most: one that is always written by
+ * a rename. */
+GKeyFile *runtime_file_load_unsealed(const char *directory, const char *name, const char *group,
+                                     int format, gsize max, GError **error);
+
 /* A name of a lockspace or resource as a file name, and back; NULL when it is none. */
 char *runtime_file_name(const char *name);
 char *runtime_file_name_of(const char *file_name);

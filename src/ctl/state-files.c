@@ -12,7 +12,6 @@
 #include <glib/gi18n.h>
 #include <glib/gstdio.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "common/bailiff-error.h"
 #include "common/runtime-file.h"
@@ -42,17 +41,7 @@ static const char *const incident_needs[] = { "Lockspace", "Cause", "Outcome", N
 static GKeyFile *load_incident(const char *directory, const char *name, const char *group,
                                int format, GError **error)
 {
-    g_autofree char *path = g_build_filename(directory, name, NULL);
-    g_autoptr(GKeyFile) keys = g_key_file_new();
-    struct stat facts;
-
-    if (lstat(path, &facts) == 0 && S_ISREG(facts.st_mode) && facts.st_size <= SAVED_INCIDENT_MAX &&
-        g_key_file_load_from_file(keys, path, G_KEY_FILE_NONE, NULL) &&
-        g_key_file_get_integer(keys, group, "Format", NULL) == format)
-        return g_steal_pointer(&keys);
-    bailiff_set_error(error, BAILIFF_ERROR_CORRUPT, "Remove it when it is of no use.",
-                      "The file %s is damaged, or of another version of bailiffd.", path);
-    return NULL;
+    return runtime_file_load_unsealed(directory, name, group, format, SAVED_INCIDENT_MAX, error);
 }
 
 static const StateKind lockspace_kind = { SAVED_LOCKSPACE_GROUP, SAVED_LOCKSPACE_FORMAT,

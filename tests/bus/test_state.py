@@ -210,6 +210,7 @@ def test_incident_under_way(host, hanging_storage, make_worker, run):
                            re.sub(r"Cause=.*", "Cause=a\x1b[2Jb", good)))
     assert "\x1b" not in state(host, run).stdout
     for bad, words in ((good[:18], "damaged"), ("", "damaged"), (good.replace("Format=1", "Format=2"), "another version"),
+                       (re.sub("BootId=........", "BootId=00000000", good), "earlier boot"),
                        (good.replace("\nCause=", "\nOther="), "Cause is missing")):
         path.write_text(bad)
         result = state(host, run, status=1)
