@@ -7,11 +7,14 @@ libvirt-dbus is the real one, with libvirt's test driver; libvirtd and QEMU are 
 import os
 import signal
 
+import pytest
+
 from driver_domains import domain, libvirt, register_domain, register_with_lease, resources, service, space
 from event_times import EventTimes
 from lease_calls import (SPACE, acquire, fails_with, join, lease, leave, release, unregister, values_of,
                          wait_by_asking, wait_ended, wait_removed)
 from libvirt_test_driver import OFF, PAUSED, RUNNING, UUID
+from successors import WAYS
 
 SECOND = 1_000_000
 
@@ -212,3 +215,20 @@ def test_said_to_be_destroyed(service, domain, space, hanging_storage):
     assert domain.qemu.poll() is None and state(service, path) == "failing"
     assert wait_ended(service, domain.qemu) == -signal.SIGKILL
     service.wait_for_signal("Cleared", path)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_poweroff_goes_on_with_the_next_daemon(service, domain, space, hanging_storage, way):
+    """libvirt had not answered when the first one left the bus, and the next one counts before it is there."""
+    path = register_with_lease(service, space, ("poweroff", 30), ("kill", 0))
+    os.kill(domain.broker.pid, signal.SIGSTOP)
+    fail(service, hanging_storage)
+    service.wait_for_property(path, "Registration", "Step", 0)
+    WAYS[way](service)
+    assert state(service, path) == "failing" and service.property(path, "Registration", "Step") == 0
+    os.kill(domain.broker.pid, signal.SIGCONT)
+    wait_by_asking(service, lambda: domain.state == OFF, "Destroy")
+    assert service.property(path, "Registration", "Step") == 0
+    domain.end_qemu()
+    assert domain.qemu.returncode == 1  # of its shell, at the end of its input; not killed
+    wait_removed(service, path)

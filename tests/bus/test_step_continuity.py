@@ -13,7 +13,7 @@ import pytest
 from control_groups import ControlGroup, NoControlGroups
 from exec_programs import launchers, running, scripts, steps
 from lease_calls import SPACE, acquire, lease, policy, register, wait_by_asking, wait_ended
-from mocked_systemd import SYSTEMD_MANAGER, MockedSystemd
+from mocked_systemd import SYSTEMD_MANAGER, MockedLogind, MockedSystemd
 from private_service import options
 from successors import INCIDENT, SECOND, WAYS, events, failing_space, reexecute, story, wait_step
 
@@ -194,3 +194,29 @@ def test_stop_of_a_unit_goes_on(host, hanging_storage, failing_space, group, way
             "step-finished 0 stop-unit", "cleared", "lost"]
     finally:
         systemd.vanish()
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_shutdown_of_the_host_goes_on(host, hanging_storage, failing_space, make_worker, way):
+    """logind has not answered when the daemon leaves the bus, which is no failure of the step."""
+    logind = MockedLogind(host)
+    try:
+        worker = make_worker()
+        registration = register(host, worker, failure_policy=policy(("host-poweroff", 30), ("kill", 0)))
+        acquire(host, registration, lease(failing_space))
+        logind.hang()
+        hanging_storage.fail()
+        wait_step(host, registration, 0)
+        WAYS[way](host)
+        assert host.property(registration, "Registration", "Step") == 0 and worker.poll() is None
+        logind.go_on()
+        wait_by_asking(host, lambda: len(logind.calls("PowerOffWithFlags")) == 2, "the second call")
+        state = pathlib.Path(host.directory, "run/held", registration.rpartition("/")[2])
+        wait_by_asking(host, lambda: "StepWorked=true" in state.read_text(), "that it has worked")
+        worker.kill()
+        host.wait_for_property(INCIDENT, "Incident", "Outcome", "cleared")
+        assert [event for event in events(story(host)) if event != "handed-over"] == [
+            "renewal-late", "failed", "step-started 0 host-poweroff", "taken-over", "step-continued 0 host-poweroff",
+            "step-finished 0 host-poweroff", "cleared", "lost"]
+    finally:
+        logind.vanish()

@@ -32,7 +32,8 @@ def reexecute(host):
 def replace(host):
     old, first = host.owner(), host.daemon
     first.expected_to_end = True
-    host.start_daemon("--replace", wait=False)
+    arguments = host.arguments if host.arguments != "none" else ""
+    host.start_daemon(f"{arguments} --replace", wait=False)
     host.wait_for_another_owner(old)
     host.wait_until(lambda: first.ended, "the end of the first one")
 
