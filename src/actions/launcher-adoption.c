@@ -62,8 +62,9 @@ static void inherit_program(Launcher *self, InheritedProgram *inherited)
     gboolean is_wanted = inherited->output_fd >= 0;
 
     /* What nobody wants was killed, or is a look at a file: it has its answer to give. */
-    boottime_timer_set(program->timer, is_wanted ? program->until_us
-                                                 : time_add(boottime_now(), LAUNCHER_ANSWER_PATIENCE_US));
+    boottime_timer_set(program->timer, is_wanted
+                                           ? program->until_us
+                                           : time_add(boottime_now(), LAUNCHER_ANSWER_PATIENCE_US));
     g_hash_table_insert(self->programs, &program->id, program);
     if (!is_wanted)
         return;
