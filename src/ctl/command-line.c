@@ -116,6 +116,7 @@ gboolean command_line_parse(CommandLine *self, const GOptionEntry *options, guin
         *ret_status = CTL_EXIT_OK;
         return FALSE;
     }
+    ctl_report_with_options(options);
     g_autoptr(GError) error = NULL;
     if (check_encoding(self->words, &error) && parse(self, options, min_words, max_words, &error)) {
         if (!self->rest || self->command->takes_command) {

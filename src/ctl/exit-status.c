@@ -13,6 +13,8 @@
 
 G_DEFINE_QUARK(bailiffctl - error - quark, ctl_error)
 
+static char **option_names; /* of the verb */
+
 void ctl_set_error(GError **error, CtlExit status, const char *cure, const char *cause_format, ...)
 {
     va_list args;
@@ -97,6 +99,33 @@ CtlExit ctl_exit_status(const GError *error)
     return foreign ? foreign->status : CTL_EXIT_ERROR;
 }
 
+void ctl_report_with_options(const GOptionEntry *options)
+{
+    g_autoptr(GStrvBuilder) names = g_strv_builder_new();
+    for (; options && options->long_name; options++)
+        g_strv_builder_add(names, options->long_name);
+    g_strfreev(option_names);
+    option_names = g_strv_builder_end(names);
+}
+
+static gboolean append_option(const GMatchInfo *match, GString *text, gpointer unused)
+{
+    g_autofree char *name = g_match_info_fetch(match, 1);
+    gboolean is_typed = option_names && g_strv_contains((const char *const *)option_names, name);
+    g_string_append_printf(text, "option %s%s", is_typed ? "--" : "", name);
+    return FALSE;
+}
+
+/* The daemon names its options for programs, which is all that it knows of its callers. */
+static char *with_typed_options(const char *line)
+{
+    g_autoptr(GRegex) options =
+        g_regex_new("\\boption ([a-z][a-z-]*)", G_REGEX_RAW, G_REGEX_MATCH_DEFAULT, NULL);
+    char *typed = g_regex_replace_eval(options, line, -1, 0, G_REGEX_MATCH_DEFAULT, append_option,
+                                       NULL, NULL);
+    return typed ? typed : g_strdup(line);
+}
+
 CtlExit ctl_report_error(const GError *error)
 {
     const ForeignError *foreign = foreign_error_find(error);
@@ -108,7 +137,8 @@ CtlExit ctl_report_error(const GError *error)
     g_dbus_error_strip_remote_error(copy);
     g_auto(GStrv) lines = g_strsplit(copy->message, "\n", 0);
     for (gsize i = 0; lines[i]; i++) {
-        g_autofree char *line = safe_text(lines[i]);
+        g_autofree char *safe = safe_text(lines[i]);
+        g_autofree char *line = with_typed_options(safe);
         if (i == 0)
             fprintf(stderr, "bailiffctl: %s\n", line);
         else if (line[0])

@@ -34,6 +34,12 @@ void ctl_set_error(GError **error, CtlExit status, const char *cure, const char 
 /* The exit status for an error of any domain. */
 CtlExit ctl_exit_status(const GError *error);
 
+/* The options of the verb that was typed, ended by an empty one; NULL: it has none. Their names are
+ * copied. */
+void ctl_report_with_options(const GOptionEntry *options);
+
 /* Prints `error` on stderr: "bailiffctl: CAUSE", then the lines of the cure, indented. Errors that
- * GDBus made (no daemon, no answer, no right) are said in our words. Returns the exit status. */
+ * GDBus made (no daemon, no answer, no right) are said in our words. An option that is
+ * named as on the bus ("the option wait") is named as it is typed ("the option --wait"), if the
+ * verb has it. Returns the exit status. */
 CtlExit ctl_report_error(const GError *error);

@@ -36,7 +36,8 @@ def test_formatting_and_inspecting(daemon, storage):
     assert "thing" in ctl(daemon, "inspect", f"{storage}:{MIB}").stdout
 
     before = disk.digest(storage)
-    ctl(daemon, "format-lockspace", storage, "two", status=1)
+    # As it is typed, not as it is named on the bus.
+    assert "the option --overwrite" in ctl(daemon, "format-lockspace", storage, "two", status=1).stderr
     ctl(daemon, "inspect", f"{storage}:2M", status=1)
     ctl(daemon, "format-lockspace", f"{storage}:99999999999999999999", "two", status=2)
     ctl(daemon, "format-lockspace", storage, "two", "--io-timeout", 256, status=2)

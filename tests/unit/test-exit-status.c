@@ -50,8 +50,39 @@ static void test_report(void)
     }
     g_test_trap_subprocess(NULL, 0, 0);
     g_test_trap_assert_passed();
+    g_test_trap_assert_stderr("*bailiffctl: Held by evil\\u{1b}?2J (live).\n  Wait.\n  Or not.\n*");
+}
+
+/* Those of the daemon's that this verb has; and no word that only stands where a name could. */
+static void test_options_as_typed(void)
+{
+    static const GOptionEntry options[] = {
+        { "wait", 0, 0, G_OPTION_ARG_NONE, NULL, "", NULL },
+        { "resource-offset", 0, 0, G_OPTION_ARG_NONE, NULL, "", NULL },
+        { NULL },
+    };
+
+    if (g_test_subprocess()) {
+        g_autoptr(GError) error = g_error_new_literal(
+            BAILIFF_ERROR, BAILIFF_ERROR_HELD,
+            "GDBus.Error:org.bailiff.Error.Held: Held, the option wait-not is none (mount option "
+            "x).\nUse the option wait, or the option resource-offset.\nLeave the option out, or "
+            "adoption wait, or the option adopt, the option --wait, option \xff.");
+        ctl_report_with_options(options);
+        ctl_report_error(error);
+        ctl_report_with_options(NULL);
+        ctl_report_error(error);
+        return;
+    }
+    g_test_trap_subprocess(NULL, 0, 0);
+    g_test_trap_assert_passed();
     g_test_trap_assert_stderr(
-        "*bailiffctl: Held by evil\\u{1b}?2J (live).\n  Wait.\n  Or not.\n*");
+        "*bailiffctl: Held, the option wait-not is none (mount option x).\n"
+        "  Use the option --wait, or the option --resource-offset.\n"
+        "  Leave the option out, or adoption wait, or the option adopt, the option --wait, option "
+        "*\n"
+        "bailiffctl: Held, the option wait-not*\n  Use the option wait, or the option resource-"
+        "offset.\n*");
 }
 
 int main(int argc, char **argv)
@@ -60,5 +91,6 @@ int main(int argc, char **argv)
     g_test_add_func("/exit-status/statuses", test_statuses);
     g_test_add_func("/exit-status/never-zero", test_never_zero);
     g_test_add_func("/exit-status/report", test_report);
+    g_test_add_func("/exit-status/options-as-typed", test_options_as_typed);
     return g_test_run();
 }
