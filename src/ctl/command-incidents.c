@@ -9,6 +9,7 @@
 #include "base/checked-time.h"
 #include "common/boottime.h"
 #include "ctl/incident-text.h"
+#include "ctl/list-command.h"
 #include "ctl/model-table.h"
 
 static void add_row(OutputTable *table, BailiffBusIncident *incident, guint64 now_us)
@@ -50,18 +51,5 @@ static void print_text(const Output *output, GPtrArray *incidents)
 
 int command_incidents(CommandLine *line)
 {
-    int status;
-    if (!command_line_parse(line, NULL, 0, 0, &status))
-        return status;
-
-    GError *error = NULL;
-    g_autoptr(BusClient) client = bus_client_new(&error);
-    if (!client || !bus_client_load(client, &error))
-        return command_line_fail(error);
-    g_autoptr(GPtrArray) incidents = bus_client_incidents(client);
-    if (line->json)
-        output_json(proxies_to_variant(incidents), FALSE);
-    else
-        print_text(&line->output, incidents);
-    return CTL_EXIT_OK;
+    return list_command(line, bus_client_incidents, print_text);
 }

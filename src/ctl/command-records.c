@@ -9,6 +9,7 @@
 #include "base/checked-time.h"
 #include "common/boottime.h"
 #include "ctl/bus-client.h"
+#include "ctl/list-command.h"
 #include "ctl/model-table.h"
 #include "ctl/record-keys.h"
 
@@ -53,20 +54,7 @@ static void print_text(const Output *output, GPtrArray *records)
 
 int command_records(CommandLine *line)
 {
-    int status;
-    if (!command_line_parse(line, NULL, 0, 0, &status))
-        return status;
-
-    GError *error = NULL;
-    g_autoptr(BusClient) client = bus_client_new(&error);
-    if (!client || !bus_client_load(client, &error))
-        return command_line_fail(error);
-    g_autoptr(GPtrArray) records = bus_client_records(client);
-    if (line->json)
-        output_json(proxies_to_variant(records), FALSE);
-    else
-        print_text(&line->output, records);
-    return CTL_EXIT_OK;
+    return list_command(line, bus_client_records, print_text);
 }
 
 int command_forget(CommandLine *line)
