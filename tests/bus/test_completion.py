@@ -12,7 +12,7 @@ import subprocess
 import pytest
 
 from ctl import PROGRAM, environment
-from lease_calls import MIB, acquire, format_lockspace, format_resource, join, lease, policy, register
+from lease_calls import held_space
 from main_loop import LIMIT, poll_until
 
 COMPLETIONS = pathlib.Path(__file__).resolve().parents[2] / "data/completions"
@@ -21,17 +21,8 @@ BASH_COMPLETION = pathlib.Path("/usr/share/bash-completion/bash_completion")
 
 @pytest.fixture(scope="module")
 def space(module_service, module_storage):
-    """Joined as host 1, with r1 held by a registration named db."""
-    path = module_storage()
-    format_lockspace(module_service, path)
-    format_resource(module_service, path, MIB, "r1")
-    join(module_service, path)
-    worker = subprocess.Popen(["sleep", "infinity"])
-    registration = register(module_service, worker, "db", failure_policy=policy(("kill", 0)))
-    acquire(module_service, registration, lease(path, MIB, "r1"))
-    yield path
-    worker.kill()
-    worker.wait()
+    with held_space(module_service, module_storage(), "db") as path:
+        yield path
 
 
 def number_of(service):

@@ -16,7 +16,7 @@ import xml.etree.ElementTree
 import pytest
 
 from ctl import Running, ctl, ctl_json
-from lease_calls import MIB, acquire, format_lockspace, format_resource, join, lease, policy, register
+from lease_calls import format_lockspace, held_space
 from main_loop import LIMIT
 from private_service import BUILD, SOURCE, BusError
 
@@ -59,17 +59,8 @@ def translations(language):
 
 @pytest.fixture(scope="module")
 def space(module_service, module_storage):
-    """Joined as host 1, with r1 held by a registration."""
-    path = module_storage()
-    format_lockspace(module_service, path)
-    format_resource(module_service, path, MIB, "r1")
-    join(module_service, path)
-    worker = subprocess.Popen(["sleep", "infinity"])
-    registration = register(module_service, worker, "worker", failure_policy=policy(("kill", 0)))
-    acquire(module_service, registration, lease(path, MIB, "r1"))
-    yield path
-    worker.kill()
-    worker.wait()
+    with held_space(module_service, module_storage(), "worker") as path:
+        yield path
 
 
 def verbs(daemon):

@@ -150,3 +150,18 @@ def values_of(service, path, interface, name, since=0):
     return [s.arguments[1][name] for s in service.signals[since:]
             if s.path == path and s.member == "PropertiesChanged" and s.arguments[0].endswith("." + interface)
             and name in s.arguments[1]]
+
+
+@contextlib.contextmanager
+def held_space(service, path, name):
+    """Joined as host 1, with r1 held by a registration of that name."""
+    format_lockspace(service, path)
+    format_resource(service, path, MIB, "r1")
+    join(service, path)
+    with subprocess.Popen(["sleep", "infinity"]) as worker:
+        try:
+            registration = register(service, worker, name, failure_policy=policy(("kill", 0)))
+            acquire(service, registration, lease(path, MIB, "r1"))
+            yield path
+        finally:
+            worker.kill()
