@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "base/crc32c.h"
+#include "common/bailiff-error.h"
 #include "common/process-identity.h"
 
 static inline char *runtime_directory_make(void)
@@ -52,11 +53,11 @@ static inline void runtime_directory_seal(const char *path, const char *text)
     g_assert_no_error(error);
 }
 
-/* What stands behind the line with the sum, with `key=` of the first group set to `value`; NULL:
- * without that line. */
-static inline char *runtime_directory_changed(const char *path, const char *key, const char *value)
+/* With `key=` of the first group set to `value`, and sealed anew; NULL: without that line. */
+static inline void runtime_directory_change(const char *path, const char *key, const char *value)
 {
     g_autofree char *text = NULL;
+    g_autofree char *changed = NULL;
     g_autofree char *begin = g_strdup_printf("\n%s=", key);
     g_autoptr(GError) error = NULL;
     const char *found, *end;
@@ -67,8 +68,24 @@ static inline char *runtime_directory_changed(const char *path, const char *key,
     g_assert_nonnull(found);
     end = strchr(found + 1, '\n');
     g_autofree char *head = g_strndup(text, (gsize)(found - text));
+    /* Behind the line with the sum. */
     const char *body = strchr(head, '\n');
     g_assert_nonnull(body);
-    return value == NULL ? g_strconcat(body + 1, end, NULL)
-                         : g_strconcat(body + 1, begin, value, end, NULL);
+    changed = value == NULL ? g_strconcat(body + 1, end, NULL)
+                            : g_strconcat(body + 1, begin, value, end, NULL);
+    runtime_directory_seal(path, changed);
+}
+
+/* What became of a file that was changed so: `taken`, or refused with `error`; `code` < 0: it was
+ * to be taken. */
+static inline void runtime_directory_assert_load(const char *key, const char *value, gboolean taken,
+                                                 const GError *error, int code)
+{
+    if (code < 0) {
+        g_assert_no_error(error);
+        return;
+    }
+    if (taken)
+        g_error("%s=%s was taken", key, value);
+    g_assert_error(error, BAILIFF_ERROR, code);
 }
