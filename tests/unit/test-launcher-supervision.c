@@ -84,6 +84,21 @@ static void begin_long(Fixture *fixture, Run *run, const char *path)
     begin(fixture, run, path, 1000 * USEC_PER_SECOND, NULL);
 }
 
+/* Where one that is slow for a moment is thought to hang (for_hangs): the one that follows works.
+ */
+static void assert_one_works(Fixture *fixture)
+{
+    guint64 until_us = boottime_now() + 60 * USEC_PER_SECOND;
+    Run run = { 0 };
+
+    do {
+        g_assert_cmpuint(boottime_now(), <, until_us);
+        g_clear_error(&run.error);
+        wait_until(is_up, fixture->launcher);
+        run_to_end(fixture, &run, "/bin/true");
+    } while (!run.worked);
+}
+
 /* Killed and standing still. */
 
 static void test_killed_again_and_again(Fixture *fixture, gconstpointer unused)
@@ -126,7 +141,8 @@ static gboolean is_no_start_under_way(gconstpointer unused)
         g_autofree char *path = g_build_filename("/proc/self/task", thread, "comm", NULL);
         g_autofree char *name = NULL;
 
-        found = g_file_get_contents(path, &name, NULL, NULL) && g_str_equal(name, "launcher-start\n");
+        found =
+            g_file_get_contents(path, &name, NULL, NULL) && g_str_equal(name, "launcher-start\n");
     }
     return !found;
 }
@@ -159,7 +175,7 @@ static void test_stands_still_again_and_again(Fixture *fixture, gconstpointer un
         g_assert_cmpint(launcher_get_pid(fixture->launcher), !=, pid);
         g_assert_cmpuint(launcher_count_losses(fixture->launcher), >=, i);
     }
-    assert_works(fixture, "/bin/true");
+    assert_one_works(fixture);
 }
 
 /* One that has done nothing for an hour may hang: who needs it finds that out, and not at the limit
@@ -302,7 +318,7 @@ static void test_strange(Fixture *fixture, gconstpointer data)
     g_assert_cmpuint(count_messages("The launcher of programs runs again"), ==, 0);
     g_free(write_strange(fixture, ""));
     wait_until(is_up, fixture->launcher);
-    assert_works(fixture, "/bin/true");
+    assert_one_works(fixture);
 }
 
 static void test_strange_at_first(Fixture *fixture, gconstpointer unused)
