@@ -146,17 +146,29 @@ static gboolean ask_to_hand_over(GBusType bus, const char *watchdog, GError **er
     return FALSE;
 }
 
-static gboolean wait_for_lock(InstanceLock *lock, GError **error)
+/* It is free, or is so when the one who has it has ended, for which nobody but this one waits. */
+static gboolean is_ours_to_take(InstanceLock *lock)
 {
     pid_t pid;
+    InstanceState state = instance_lock_look(lock, &pid);
 
+    if (state == INSTANCE_ENDING && !instance_lock_take_next(lock))
+        return FALSE;
+    /* Who was next may have become the first one meanwhile. */
+    if (state == INSTANCE_ENDING)
+        state = instance_lock_look(lock, &pid);
+    return state != INSTANCE_RUNS;
+}
+
+static gboolean wait_for_lock(InstanceLock *lock, GError **error)
+{
     for (guint i = 0; i < LOCK_POLLS; i++) {
         if (instance_lock_take(lock))
             return TRUE;
         g_usleep(LOCK_POLL_US);
     }
     /* It does not get to its end, and never runs again: as after a crash. */
-    if (instance_lock_look(lock, &pid) != INSTANCE_RUNS && instance_lock_take_next(lock))
+    if (is_ours_to_take(lock))
         return TRUE;
     bailiff_set_error(error, BAILIFF_ERROR_BUSY,
                       "See what it does (bailiffctl status), then try again.",
@@ -192,12 +204,10 @@ static gboolean is_on_the_bus(GBusType bus)
  * this one because of that. */
 static gboolean wait_for_its_end(InstanceLock *lock, GBusType bus)
 {
-    pid_t pid;
-
     if (is_on_the_bus(bus))
         return FALSE;
     for (guint i = 0; i < LOCK_POLLS; i++) {
-        if (instance_lock_look(lock, &pid) != INSTANCE_RUNS)
+        if (is_ours_to_take(lock))
             return TRUE;
         g_usleep(LOCK_POLL_US);
     }

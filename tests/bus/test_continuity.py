@@ -9,6 +9,7 @@ import resource
 import shutil
 import signal
 import subprocess
+import sys
 
 import pytest
 
@@ -395,6 +396,48 @@ def test_reexecution_beside_one_that_cannot_end(host, hanging_storage, make_work
     wait_by_asking(host, lambda: lock_is_of(host, host.daemon.pid), "the lock")
     assert start_another(host).wait(LIMIT) == 1
     join(host, hanging_storage.path)
+
+
+# Has the lock, off the bus as one that ends; from its end on somebody else keeps it open, until standard input ends.
+LOCK_HOLDER = """
+import fcntl, os, sys
+lock = os.open(sys.argv[1], os.O_RDWR)
+fcntl.flock(lock, fcntl.LOCK_EX)
+os.ftruncate(lock, 0)
+os.pwrite(lock, b"%d\\n" % os.getpid(), 0)
+if os.fork() == 0:
+    sys.stdin.read()
+    os._exit(0)
+print("locked", flush=True)
+os.waitpid(-1, 0)
+"""
+
+
+def has_open(process, path):
+    with contextlib.suppress(OSError):
+        return any(os.readlink(entry) == path for entry in pathlib.Path(f"/proc/{process.pid}/fd").iterdir())
+    return False
+
+
+def test_two_wait_for_one_that_ends_and_then_cannot(host):
+    """Both have seen it run; only one of them goes on when it is stuck."""
+    host.kill_daemon(signal.SIGTERM)
+    lock = os.path.join(host.directory, "run", "lock")
+    with subprocess.Popen([sys.executable, "-c", LOCK_HOLDER, lock], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
+        assert holder.stdout.readline()
+        two = [start_another(host) for _ in range(2)]
+        host.later_daemons += two
+        for one in two:
+            wait_by_asking(host, lambda one=one: has_open(one, lock), "one that looks at the lock")
+        holder.kill()  # and not waited for
+        wait_by_asking(host, lambda: any(one.poll() is not None for one in two), "the end of one of the two")
+        goes_on, = [one for one in two if one.poll() is None]
+        ended, = [one for one in two if one.poll() is not None]
+        assert ended.returncode == 1 and f"process {holder.pid}" in ended.stderr.read()
+        ended.stderr.close()
+        host.daemon = DaemonProcess(goes_on.pid)
+        host.wait_for_name()
+        holder.stdin.close()
 
 
 @contextlib.contextmanager
