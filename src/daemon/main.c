@@ -189,6 +189,13 @@ static void stand_still(Daemon *daemon, const DaemonSuccessor *successor,
     standstill_async(daemon->start.engine, callback, data);
 }
 
+/* What the new program would go on with is what this one has written down. */
+static gboolean check_program(Daemon *daemon, GError **error)
+{
+    return continuity_check_program(error) &&
+           bailiff_engine_check_runtime_dir(daemon->start.engine, error);
+}
+
 static void configuration_was_read(GObject *source, GAsyncResult *result, gpointer user_data)
 {
     g_autofree Asker *asker = user_data;
@@ -196,7 +203,7 @@ static void configuration_was_read(GObject *source, GAsyncResult *result, gpoint
     GError *error = NULL;
 
     if (config_reload_finish(daemon->reload, result, &error) &&
-        check_that_it_stays(daemon, &error)) {
+        check_that_it_stays(daemon, &error) && check_program(daemon, &error)) {
         stand_still(daemon, NULL, asker->callback, asker->data);
         return;
     }
@@ -224,7 +231,7 @@ static void succeed_async(gpointer user_data, const DaemonSuccessor *successor,
     if (!check_that_it_stays(daemon, &error) ||
         !(successor != NULL
               ? bailiff_engine_check_hand_over(daemon->start.engine, successor->watchdog, &error)
-              : continuity_check_program(&error)))
+              : check_program(daemon, &error)))
         refuse_to_succeed(callback, data, error);
     else if (successor != NULL)
         stand_still(daemon, successor, callback, data);

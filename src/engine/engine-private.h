@@ -25,9 +25,6 @@ void bailiff_engine_lockspace_changed(BailiffEngine *self, BailiffLockspace *loc
 
 gboolean bailiff_engine_is_shutting_down(BailiffEngine *self);
 gboolean bailiff_engine_check_accepts_work(BailiffEngine *self, GError **error);
-/* FALSE with IoError: the runtime directory is another one than the one that is locked, and what is
- * written down there protects nothing. The log tells it once. */
-gboolean bailiff_engine_check_runtime_dir(BailiffEngine *self, GError **error);
 
 /* By what failure policies reach the world; stays at its place. */
 const ActionServices *bailiff_engine_get_services(BailiffEngine *self);

@@ -109,6 +109,10 @@ BailiffIncidentLog *bailiff_engine_get_incidents(BailiffEngine *self);
 /* The lockspace records (records.h). Borrowed. */
 BailiffRecords *bailiff_engine_get_records(BailiffEngine *self);
 
+/* FALSE with IoError: the runtime directory is another one than the one that is locked, and what is
+ * written down there protects nothing. The log tells it once. */
+gboolean bailiff_engine_check_runtime_dir(BailiffEngine *self, GError **error);
+
 /* Busy as long as an earlier daemon, which was killed, may still write to its storage. */
 gboolean bailiff_engine_check_predecessor_gone(BailiffEngine *self, GError **error);
 

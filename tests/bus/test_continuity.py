@@ -210,6 +210,34 @@ def test_copy_of_the_runtime_directory(host, space, make_worker):
     acquire(host, registration, lease(space, 2 * MIB, "second"))
 
 
+@pytest.mark.parametrize("how", ["signal", "method"])
+def test_no_reexecution_with_a_copy_of_the_runtime_directory(host, space, make_worker, how):
+    """An older copy: the new program would go on with what is written there, and know nothing of who holds what now."""
+    worker = make_worker()
+    registration = register(host, worker)
+    run, aside, copy = (os.path.join(host.directory, name) for name in ("run", "aside", "copy"))
+    shutil.copytree(run, copy, ignore=shutil.ignore_patterns("*.sock"))
+    held, = acquire(host, registration, lease(space))
+    os.rename(run, aside)
+    os.rename(copy, run)
+    before = host.owner()
+    if how == "method":
+        with fails_with("IoError", "was replaced"):
+            host.call("Manager", "Manager", "Reexecute", "(a{sv})", {})
+    else:
+        os.kill(host.daemon.pid, signal.SIGUSR1)
+        wait_by_asking(host, lambda: "was replaced while" in host.log(), "a line of the log")
+    assert host.owner() == before
+    assert host.property(registration, "Registration", "Resources") == [held]
+    shutil.rmtree(run)
+    os.rename(aside, run)
+    host.call("Manager", "Manager", "Reexecute", "(a{sv})", {})
+    host.wait_for_another_owner(before)
+    wait_held_again(host)
+    assert host.property(registration, "Registration", "Resources") == [held]
+    assert worker.poll() is None
+
+
 def assert_goes_on(host, before, held):
     """The first one has not noticed."""
     assert host.owner() == before
