@@ -10,6 +10,7 @@
 #include "common/boottime.h"
 #include "common/log-message.h"
 #include "engine/engine-private.h"
+#include "engine/held-record.h"
 #include "engine/lockspace-past.h"
 #include "engine/lockspace-private.h"
 #include "engine/registration-private.h"
@@ -260,19 +261,23 @@ static gboolean is_in(const GArray *ids, guint64 id)
 }
 
 /* What was never there has not been removed by anybody. */
-static void find_unseen(Place *self, const GArray *records)
+static void find_unseen(Place *self)
 {
+    const char *runtime_dir = bailiff_engine_get_runtime_dir(self->owner->engine);
+
     g_array_set_size(self->unseen, 0);
-    for (guint i = 0; i < self->unreadable->len; i++)
-        if (!is_in(records, g_array_index(self->unreadable, guint64, i)))
-            g_array_append_val(self->unseen, g_array_index(self->unreadable, guint64, i));
+    for (guint i = 0; i < self->unreadable->len; i++) {
+        guint64 id = g_array_index(self->unreadable, guint64, i);
+
+        if (!held_record_is_there(runtime_dir, id))
+            g_array_append_val(self->unseen, id);
+    }
 }
 
 static void on_look(gpointer user_data)
 {
     Place *self = user_data;
     const char *runtime_dir = bailiff_engine_get_runtime_dir(self->owner->engine);
-    g_autoptr(GArray) ids = held_records_list(runtime_dir);
     guint before = self->unreadable->len;
 
     boottime_timer_set(self->look_timer, time_add(boottime_now(), LOOK_US));
@@ -280,10 +285,10 @@ static void on_look(gpointer user_data)
     for (guint i = self->unreadable->len; i-- > 0;) {
         guint64 id = g_array_index(self->unreadable, guint64, i);
 
-        if (!is_in(ids, id) && !is_in(self->unseen, id))
+        if (!held_record_is_there(runtime_dir, id) && !is_in(self->unseen, id))
             g_array_remove_index_fast(self->unreadable, i);
     }
-    find_unseen(self, ids);
+    find_unseen(self);
     if (self->unreadable->len != before)
         consider_end(self); /* may free it */
 }
@@ -348,7 +353,6 @@ static void start_failing(Place *self)
 gboolean forsaken_add(Forsaken *self, const char *lockspace, guint64 fail_us,
                       GPtrArray *registrations, GArray *unreadable)
 {
-    g_autoptr(GArray) ids = held_records_list(bailiff_engine_get_runtime_dir(self->engine));
     Place *place;
 
     if (registrations->len == 0 && unreadable->len == 0)
@@ -360,7 +364,7 @@ gboolean forsaken_add(Forsaken *self, const char *lockspace, guint64 fail_us,
     place->users = g_ptr_array_new_with_free_func(user_free);
     place->unreadable = g_array_copy(unreadable);
     place->unseen = g_array_new(FALSE, FALSE, sizeof(guint64));
-    find_unseen(place, ids);
+    find_unseen(place);
     place->look_timer = boottime_timer_new(on_look, place);
     for (guint i = 0; i < registrations->len; i++)
         add_user(place, registrations->pdata[i]);

@@ -80,6 +80,14 @@ static gint compare_ids(gconstpointer a, gconstpointer b)
 }
 
 /* What is no number is a temporary file of a write that never ended: no lease was given. */
+gboolean held_record_is_there(const char *runtime_dir, guint64 id)
+{
+    g_autofree char *path = record_path(runtime_dir, id);
+    struct stat facts;
+
+    return lstat(path, &facts) == 0 || (errno != ENOENT && errno != ENOTDIR);
+}
+
 GArray *held_records_list(const char *runtime_dir)
 {
     GArray *ids = g_array_new(FALSE, FALSE, sizeof(guint64));

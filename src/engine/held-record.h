@@ -27,6 +27,9 @@ GKeyFile *held_record_new(const char *name, BailiffTarget *target, const char *c
 gboolean held_record_write(const char *runtime_dir, guint64 id, GKeyFile *record, GError **error);
 /* Errors as those of runtime_file_load(). */
 GKeyFile *held_record_load(const char *runtime_dir, guint64 id, GError **error);
+/* FALSE: it was removed. That it cannot be seen (no descriptors are left, say) does not tell that.
+ */
+gboolean held_record_is_there(const char *runtime_dir, guint64 id);
 /* Of guint64, in order: all that there are, also those that cannot be read. */
 GArray *held_records_list(const char *runtime_dir);
 /* In the place of a record that is missing: a file that cannot be read as one, for somebody who may

@@ -187,6 +187,33 @@ def test_somebody_unknown_may_be_one_of_them(watched, device, make_worker):
     assert not device.count("fire")
 
 
+def test_what_cannot_be_seen_for_now_was_not_removed(watched, device, make_worker):
+    """Nobody has made sure of anything by that."""
+    worker = make_worker()
+    registration = register(watched, worker, failure_policy=SLOW)
+    acquire(watched, registration, lease(watched.places["space"]))
+    leave(watched, "lockspaces/other")
+    watched.kill_daemon()
+    damage(runtime_file(watched, "lockspaces", "n-space"))
+    record = runtime_file(watched, "held", registration.rsplit("/", 1)[1])
+    damage(record)
+    watched.start_daemon()
+    watched.wait_for_property("Manager", "Manager", "WatchdogState", "firing")
+    aside = record.parent.with_name("aside")
+    record.parent.rename(aside)
+    record.parent.symlink_to("held")  # no error that tells that a file is not there
+    begin = boottime()
+    wait_by_asking(watched, lambda: boottime() > begin + 5 * SECOND or forsaken(watched) == [], "two looks")
+    assert forsaken(watched) == ["space"]
+    assert watched.property("Manager", "Manager", "WatchdogState") == "firing"
+    assert runtime_file(watched, "lockspaces", "n-space").exists()
+    record.parent.unlink()
+    aside.rename(record.parent)
+    record.unlink()
+    wait_by_asking(watched, lambda: forsaken(watched) == [], "nobody who may use it")
+    end_worker(worker)
+
+
 def test_end_of_the_daemon_waits_for_them(host, space, make_worker):
     worker = make_worker(IGNORE_TERM)
     acquire(host, register(host, worker, failure_policy=policy(("notify", 2), ("kill", 0))), lease(space))
