@@ -331,6 +331,20 @@ int fd_store_take(FdStore *self, const char *name)
     return fcntl(entry->fd, F_DUPFD_CLOEXEC, 0);
 }
 
+char *fd_store_find_path(FdStore *self, const char *name)
+{
+    g_autoptr(GMutexLocker) locker = self != NULL ? g_mutex_locker_new(&self->lock) : NULL;
+    const Entry *entry = self != NULL ? g_hash_table_lookup(self->entries, name) : NULL;
+    g_autofree char *link = NULL;
+    g_autofree char *path = NULL;
+
+    if (entry == NULL || entry->state != ENTRY_GIVEN)
+        return NULL;
+    link = g_strdup_printf("/proc/self/fd/%d", entry->fd);
+    path = g_file_read_link(link, NULL);
+    return path != NULL && g_path_is_absolute(path) ? g_steal_pointer(&path) : NULL;
+}
+
 void fd_store_settle(FdStore *self)
 {
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);

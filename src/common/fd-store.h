@@ -57,6 +57,9 @@ GStrv fd_store_list_given(FdStore *self);
 /* What was given under this name: a descriptor of the caller's own, close-on-exec; -1: nothing. Who
  * finds that it is what it should be keeps it, else he drops it. `self` may be NULL. */
 int fd_store_take(FdStore *self, const char *name);
+/* The path of what was given under this name, as the kernel knows it; owned. NULL: nothing was, or
+ * it has none. `self` may be NULL. */
+char *fd_store_find_path(FdStore *self, const char *name);
 /* What was given and is not kept by now nobody wants: it is dropped. */
 void fd_store_settle(FdStore *self);
 

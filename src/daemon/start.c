@@ -75,7 +75,8 @@ static gboolean make_runtime_dir(const char *runtime_dir, GError **error)
 /* --- the engine ------------------------------------------------------------------------------ */
 
 /* One that is refused ends a first start. One that follows another would leave that one's leases to
- * nobody: it goes on with what is built in, unless that one is still there (*ret_refused). */
+ * nobody: it goes on with what is built in, and with the watchdog that is kept (keep_watchdog()),
+ * unless that one is still there (*ret_refused). */
 static ConfigFile *load_configuration(const char *path, gboolean optional, const char *runtime_dir,
                                       GError **ret_refused, GError **error)
 {
@@ -96,6 +97,19 @@ static ConfigFile *load_configuration(const char *path, gboolean optional, const
     if (file == NULL)
         g_propagate_error(error, g_steal_pointer(&local));
     return file;
+}
+
+/* The watchdog of an earlier bailiffd stands behind what that has held. That the configuration does
+ * not say so any more is no reason to stop it when nobody can tell what it says. */
+static void keep_watchdog(ConfigFile *configuration, FdStore *store)
+{
+    char *device = fd_store_find_path(store, WATCHDOG_DEVICE_DESCRIPTOR);
+
+    if (device == NULL)
+        return;
+    g_free(configuration->watchdog_device);
+    configuration->watchdog_device = device;
+    configuration->watchdog = WATCHDOG_DEVICE;
 }
 
 static BailiffEngine *prepare_engine(const DaemonStart *self, const DaemonOptions *options,
@@ -141,6 +155,8 @@ gboolean daemon_start(DaemonStart *self, const DaemonOptions *options, GBusType 
                                              self->runtime_dir, &refused, error);
     if (self->configuration == NULL || !make_runtime_dir(self->runtime_dir, error))
         return FALSE;
+    if (refused != NULL)
+        keep_watchdog(self->configuration, store);
     g_autofree char *given_launcher = continuity_take_launcher();
     self->launcher = launcher_new_given(given_launcher, error);
     if (self->launcher == NULL)

@@ -362,3 +362,20 @@ def test_what_is_no_watchdog(guarded, systemd, device, tmp_path):
     assert os.fstat(systemd.fd("watchdog")).st_ino != plain.stat().st_ino
     leave(service)
     device.wait_for("stop")
+
+
+def test_watchdog_when_the_configuration_is_broken_by_now(guarded, systemd, device, make_worker, tmp_path):
+    """What stands behind leases that are held is not stopped for that."""
+    service, path = guarded
+    worker = make_worker()
+    acquire(service, register(service, worker), lease(path))
+    service.kill_daemon()
+    broken = tmp_path / "broken.conf"
+    broken.write_text("[daemon\n")
+    fed = boottime()
+    systemd.start(service, arguments=f"--config {broken}")
+    wait_taken_over(service)
+    service.wait_for_property("Manager", "Manager", "WatchdogState", "armed")
+    poll_until(lambda: device.events()[-1][0] > fed and fires_in_full(device), "a full feed")
+    assert device.count("open") == 1 and not device.count("unclean", "magic", "disable")
+    assert worker.poll() is None
