@@ -33,6 +33,8 @@ void bailiff_registration_save_pending(BailiffRegistration *self);
 gboolean bailiff_registration_holds_some(BailiffRegistration *self);
 /* It was given leases of this lockspace, or may have been. */
 gboolean bailiff_registration_is_recorded(BailiffRegistration *self, const char *lockspace);
+/* Their names, NULL-terminated; free the array. */
+const char **bailiff_registration_list_recorded(BailiffRegistration *self);
 
 /* New defaults count for it from now on; FALSE with an error when the last kill cannot be prepared
  * for them: nothing has changed then. One whose failure policy is being walked keeps the old ones.

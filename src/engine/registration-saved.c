@@ -292,6 +292,11 @@ gboolean bailiff_registration_is_recorded(BailiffRegistration *self, const char 
     return g_hash_table_contains(self->recorded, lockspace);
 }
 
+const char **bailiff_registration_list_recorded(BailiffRegistration *self)
+{
+    return (const char **)g_hash_table_get_keys_as_array(self->recorded, NULL);
+}
+
 gboolean bailiff_registration_holds_some(BailiffRegistration *self)
 {
     return self->resources->len > 0;

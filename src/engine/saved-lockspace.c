@@ -91,6 +91,13 @@ char **saved_lockspaces_list(const char *runtime_dir)
     return saved_names_list(directory);
 }
 
+gboolean saved_lockspaces_can_be_listed(const char *runtime_dir)
+{
+    g_autofree char *directory = directory_of(runtime_dir);
+
+    return saved_names_can_be_listed(directory);
+}
+
 static gboolean read_state(GKeyFile *file, SavedLockspaceState *ret)
 {
     g_autofree char *word = g_key_file_get_string(file, GROUP, "State", NULL);

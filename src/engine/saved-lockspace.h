@@ -39,5 +39,7 @@ void saved_lockspace_remove(const char *runtime_dir, const char *name);
 
 /* The names of all that there are, NULL-terminated; also of those that cannot be read. */
 char **saved_lockspaces_list(const char *runtime_dir);
+/* FALSE: there may be some, and nobody can tell which. */
+gboolean saved_lockspaces_can_be_listed(const char *runtime_dir);
 /* Errors as those of runtime_file_load(); what it holds has been checked for what it can be. */
 SavedLockspace *saved_lockspace_load(const char *runtime_dir, const char *name, GError **error);

@@ -4,7 +4,10 @@
  */
 #include "engine/saved-record.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "common/runtime-file.h"
 #include "common/runtime-text.h"
@@ -83,6 +86,16 @@ gboolean saved_ballot_get(GKeyFile *file, const char *group, const char *key, Ba
     if (!get_bytes(file, group, key, bytes, sizeof bytes))
         return FALSE;
     ballot_record_decode(ret, bytes);
+    return TRUE;
+}
+
+gboolean saved_names_can_be_listed(const char *directory)
+{
+    int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+    if (fd < 0)
+        return errno == ENOENT;
+    close(fd);
     return TRUE;
 }
 

@@ -21,3 +21,5 @@ gboolean saved_ballot_get(GKeyFile *file, const char *group, const char *key, Ba
 
 /* The names (runtime_file_name_of) of the files of a directory, NULL-terminated. */
 char **saved_names_list(const char *directory);
+/* FALSE: it is there, and cannot be listed (no descriptors are left, say). That is no empty one. */
+gboolean saved_names_can_be_listed(const char *directory);

@@ -147,6 +147,13 @@ char **saved_resources_list(const char *runtime_dir, const char *lockspace)
     return saved_names_list(directory);
 }
 
+gboolean saved_resources_can_be_listed(const char *runtime_dir, const char *lockspace)
+{
+    g_autofree char *directory = directory_of(runtime_dir, lockspace);
+
+    return saved_names_can_be_listed(directory);
+}
+
 char **saved_resources_list_lockspaces(const char *runtime_dir)
 {
     g_autofree char *directory = g_build_filename(runtime_dir, "resources", NULL);

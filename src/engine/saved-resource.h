@@ -53,6 +53,8 @@ void saved_resource_remove(const char *runtime_dir, const char *lockspace, const
 
 /* The names of all of a lockspace, NULL-terminated; also of those that cannot be read. */
 char **saved_resources_list(const char *runtime_dir, const char *lockspace);
+/* FALSE: there may be some, and nobody can tell which. */
+gboolean saved_resources_can_be_listed(const char *runtime_dir, const char *lockspace);
 /* The names of the lockspaces of which there are some, or were; NULL-terminated. */
 char **saved_resources_list_lockspaces(const char *runtime_dir);
 /* Errors as those of runtime_file_load(); what it holds has been checked for what it can be. */

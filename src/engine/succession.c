@@ -138,7 +138,7 @@ static void restore_resource(Succession *self, BailiffLockspace *lockspace, Save
 static gboolean restore_resources(Succession *self, BailiffLockspace *lockspace)
 {
     g_auto(GStrv) names = saved_resources_list(self->runtime_dir, lockspace->name);
-    gboolean all = TRUE;
+    gboolean all = saved_resources_can_be_listed(self->runtime_dir, lockspace->name);
 
     for (guint i = 0; names[i] != NULL; i++) {
         g_autoptr(GError) error = NULL;
@@ -236,8 +236,24 @@ static void check_forsaken(Succession *self, const char *lockspace)
         remove_resources(self, lockspace);
 }
 
+/* What is held is written down where it cannot be seen for now: whoever was given leases anywhere
+ * is known by his own record. */
+static void forsake_recorded(Succession *self)
+{
+    for (guint i = 0; i < self->registrations->len; i++) {
+        g_autofree const char **names =
+            bailiff_registration_list_recorded(self->registrations->pdata[i]);
+
+        for (guint j = 0; names[j] != NULL; j++)
+            if (bailiff_engine_find_lockspace(self->engine, names[j]) == NULL &&
+                !forsaken_has(bailiff_engine_get_forsaken(self->engine), names[j]))
+                (void)make_harmless(self, names[j], TIME_NEVER);
+    }
+}
+
 static void restore_lockspaces(Succession *self)
 {
+    gboolean can_be_listed = saved_lockspaces_can_be_listed(self->runtime_dir);
     g_auto(GStrv) names = saved_lockspaces_list(self->runtime_dir);
     g_auto(GStrv) with_resources = saved_resources_list_lockspaces(self->runtime_dir);
 
@@ -245,6 +261,8 @@ static void restore_lockspaces(Succession *self)
         restore_lockspace(self, names[i]);
     for (guint i = 0; with_resources[i] != NULL; i++)
         check_forsaken(self, with_resources[i]);
+    if (!can_be_listed)
+        forsake_recorded(self);
 }
 
 /* --- going on -------------------------------------------------------------------------------- */

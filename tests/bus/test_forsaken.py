@@ -214,6 +214,23 @@ def test_what_cannot_be_seen_for_now_was_not_removed(watched, device, make_worke
     end_worker(worker)
 
 
+@pytest.mark.parametrize("what", [["lockspaces"], ["lockspaces", "resources"], ["resources"], ["resources/n-space"]])
+def test_directory_that_cannot_be_listed(host, space, make_worker, what):
+    """It is no empty one: who was given leases is stopped, and who was not is left alone."""
+    worker, other = make_worker(), make_worker()
+    acquire(host, register(host, worker), lease(space))
+    registration = register(host, other, "other")
+    host.kill_daemon()
+    for name in what:
+        directory = runtime_file(host, name)
+        directory.rename(runtime_file(host, name.replace("/", "-") + "-aside"))
+        directory.symlink_to(directory.name)
+    host.start_daemon()
+    assert wait_ended(host, worker) is not None
+    assert host.property(registration, "Registration", "State") == "active"
+    assert other.poll() is None
+
+
 def test_end_of_the_daemon_waits_for_them(host, space, make_worker):
     worker = make_worker(IGNORE_TERM)
     acquire(host, register(host, worker, failure_policy=policy(("notify", 2), ("kill", 0))), lease(space))
