@@ -515,6 +515,12 @@ def test_a_join_that_failed_says_what_becomes_of_its_record(service, make_storag
     assert "No record was written" in said
     assert "record" not in ctl(service, "join", "space", missing, 1, "--io-timeout", 1, status=1).stderr
 
+    path = make_storage()
+    format_lockspace(service, path)
+    ctl(service, "join", "space", path, 1, "--io-timeout", 1, "--persist")
+    said = ctl(service, "join", "space", path, 1, "--io-timeout", 1, status=1).stderr
+    assert "already held" in said and "record" not in said
+
 
 def test_what_counts_from_the_next_join_is_named(service, space):
     persist(service, space, 3)
@@ -524,9 +530,3 @@ def test_what_counts_from_the_next_join_is_named(service, space):
     assert "HostId, IoTimeout of the record of space" in ctl(service, "edit", "space", "IoTimeout=2").stdout
     leave(service)
     assert ctl(service, "reload").stdout == ""
-
-    path = make_storage()
-    format_lockspace(service, path)
-    ctl(service, "join", "space", path, 1, "--io-timeout", 1, "--persist")
-    said = ctl(service, "join", "space", path, 1, "--io-timeout", 1, status=1).stderr
-    assert "already held" in said and "record" not in said
