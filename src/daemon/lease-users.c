@@ -114,12 +114,18 @@ gboolean lease_users_check_none(BailiffEngine *engine, GError **error)
     g_autofree char *users = lease_users_describe(engine);
     g_autofree char *orphans = describe_orphans(engine);
 
-    if (*users != '\0')
+    if (*users != '\0' && *orphans != '\0')
+        bailiff_set_error(error, BAILIFF_ERROR_BUSY,
+                          "End those, or have them release their leases, and give orphans back "
+                          "(bailiffctl release-orphans LOCKSPACE); with force failure policies are "
+                          "walked, and orphans stay on the storage as they are.",
+                          "bailiffd is needed by who holds leases: %s; and for orphans: %s.", users,
+                          orphans);
+    else if (*users != '\0')
         bailiff_set_error(error, BAILIFF_ERROR_BUSY,
                           "End those, or have them release their leases; with force their failure "
                           "policies are walked.",
-                          "bailiffd is needed by who holds leases: %s%s%s.", users,
-                          *orphans != '\0' ? "; and for orphans: " : "", orphans);
+                          "bailiffd is needed by who holds leases: %s.", users);
     else if (*orphans != '\0')
         bailiff_set_error(error, BAILIFF_ERROR_BUSY,
                           "Give them back (bailiffctl release-orphans LOCKSPACE); with force they "

@@ -5,8 +5,8 @@ import os
 import signal
 
 from ctl import ctl
-from lease_calls import (acquire, end_worker, fails_with, format_lockspace, format_resource, inspect_lockspace, inspect_resource, join,
-                         lease, policy, register, release, wait_ended, wait_removed)
+from lease_calls import (MIB, acquire, end_worker, fails_with, format_lockspace, format_resource, inspect_lockspace,
+                         inspect_resource, join, lease, policy, register, release, wait_ended, wait_removed)
 from main_loop import LIMIT
 from private_service import options
 
@@ -100,6 +100,18 @@ def test_for_people(service, storage, worker):
                             "org.bailiff.Bailiff1")
     wait_gone(service)
     assert "not running" in ctl(service, "stop", status=4).stderr
+
+
+def test_holders_and_orphans_are_named_with_what_to_do_about_each(host, space, make_worker):
+    worker, left = make_worker(), make_worker()
+    first, second = register(host, left), register(host, worker)
+    acquire(host, first, lease(space, persistent=("b", True)))
+    acquire(host, second, lease(space, 2 * MIB, "second"))
+    end_worker(left)
+    wait_removed(host, first)
+    said = ctl(host, "stop", status=3).stderr
+    assert f"worker (process {worker.pid}): space/second; and for orphans: space/thing." in said
+    assert "End those" in said and "release-orphans" in said
 
 
 def test_orphans_keep_it_unless_forced(service, storage, worker):
