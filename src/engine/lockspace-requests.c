@@ -112,7 +112,7 @@ static void heed(BailiffLockspace *self, BailiffResource *resource, const Resour
                                 .resource = bailiff_resource_get_name(resource),
                                 .registration = bailiff_registration_get_id(registration),
                                 .registration_name = bailiff_registration_get_name(registration)),
-                    "Another host requests resource %s of lockspace %s, which %s (%s) "
+                    "Somebody requests resource %s of lockspace %s, which %s (%s) "
                     "holds%s.",
                     bailiff_resource_get_name(resource), self->name,
                     bailiff_registration_get_name(registration),

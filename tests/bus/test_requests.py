@@ -83,6 +83,8 @@ def test_the_holder_is_told_and_the_next_one_has_it(service, other, space, make_
     assert on_disk(space) == (2, GRACEFUL)
     wait_requested(service, registration)
     assert wait_ended(service, worker) == -signal.SIGTERM
+    # Who that was is not on the storage: it may be this very host.
+    assert f"Somebody requests resource thing of lockspace space, which worker (process {worker.pid}) holds" in service.log()
     heir = register(other, next_worker)
     resource, = acquire(other, heir, lease(space, wait=("b", True)))
     # It has reached the version that was wanted: the request is over.
