@@ -149,7 +149,7 @@ static void add_ends(GPtrArray *events, BailiffLockspace *self, guint64 fail_us,
     }
     if (orphans->len > 0)
         add(events, BAILIFF_DRILL_LEFT, bailiff_lockspace_get_free_at(self), NULL,
-            g_strdup_printf("%u orphans: nobody is made harmless for them", orphans->len));
+            g_strdup_printf("orphans: %u; nobody is made harmless for them", orphans->len));
 }
 
 /* Those of one instant stay in the order in which they were added. */
