@@ -46,7 +46,9 @@ static GOptionContext *make_option_context(CommandLine *self, const GOptionEntry
     const Command *command = self->command;
     GOptionEntry common[N_COMMON_OPTIONS + 1];
     fill_common_options(common, self, want_help);
-    g_autofree char *parameters = g_strdup_printf("%s %s", command->name, arguments_text(command));
+    const char *arguments = arguments_text(command);
+    g_autofree char *parameters =
+        g_strdup_printf("%s%s%s", command->name, arguments[0] ? " " : "", arguments);
     g_autofree char *description =
         g_strdup_printf("%s%s%s\n  %s\n", command->description ? _(command->description) : "",
                         command->description ? "\n\n" : "", _("Example:"), command->example);
