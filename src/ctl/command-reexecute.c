@@ -104,5 +104,9 @@ int command_reexecute(CommandLine *line)
              reexecute(client, &successor, &error) && tell_version(line, &error);
     g_free(successor.former);
     g_free(successor.name);
-    return worked ? CTL_EXIT_OK : command_line_fail(error);
+    if (worked)
+        return CTL_EXIT_OK;
+    status = command_line_fail(error);
+    /* What is in a file is nothing that was typed here. */
+    return status == CTL_EXIT_USAGE ? CTL_EXIT_ERROR : status;
 }

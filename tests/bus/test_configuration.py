@@ -202,6 +202,7 @@ def test_reload_for_people(start, tmp_path):
     assert ctl(service, "reload").stdout == ""
     (tmp_path / "bailiffd.conf").write_text("[failure-policy]\nunit=none\n")
     assert "[failure-policy], unit: " in ctl(service, "reload", status=1).stderr
+    assert "[failure-policy], unit: " in ctl(service, "reexecute", status=1).stderr
     (tmp_path / "bailiffd.conf").write_text("[failure-policy]\nunit=kill\n")
     assert ctl(service, "reload").stdout == ""
     ctl(service, "reload", "now", status=2)
