@@ -27,6 +27,26 @@ static gboolean tell_what_waits(BusClient *client, GError **error)
     return record_difference_tell(client, NULL, error);
 }
 
+/* Each record is refused by itself, and has been for as long as that was not mended: no error of
+ * Reload(), but nothing that who asked for it would want to believe done. */
+static gboolean report_refused_records(BusClient *client)
+{
+    g_autoptr(GPtrArray) records = bus_client_records(client);
+    gboolean any = FALSE;
+
+    for (guint i = 0; i < records->len; i++) {
+        g_autoptr(GError) error = NULL;
+
+        if (g_strcmp0(bailiff_bus_record_get_state(records->pdata[i]), "refused") != 0)
+            continue;
+        error = g_error_new_literal(CTL_ERROR, CTL_EXIT_ERROR,
+                                    bailiff_bus_record_get_last_error(records->pdata[i]));
+        (void)ctl_report_error(error);
+        any = TRUE;
+    }
+    return any;
+}
+
 int command_reload(CommandLine *line)
 {
     g_autoptr(BusClient) client = NULL;
@@ -39,8 +59,8 @@ int command_reload(CommandLine *line)
         bailiff_bus_manager_call_reload_sync(client->manager, g_variant_new("a{sv}", NULL),
                                              G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION,
                                              BUS_NO_TIME_LIMIT, NULL, &error) &&
-        (line->json || tell_what_waits(client, &error)))
-        return CTL_EXIT_OK;
+        (line->json ? bus_client_load(client, &error) : tell_what_waits(client, &error)))
+        return report_refused_records(client) ? CTL_EXIT_ERROR : CTL_EXIT_OK;
     status = command_line_fail(error);
     /* What is in a file is nothing that was typed here. */
     return status == CTL_EXIT_USAGE ? CTL_EXIT_ERROR : status;

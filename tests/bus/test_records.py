@@ -478,6 +478,15 @@ def test_bailiffctl(service, space, tmp_path):
     assert "join --persist" in ctl(service, "join", "other", status=1).stderr
 
 
+def test_reload_names_records_that_are_refused(service, space):
+    write(service, space, HostId=1, Colour="red")
+    for arguments in ("reload",), ("--json", "reload"):
+        said = ctl(service, *arguments, status=1).stderr
+        assert str(record_file(service)) in said and "There is no such key" in said and "\n  Keys: " in said
+    write(service, space, HostId=1, Startup="manual")
+    assert ctl(service, "reload").stderr == ""
+
+
 def test_leave_ends_the_attempts_of_a_record(service, space):
     write(service, space + "-never", HostId=1)
     restart(service)
