@@ -125,8 +125,9 @@ static void append_detail(GString *text, const char *key, GVariant *value)
 /* "State late, Reason …". */
 static char *details_text(const Event *event)
 {
-    gboolean whole_object =
-        strcmp(event->word, "present") == 0 || strcmp(event->word, "added") == 0;
+    gboolean whole_object = strcmp(event->word, "present") == 0 ||
+                            strcmp(event->word, "added") == 0 ||
+                            strcmp(event->word, "daemon-present") == 0;
     GString *text = g_string_new(NULL);
     for (gsize i = 0; whole_object && telling[i]; i++) {
         g_autoptr(GVariant) value = g_variant_lookup_value(event->details, telling[i], NULL);

@@ -2,6 +2,7 @@
 """bailiffctl: each verb, its exit statuses, what it prints for people and for programs."""
 
 import json
+import re
 import signal
 import subprocess
 
@@ -201,6 +202,16 @@ def test_monitor_prints_events_as_json_lines(daemon, space, make_worker):
         next_event(monitor, "removed", path)
         monitor.process.send_signal(signal.SIGINT)
         assert monitor.end()[0] in (0, -signal.SIGINT, 128 + signal.SIGINT)
+    finally:
+        monitor.stop()
+
+
+def test_monitor_begins_with_what_a_person_wants_to_know_of_the_daemon(daemon):
+    monitor = Running(daemon, "monitor")
+    try:
+        version = daemon.property("Manager", "Manager", "Version")
+        assert re.search(rf" bailiffd: is on the bus: HostName \S+, Version {re.escape(version)}, WatchdogState disarmed$",
+                         monitor.line().rstrip("\n"))
     finally:
         monitor.stop()
 
