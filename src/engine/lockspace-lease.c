@@ -221,7 +221,7 @@ void lockspace_fail(BailiffLockspace *self, guint64 fail_us, const char *reason)
     log_message(MESSAGE_LOCKSPACE_FAILING,
                 LOG_SUBJECT(.lockspace = self->name, .host_id = self->host_id,
                             .incident = last_incident(self)),
-                "Lockspace %s is failing: failure policies start now. %s", self->name, kept);
+                "Lockspace %s is failing: failure policies are walked. %s", self->name, kept);
     bailiff_lockspace_emit_lease_lost(self, kept);
     lockspace_fail_resources(self, fail_us);
     bailiff_lockspace_check_cleared(self);
