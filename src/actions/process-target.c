@@ -308,11 +308,6 @@ BailiffTarget *bailiff_process_target_new(ProcessIdentity *process, gboolean des
     return BAILIFF_TARGET(self);
 }
 
-gboolean bailiff_process_target_has_descendants(BailiffProcessTarget *self)
-{
-    return self->descendants;
-}
-
 /* Those of a record that live. */
 static ProcessTree *load_members(GKeyFile *file, const char *group)
 {

@@ -17,8 +17,6 @@ G_DECLARE_FINAL_TYPE(BailiffProcessTarget, bailiff_process_target, BAILIFF, PROC
 /* Takes over what is in `process`. */
 BailiffTarget *bailiff_process_target_new(ProcessIdentity *process, gboolean descendants);
 
-gboolean bailiff_process_target_has_descendants(BailiffProcessTarget *self);
-
 /* The one that a held record (fill_record) tells of, of this boot. NotFound when it has ended,
  * Corrupt when the record makes no sense. */
 BailiffTarget *bailiff_process_target_restore(GKeyFile *file, const char *group, GError **error);

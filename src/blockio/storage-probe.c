@@ -26,7 +26,6 @@
 #define LARGE_SECTOR_BYTES 4096u
 
 struct StorageProbe {
-    gatomicrefcount references;
     char *path;
     guint64 offset, duration_us;
     GMutex lock; /* of all below */
@@ -39,7 +38,6 @@ StorageProbe *storage_probe_new(const char *path, guint64 offset, guint64 durati
 {
     StorageProbe *self = g_new0(StorageProbe, 1);
 
-    g_atomic_ref_count_init(&self->references);
     self->path = g_strdup(path);
     self->offset = offset;
     self->duration_us = duration_us;
@@ -50,12 +48,6 @@ StorageProbe *storage_probe_new(const char *path, guint64 offset, guint64 durati
     return self;
 }
 
-StorageProbe *storage_probe_ref(StorageProbe *self)
-{
-    g_atomic_ref_count_inc(&self->references);
-    return self;
-}
-
 void storage_facts_clear(StorageFacts *facts)
 {
     g_clear_error(&facts->open_error);
@@ -63,10 +55,8 @@ void storage_facts_clear(StorageFacts *facts)
     g_clear_pointer(&facts->latencies, g_array_unref);
 }
 
-void storage_probe_unref(StorageProbe *self)
+void storage_probe_free(StorageProbe *self)
 {
-    if (!g_atomic_ref_count_dec(&self->references))
-        return;
     storage_facts_clear(&self->facts);
     g_mutex_clear(&self->lock);
     g_cond_clear(&self->stopped);

@@ -39,9 +39,9 @@ typedef struct StorageFacts {
 
 /* Looks for `duration_us` from the first read on, at `offset` of `path` (absolute). */
 StorageProbe *storage_probe_new(const char *path, guint64 offset, guint64 duration_us);
-StorageProbe *storage_probe_ref(StorageProbe *self);
-void storage_probe_unref(StorageProbe *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(StorageProbe, storage_probe_unref)
+/* When storage_probe_run() has returned, or was never called. */
+void storage_probe_free(StorageProbe *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(StorageProbe, storage_probe_free)
 
 /* All of it, in the calling thread; blocks for as long as the storage likes. */
 void storage_probe_run(StorageProbe *self);

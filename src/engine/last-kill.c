@@ -173,13 +173,6 @@ static void uncover_at(LastKill *self, guint i)
     g_array_remove_index_fast(self->covered, i);
 }
 
-void last_kill_uncover(LastKill *self, BailiffLockspace *lockspace)
-{
-    for (guint i = self->covered->len; i-- > 0;)
-        if (covered_at(self, i)->lockspace == lockspace)
-            uncover_at(self, i);
-}
-
 void last_kill_uncover_unless(LastKill *self, LastKillKeep keep, gpointer user_data)
 {
     for (guint i = self->covered->len; i-- > 0;)

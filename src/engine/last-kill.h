@@ -45,11 +45,10 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(LastKill, last_kill_free)
  * has no process yet is taken care of when it has one: last_kill_target_changed(). */
 gboolean last_kill_cover(LastKill *self, BailiffTarget *target, BailiffLockspace *lockspace,
                          GError **error);
-/* It is harmless there, on proof. */
-void last_kill_uncover(LastKill *self, BailiffLockspace *lockspace);
+/* It is harmless everywhere, on proof. */
 void last_kill_uncover_all(LastKill *self);
 
-/* Of those where `keep` says FALSE. */
+/* The same of those lockspaces where `keep` says FALSE. */
 typedef gboolean (*LastKillKeep)(BailiffLockspace *lockspace, gpointer user_data);
 void last_kill_uncover_unless(LastKill *self, LastKillKeep keep, gpointer user_data);
 

@@ -53,7 +53,7 @@ static void check_free(StorageCheck *check)
 {
     g_clear_pointer(&check->timer, boottime_timer_free);
     g_clear_object(&check->task);
-    storage_probe_unref(check->probe);
+    storage_probe_free(check->probe);
     g_free(check);
 }
 
