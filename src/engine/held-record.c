@@ -88,13 +88,17 @@ gboolean held_record_is_there(const char *runtime_dir, guint64 id)
     return lstat(path, &facts) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }
 
-GArray *held_records_list(const char *runtime_dir)
+GArray *held_records_look(const char *runtime_dir)
 {
-    GArray *ids = g_array_new(FALSE, FALSE, sizeof(guint64));
     g_autofree char *directory = held_directory(runtime_dir);
-    g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
+    g_autoptr(GError) error = NULL;
+    g_autoptr(GDir) dir = g_dir_open(directory, 0, &error);
+    GArray *ids;
     const char *entry;
 
+    if (dir == NULL && !g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_NOENT))
+        return NULL;
+    ids = g_array_new(FALSE, FALSE, sizeof(guint64));
     while (dir != NULL && (entry = g_dir_read_name(dir)) != NULL) {
         guint64 id;
 
@@ -103,6 +107,13 @@ GArray *held_records_list(const char *runtime_dir)
     }
     g_array_sort(ids, compare_ids);
     return ids;
+}
+
+GArray *held_records_list(const char *runtime_dir)
+{
+    GArray *ids = held_records_look(runtime_dir);
+
+    return ids != NULL ? ids : g_array_new(FALSE, FALSE, sizeof(guint64));
 }
 
 gboolean held_record_mark_missing(const char *runtime_dir, guint64 id, GError **error)

@@ -32,6 +32,9 @@ GKeyFile *held_record_load(const char *runtime_dir, guint64 id, GError **error);
 gboolean held_record_is_there(const char *runtime_dir, guint64 id);
 /* Of guint64, in order: all that there are, also those that cannot be read. */
 GArray *held_records_list(const char *runtime_dir);
+/* The same; NULL when they cannot be listed (no descriptors are left, say), which says of none that
+ * it was removed. */
+GArray *held_records_look(const char *runtime_dir);
 /* In the place of a record that is missing: a file that cannot be read as one, for somebody who may
  * be anybody. IoError. */
 gboolean held_record_mark_missing(const char *runtime_dir, guint64 id, GError **error);

@@ -37,9 +37,14 @@ static void on_look(gpointer user_data)
 {
     UnknownHolders *self = user_data;
     /* Before what is missing is put there: nobody can have removed it yet. */
-    g_autoptr(GArray) records = held_records_list(self->runtime_dir);
-    g_autoptr(GPtrArray) list = g_steal_pointer(&self->resources);
+    g_autoptr(GArray) records = held_records_look(self->runtime_dir);
+    g_autoptr(GPtrArray) list = NULL;
 
+    if (records == NULL) {
+        boottime_timer_set(self->timer, time_add(boottime_now(), LOOK_US));
+        return;
+    }
+    list = g_steal_pointer(&self->resources);
     g_array_append_vals(records, self->unmarked->data, self->unmarked->len);
     mark(self);
     self->resources = g_ptr_array_new_with_free_func(g_object_unref);

@@ -234,3 +234,19 @@ def test_leaving_by_force_stops_those_who_are_known(host, space, make_worker):
     record.unlink()
     wait_by_asking(host, lambda: not any(path.endswith(SPACE) for path in host.objects()), "the end of the leave")
     assert inspect_resource(host, space)["state"] == "free"
+
+
+def test_what_cannot_be_seen_for_now_was_not_removed(host, space, make_worker):
+    """Nobody has made sure of anything by that."""
+    registration = register(host, make_worker())
+    acquire(host, registration, lease(space))
+    record = make_unreadable(host, registration)
+    wait_taken_over(host)
+    aside = record.parent.with_name("aside")
+    record.parent.rename(aside)
+    record.parent.symlink_to("held")  # no error that tells that a file is not there
+    begin = boottime()
+    wait_by_asking(host, lambda: boottime() > begin + 5 * SECOND or inspect_resource(host, space)["state"] != "held", "two looks")
+    record.parent.unlink()
+    aside.rename(record.parent)
+    refuses_everything(host, space, record, make_worker)
