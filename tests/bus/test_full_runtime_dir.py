@@ -74,10 +74,13 @@ def test_registration_and_acquisition(full, storage, make_worker):
     assert inspect_resource(host, storage)["state"] == "free"
 
 
-def test_directory_that_is_not_in_memory(full, service, tmp_path):
+def test_directory_that_is_not_in_memory(full, make_service, tmp_path):
     host, _directory = full
     assert "is not in memory" not in host.log()
-    if subprocess.run(["stat", "-f", "-c", "%T", service.directory], stdout=subprocess.PIPE, text=True,
+    if subprocess.run(["stat", "-f", "-c", "%T", tmp_path], stdout=subprocess.PIPE, text=True,
                       check=True).stdout.strip() in ("tmpfs", "ramfs"):
         pytest.skip("all directories of the tests are in memory here")
-    assert "is not in memory" in service.log()
+    other = make_service("none")
+    os.symlink(tmp_path, os.path.join(other.directory, "run"))
+    other.start_daemon()
+    assert "is not in memory" in other.log()

@@ -184,8 +184,8 @@ def test_standing_still_when_it_is_needed(service, make_worker, scripts):
 
 @pytest.mark.parametrize("stopped", [False, True])
 def test_the_daemon_executes_itself_during_a_step(service, hanging_storage, space, make_worker, scripts, stopped):
-    """Nothing of the launcher crosses that: the next one is new, and what the old one had started is gone, whatever
-    state it was in. The policy comes to its kill."""
+    """The launcher goes on with its program. One that stands still does not, and what it had started is gone. Either
+    way the policy comes to its kill, and then nothing of the program is left."""
     stubborn = make_worker(IGNORE_TERM)
     hangs = scripts("hangs", HANGS)
     path = register(service, stubborn, failure_policy=steps(("exec", 4, hangs), ("kill", 0)))
@@ -195,12 +195,16 @@ def test_the_daemon_executes_itself_during_a_step(service, hanging_storage, spac
     wait_by_asking(service, lambda: running(hangs), "the program")
     if stopped:
         os.kill(launcher, signal.SIGSTOP)
+    old = service.owner()
     os.kill(service.daemon.pid, signal.SIGUSR1)
-    poll_until(lambda: not os.path.exists(f"/proc/{launcher}"), "the end of the launcher")
+    service.wait_for_another_owner(old)
+    if stopped:
+        poll_until(lambda: not os.path.exists(f"/proc/{launcher}"), "the end of the launcher")
     assert wait_ended(service, stubborn) == -signal.SIGKILL
     poll_until(lambda: not running(hangs), "the end of the program and of its child")
-    service.wait_for_name()
-    assert len(launchers(service)) == 1
+    # One that was given up is a child until it has ended.
+    poll_until(lambda: len(launchers(service)) == 1, "one launcher")
+    assert (launchers(service) == [launcher]) == (not stopped)
 
 
 # The daemon's own end
