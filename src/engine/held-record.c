@@ -5,6 +5,7 @@
 #include "engine/held-record.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <glib/gstdio.h>
 #include <unistd.h>
 
@@ -123,15 +124,24 @@ gboolean held_record_mark_missing(const char *runtime_dir, guint64 id, GError **
         "Make sure that what was registered does not run, then remove this file.\n";
     g_autofree char *directory = held_directory(runtime_dir);
     g_autofree char *path = record_path(runtime_dir, id);
-    g_autoptr(GError) local = NULL;
+    int fd = -1;
 
-    if (g_mkdir_with_parents(directory, 0700) == 0 &&
-        g_file_set_contents_full(path, text, -1, G_FILE_SET_CONTENTS_NONE, 0600, &local))
-        return TRUE;
-    bailiff_set_error(error, BAILIFF_ERROR_IO_ERROR, "Make room, or mend the runtime directory.",
-                      "%s could not be written: %s", path,
-                      local != NULL ? local->message : g_strerror(errno));
-    return FALSE;
+    /* Never over one that only could not be seen. An empty file says it as well as one with the
+     * text. */
+    if (g_mkdir_with_parents(directory, 0700) == 0)
+        fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    if (fd < 0 && errno != EEXIST) {
+        bailiff_set_error(error, BAILIFF_ERROR_IO_ERROR,
+                          "Make room, or mend the runtime directory.",
+                          "%s could not be written: %s", path, g_strerror(errno));
+        return FALSE;
+    }
+    if (fd >= 0) {
+        if (write(fd, text, sizeof text - 1) < 0)
+            log_line(LOG_DEBUG, NULL, "%s stays empty: %s", path, g_strerror(errno));
+        close(fd);
+    }
+    return TRUE;
 }
 
 void held_record_remove(const char *runtime_dir, guint64 id)
