@@ -33,9 +33,13 @@ GDBusConnection *bus_connect(GError **error)
     return g_steal_pointer(&connection);
 }
 
-static gboolean daemon_is_there(BusClient *self, GError **error)
+/* The daemon answers properties from memory; one that is starting, or about to go on as another
+ * process, does within this as well. */
+#define FIRST_LOOK_SECONDS 10u
+
+static gboolean daemon_is_there(GDBusProxy *manager, GError **error)
 {
-    g_autofree char *owner = g_dbus_proxy_get_name_owner(G_DBUS_PROXY(self->manager));
+    g_autofree char *owner = g_dbus_proxy_get_name_owner(manager);
     if (owner)
         return TRUE;
     g_set_error_literal(error, G_DBUS_ERROR, G_DBUS_ERROR_SERVICE_UNKNOWN, BUS_NAME);
@@ -62,15 +66,42 @@ gboolean bus_check_daemon_runs(GError **error)
     return has_owner;
 }
 
+/* A proxy that fetches properties waits for 25 s, and does not tell that none came. Other errors
+ * than silence are for the call that the verb is about. */
+static gboolean daemon_answers(GDBusConnection *connection, GError **error)
+{
+    g_autoptr(GError) local = NULL;
+    g_autoptr(GVariant) version = NULL;
+    g_autoptr(GDBusProxy) manager =
+        g_dbus_proxy_new_sync(connection, G_DBUS_PROXY_FLAGS_DO_NOT_LOAD_PROPERTIES, NULL, BUS_NAME,
+                              BUS_MANAGER_PATH, BUS_INTERFACE("Manager"), NULL, error);
+
+    if (!manager || !daemon_is_there(manager, error))
+        return FALSE;
+    version =
+        proxy_read(manager, "Version", G_VARIANT_TYPE_STRING, FIRST_LOOK_SECONDS * 1000, &local);
+    if (!g_error_matches(local, G_IO_ERROR, G_IO_ERROR_TIMED_OUT))
+        return TRUE;
+    ctl_set_error(
+        error, CTL_EXIT_NO_DAEMON,
+        _("Look at 'systemctl status bailiffd' and 'journalctl -u bailiffd'; what it holds is in "
+          "'bailiffctl state'.\nDeadlines of leases are guarded meanwhile: by threads of its own "
+          "while it hangs, and by the watchdog, if there is one, also while it is stopped."),
+        _("bailiffd is on the bus and has not answered for %u s: it hangs, or its process is "
+          "stopped."),
+        FIRST_LOOK_SECONDS);
+    return FALSE;
+}
+
 BusClient *bus_client_new(GError **error)
 {
     g_autoptr(BusClient) self = g_new0(BusClient, 1);
     self->connection = bus_connect(error);
-    if (!self->connection)
+    if (!self->connection || !daemon_answers(self->connection, error))
         return NULL;
     self->manager = bailiff_bus_manager_proxy_new_sync(self->connection, G_DBUS_PROXY_FLAGS_NONE,
                                                        BUS_NAME, BUS_MANAGER_PATH, NULL, error);
-    if (!self->manager || !daemon_is_there(self, error))
+    if (!self->manager || !daemon_is_there(G_DBUS_PROXY(self->manager), error))
         return NULL;
     g_dbus_proxy_set_default_timeout(G_DBUS_PROXY(self->manager), BUS_NO_TIME_LIMIT);
     version_check(self->manager);

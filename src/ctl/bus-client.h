@@ -29,8 +29,8 @@ GDBusConnection *bus_connect(GError **error);
  * their call. */
 gboolean bus_check_daemon_runs(GError **error);
 
-/* Fails with CTL_ERROR when there is no bus or no daemon. Of a daemon of another version it tells
- * on standard error. */
+/* Fails with CTL_ERROR when there is no bus or no daemon, or it answers nothing for 10 s. Of a
+ * daemon of another version it tells on standard error. */
 BusClient *bus_client_new(GError **error);
 void bus_client_free(BusClient *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(BusClient, bus_client_free)

@@ -2,6 +2,7 @@
 """bailiffctl: each verb, its exit statuses, what it prints for people and for programs."""
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -46,6 +47,22 @@ def test_formatting_and_inspecting(daemon, storage):
     assert disk.digest(storage) == before
     ctl(daemon, "format-lockspace", storage, "two", "--overwrite")
     assert ctl_json(daemon, "inspect", storage)["Name"] == "two"
+
+
+def test_daemon_that_hangs(daemon):
+    """It is on the bus and answers nothing: any verb says so after its first look, whatever it would have waited for."""
+    os.kill(daemon.daemon.pid, signal.SIGSTOP)
+    try:
+        verbs = [("status",), ("leave", "space"), ("join", "space", "/nowhere", 1)]
+        asked = [subprocess.Popen([PROGRAM, *map(str, verb)], env=environment(daemon), text=True, stderr=subprocess.PIPE)
+                 for verb in verbs]
+        for verb, one in zip(verbs, asked):
+            said = one.communicate(timeout=LIMIT)[1]
+            assert one.returncode == 4 and "has not answered for 10 s" in said, (verb, said)
+            assert said.count("bailiffctl: ") == 1 and "bailiffctl state" in said and "watchdog" in said
+    finally:
+        os.kill(daemon.daemon.pid, signal.SIGCONT)
+    ctl(daemon, "status")
 
 
 def test_joining_and_leaving(daemon, storage):
