@@ -196,6 +196,23 @@ static gboolean read_numbered(StateFiles *self, GPtrArray *list, const char *dir
     return names != NULL;
 }
 
+static gboolean has_nothing(const StateFiles *self)
+{
+    return self->lockspaces->len + self->resources->len + self->registrations->len +
+               self->incidents->len + self->unreadable->len ==
+           0;
+}
+
+/* A bailiffd creates its lock before anything else, and leaves it there. That nobody holds leases
+ * must not be concluded from a directory that is another one than meant. */
+static gboolean was_used(const char *runtime_dir)
+{
+    g_autofree char *lock = g_build_filename(runtime_dir, "lock", NULL);
+    GStatBuf status;
+
+    return g_lstat(lock, &status) == 0 || errno != ENOENT;
+}
+
 StateFiles *state_files_read(const char *runtime_dir, GError **error)
 {
     g_autoptr(StateFiles) self = g_new0(StateFiles, 1);
@@ -220,6 +237,13 @@ StateFiles *state_files_read(const char *runtime_dir, GError **error)
         !read_numbered(self, self->registrations, held, &registration_kind, error) ||
         !read_numbered(self, self->incidents, incidents, &incident_kind, error))
         return NULL;
+    if (has_nothing(self) && !was_used(runtime_dir)) {
+        ctl_set_error(error, CTL_EXIT_ERROR,
+                      _("If bailiffd writes into another directory, name it with --runtime-dir."),
+                      _("bailiffd has never used the directory %s: there is no file 'lock' in it."),
+                      runtime_dir);
+        return NULL;
+    }
     return g_steal_pointer(&self);
 }
 

@@ -22,7 +22,8 @@ typedef struct StateFiles {
     GPtrArray *unreadable; /* the others, of all kinds */
 } StateFiles;
 
-/* NULL when there is no such directory, or a directory of it may not be read. */
+/* NULL when there is no such directory, bailiffd has never used it, or a directory of it may not be
+ * read. */
 StateFiles *state_files_read(const char *runtime_dir, GError **error);
 void state_files_free(StateFiles *self);
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(StateFiles, state_files_free)

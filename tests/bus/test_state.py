@@ -96,6 +96,13 @@ def test_no_such_directory(host, tmp_path):
     assert "none" in result.stderr and "--runtime-dir" in result.stderr
 
 
+def test_directory_that_is_none_of_bailiffd(host, tmp_path):
+    result = ctl(host, "state", "--runtime-dir", tmp_path, status=1)
+    assert f"never used the directory {tmp_path}" in result.stderr and "--runtime-dir" in result.stderr
+    assert result.stdout == ""
+    ctl(host, "state", "--runtime-dir", tmp_path, "--json", status=1)
+
+
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can be somebody else")
 def test_files_of_somebody_else_and_no_right(host, run, space, held):
     path = file_of(run, "lockspaces", "n-space")
