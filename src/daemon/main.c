@@ -126,15 +126,32 @@ static gboolean depart(gpointer user_data)
     return G_SOURCE_REMOVE;
 }
 
+#define NOT_EXECUTED "The program is not executed anew. "
+/* Of one that reads it first. */
+#define CONFIGURATION_COUNTS NOT_EXECUTED "The configuration has been read again and counts. "
+
+static void tell_refusal(GError *refusal, GError **error)
+{
+    log_line(LOG_ERR, NULL, "%s", refusal->message);
+    g_propagate_error(error, refusal);
+}
+
 static gboolean succeed_finish(gpointer user_data, GAsyncResult *result, GError **error)
 {
     Daemon *daemon = user_data;
+    GError *refusal = NULL;
 
     /* Refused: one that departs already goes on with that. */
-    if (g_async_result_is_tagged(result, succeed_finish))
-        return g_task_propagate_boolean(G_TASK(result), error);
-    if (!standstill_finish(result, error)) {
+    if (g_async_result_is_tagged(result, succeed_finish)) {
+        (void)g_task_propagate_boolean(G_TASK(result), &refusal);
+        tell_refusal(refusal, error);
+        return FALSE;
+    }
+    if (!standstill_finish(result, &refusal)) {
         daemon->departing = FALSE;
+        if (!daemon->departs_for_it)
+            g_prefix_error(&refusal, CONFIGURATION_COUNTS);
+        tell_refusal(refusal, error);
         return FALSE;
     }
     /* Its call may have waited for leave longer than it has waited itself. */
@@ -202,12 +219,14 @@ static void configuration_was_read(GObject *source, GAsyncResult *result, gpoint
     Daemon *daemon = asker->daemon;
     GError *error = NULL;
 
-    if (config_reload_finish(daemon->reload, result, &error) &&
-        check_that_it_stays(daemon, &error) && check_program(daemon, &error)) {
+    if (!config_reload_finish(daemon->reload, result, &error)) {
+        g_prefix_error(&error, NOT_EXECUTED);
+    } else if (!check_that_it_stays(daemon, &error) || !check_program(daemon, &error)) {
+        g_prefix_error(&error, CONFIGURATION_COUNTS);
+    } else {
         stand_still(daemon, NULL, asker->callback, asker->data);
         return;
     }
-    g_prefix_error(&error, "The program is not executed anew. ");
     refuse_to_succeed(asker->callback, asker->data, error);
 }
 
@@ -243,8 +262,8 @@ static void reexecution_begins(GObject *source, GAsyncResult *result, gpointer u
 {
     g_autoptr(GError) error = NULL;
 
-    if (!succeed_finish(user_data, result, &error))
-        log_line(LOG_ERR, NULL, "%s", error->message);
+    /* A refusal is in the log by then. */
+    (void)succeed_finish(user_data, result, &error);
 }
 
 static gboolean asked_to_reexecute(gpointer user_data)

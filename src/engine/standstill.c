@@ -38,11 +38,13 @@ static gboolean on_poll(gpointer user_data)
         return G_SOURCE_CONTINUE;
     io_gate_open();
     g_task_return_error(
-        task, bailiff_error_make(BAILIFF_ERROR_BUSY,
-                                 "Look for lockspaces that are late (bailiffctl status) and at "
-                                 "their storage; then try again. Nothing has changed.",
-                                 "Storage that bailiffd has asked for something does not answer "
-                                 "at the moment."));
+        task,
+        bailiff_error_make(BAILIFF_ERROR_BUSY,
+                           "Look for lockspaces that are late (bailiffctl status) and at "
+                           "their storage; then try again. This bailiffd goes on with all that "
+                           "it has.",
+                           "Storage that bailiffd has asked for something does not answer "
+                           "at the moment."));
     return G_SOURCE_REMOVE;
 }
 

@@ -124,8 +124,10 @@ def test_no_reexecution_while_storage_hangs(host, hanging_storage, make_worker):
     acquire(host, register(host, worker, failure_policy=policy(("kill", 0))), lease(hanging_storage.path))
     hanging_storage.hang()
     host.wait_for_property(SPACE, "Lockspace", "State", lambda state: state == "late")
-    with fails_with("Busy", "does not answer"):
+    with fails_with("Busy", "read again and counts. Storage that bailiffd has asked for something does not answer"):
         host.call("Manager", "Manager", "Reexecute", "(a{sv})", {})
+    wait_by_asking(host, lambda: "The program is not executed anew. The configuration has been read again" in host.log(),
+                   "the refusal in the log")
     assert wait_ended(host, worker) == -signal.SIGKILL
     hanging_storage.resume()
 
