@@ -44,8 +44,10 @@ static void on_step_started(guint index, const FailureStep *step, gpointer user_
     LogSubject subject = registration_log_subject(self);
 
     subject.step = failure_action_name(step->action);
-    log_message(MESSAGE_STEP_STARTED, &subject, "%s (%s): step %u, %s.", self->name,
-                bailiff_target_get_description(self->target), index + 1, subject.step);
+    log_message(MESSAGE_STEP_STARTED, &subject, "%s (%s): step %u, %s%s.", self->name,
+                bailiff_target_get_description(self->target), index + 1, subject.step,
+                self->inherited_step == (int)index ? ", goes on" : "");
+    self->inherited_step = -1;
     registration_emit_step_started(self, index, failure_action_name(step->action));
 }
 
@@ -214,6 +216,7 @@ static void start_runner(BailiffRegistration *self, const FailurePolicy *policy,
 
     self->walk_fail_us = fail_us;
     self->walked = policy;
+    self->inherited_step = saved != NULL ? (int)saved->point.step : -1;
     watch_for_overdue(self);
     if (saved != NULL)
         self->runner = failure_runner_resume(bailiff_engine_get_services(self->engine), &request,

@@ -49,6 +49,7 @@ struct _BailiffRegistration {
     FailureRunner *runner;
     const FailurePolicy *walked; /* a static one, or `policy` */
     gboolean told_failing;       /* the log */
+    int inherited_step;          /* begun by an earlier daemon, not yet told of; -1: none */
     char *failed_lockspace;      /* for which it is walked */
     guint64 walk_fail_us;        /* what its times are counted from */
     FailureRunnerPoint walk_point;

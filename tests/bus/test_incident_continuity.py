@@ -45,6 +45,9 @@ def test_the_same_incident_goes_on(host, hanging_storage, failing_space, make_wo
     assert at["FailAtUsec"] + 9 * SECOND <= kill_at
     assert steps["step-finished 1 signal"]["took-usec"] >= 8 * SECOND - 100_000
     assert ("without handing over" in steps["taken-over"]["detail"]) == (way == "kill")
+    # The log tells the same.
+    wait_by_asking(host, lambda: ": step 3, kill." in host.log(), "the last step in the log")
+    assert host.log().count(": step 2, signal, goes on.") == 1
     assert [step["time-usec"] for step in ended["Steps"]] == sorted(step["time-usec"] for step in ended["Steps"])
     shown = ctl(host, "incident", "1").stdout
     assert shown.count("taken over") == 1 and "signal" in shown and "kill" in shown
