@@ -24,6 +24,8 @@
 
 /* The daemon answers properties from memory. */
 #define ANSWER_MS 5000
+/* Shorter waits need no explanation. */
+#define TOLD_WAIT_US 5000000u
 
 typedef struct Join {
     CommandLine *line;
@@ -31,6 +33,7 @@ typedef struct Join {
     BailiffBusLockspace *lockspace;
     GMainLoop *loop;
     gboolean progress; /* stderr is a terminal */
+    gboolean silent;   /* nothing is to be told, or all has been told */
     guint64 started_us;
     int status;
     gboolean ended;
@@ -50,8 +53,28 @@ static void end(Join *self, int status)
     g_main_loop_quit(self->loop);
 }
 
+/* For who reads it later, and for who wonders whether it hangs: once, when the end is known. A join
+ * is a wait that nobody writes into the place that this host has, or is to have, in the lockspace
+ * (lease/host-lease-join.h). */
+static void tell_wait(Join *self)
+{
+    guint64 wait_us =
+        time_since(bailiff_bus_lockspace_get_join_ends_at_usec(self->lockspace), boottime_now());
+
+    if (self->silent || wait_us < TOLD_WAIT_US)
+        return;
+    self->silent = TRUE;
+    g_autofree char *name = safe_text(bailiff_bus_lockspace_get_name(self->lockspace));
+    g_autofree char *wait = span_text(wait_us);
+    fprintf(stderr,
+            _("bailiffctl: joining %s takes about %s: for that long it is watched whether another "
+              "host uses the host id.\n"),
+            name, wait);
+}
+
 static void show_progress(Join *self)
 {
+    tell_wait(self);
     if (!self->progress)
         return;
     guint64 now_us = boottime_now();
@@ -172,6 +195,7 @@ static int wait_until_held(CommandLine *line, BusClient *client, BailiffBusLocks
         .lockspace = lockspace,
         .loop = loop,
         .progress = isatty(STDERR_FILENO) && !line->json,
+        .silent = isatty(STDERR_FILENO) || line->json,
         .started_us = boottime_now(),
     };
     gulong handler = g_signal_connect(lockspace, "g-properties-changed",

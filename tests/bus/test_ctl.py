@@ -4,6 +4,7 @@
 import json
 import os
 import re
+import select
 import signal
 import subprocess
 
@@ -63,6 +64,26 @@ def test_daemon_that_hangs(daemon):
     finally:
         os.kill(daemon.daemon.pid, signal.SIGCONT)
     ctl(daemon, "status")
+
+
+def test_join_that_takes_long(daemon, storage):
+    """Where nobody sees the time that is left go by, a line says how long it takes and why."""
+    ctl(daemon, "format-lockspace", storage, "other", "--io-timeout", 1)
+    assert ctl(daemon, "join", "other", storage, 1, "--io-timeout", 1).stderr == ""
+    ctl(daemon, "leave", "other")
+    disk.change(storage, 0, disk.RECORD_NAME, "somebody")
+    disk.change(storage, 0, disk.TIMESTAMP, 77)
+    joining = Running(daemon, "join", "other", storage, 1, "--io-timeout", 1)
+    try:
+        complaints = joining.process.stderr
+        assert select.select([complaints], [], [], LIMIT)[0]
+        said = complaints.readline().decode()
+        assert re.match(r"bailiffctl: joining other takes about (6\d s|1:\d\d): .* whether another host uses", said), said
+        ctl(daemon, "leave", "other")
+        status, _, rest = joining.end()
+        assert status == 1 and "takes about" not in rest
+    finally:
+        joining.stop()
 
 
 def test_joining_and_leaving(daemon, storage):
