@@ -35,9 +35,11 @@ static void fill_common_options(GOptionEntry entries[N_COMMON_OPTIONS + 1], Comm
 }
 
 /* gettext() has another meaning for an empty text. */
-static const char *arguments_text(const Command *command)
+/* With its arguments, as it is written. */
+static char *verb_text(const Command *command)
 {
-    return command->arguments[0] ? _(command->arguments) : "";
+    return command->arguments[0] ? g_strdup_printf("%s %s", command->name, _(command->arguments))
+                                 : g_strdup(command->name);
 }
 
 static GOptionContext *make_option_context(CommandLine *self, const GOptionEntry *options,
@@ -46,9 +48,7 @@ static GOptionContext *make_option_context(CommandLine *self, const GOptionEntry
     const Command *command = self->command;
     GOptionEntry common[N_COMMON_OPTIONS + 1];
     fill_common_options(common, self, want_help);
-    const char *arguments = arguments_text(command);
-    g_autofree char *parameters =
-        g_strdup_printf("%s%s%s", command->name, arguments[0] ? " " : "", arguments);
+    g_autofree char *parameters = verb_text(command);
     g_autofree char *description =
         g_strdup_printf("%s%s%s\n  %s\n", command->description ? _(command->description) : "",
                         command->description ? "\n\n" : "", _("Example:"), command->example);
@@ -95,9 +95,8 @@ static gboolean parse(CommandLine *self, const GOptionEntry *options, guint min_
     self->n_words = g_strv_length(self->words + 1);
     memmove(self->words, self->words + 1, (self->n_words + 1) * sizeof(char *));
     if (self->n_words < min_words || self->n_words > max_words) {
-        g_autofree char *cure =
-            g_strdup_printf(_("Write: bailiffctl %s %s\n%s"), self->command->name,
-                            arguments_text(self->command), see_help);
+        g_autofree char *verb = verb_text(self->command);
+        g_autofree char *cure = g_strdup_printf(_("Write: bailiffctl %s\n%s"), verb, see_help);
         ctl_set_error(error, CTL_EXIT_USAGE, cure,
                       self->n_words < min_words ? _("'%s' needs more than was given.")
                                                 : _("'%s' got more than it knows what to do with."),

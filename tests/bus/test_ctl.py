@@ -167,6 +167,11 @@ def test_wrong_usage(daemon, typed):
     ctl(daemon, *typed, status=2)
 
 
+def test_usage_ends_without_a_blank(daemon):
+    assert "Write: bailiffctl status\n" in ctl(daemon, "status", "more", status=2).stderr
+    assert "Write: bailiffctl leave LOCKSPACE" in ctl(daemon, "leave", status=2).stderr
+
+
 def test_near_misses_are_named(daemon):
     assert "'status'" in ctl(daemon, "statsu", status=2).stderr
     assert "'format-resource'" in ctl(daemon, "format-resorce", status=2).stderr
