@@ -245,7 +245,7 @@ def assert_goes_on(host, before, held):
     assert host.owner() == before
     assert host.property(SPACE, "Lockspace", "State") == "held"
     assert host.property(held, "Resource", "State") == "held"
-    assert "take over" not in host.log()
+    assert "Another bailiffd takes over" not in host.log()
 
 
 @pytest.mark.parametrize("arguments, reason", [

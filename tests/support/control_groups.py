@@ -5,6 +5,7 @@ import os
 import pathlib
 import subprocess
 import sys
+import time
 
 from main_loop import LIMIT, poll_until
 
@@ -32,7 +33,8 @@ class ControlGroup:
     """`path` is as systemd tells it."""
 
     def __init__(self, name):
-        self.path = f"/bailiff-test-{os.getpid()}-{name}"
+        # Numbers of processes come again, and a test that was killed leaves its group behind.
+        self.path = f"/bailiff-test-{os.getpid()}-{time.monotonic_ns()}-{name}"
         self.directory = mount_point() / self.path[1:]
         self.members = []
         try:

@@ -39,10 +39,12 @@ static inline const char *real_control_group_mount(void)
     return mount;
 }
 
-/* "/bailiff-test-PID-NAME", as systemd would tell it. */
+/* "/bailiff-test-PID-TIME-NAME", as systemd would tell it. (Numbers of processes come again, and a
+ * test that was killed leaves its group behind.) */
 static inline char *real_control_group_make(const char *name)
 {
-    char *path = g_strdup_printf("/bailiff-test-%d-%s", (int)getpid(), name);
+    char *path = g_strdup_printf("/bailiff-test-%d-%" G_GINT64_FORMAT "-%s", (int)getpid(),
+                                 g_get_monotonic_time(), name);
     g_autofree char *directory = g_strconcat(real_control_group_mount(), path, NULL);
 
     g_assert_cmpint(g_mkdir(directory, 0755), ==, 0);

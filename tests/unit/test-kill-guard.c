@@ -259,7 +259,8 @@ static char *make_cgroup(void)
     const char *mounts[] = { "/sys/fs/cgroup/unified", "/sys/fs/cgroup" };
 
     for (guint i = 0; i < G_N_ELEMENTS(mounts); i++) {
-        g_autofree char *path = g_strdup_printf("%s/bailiff-test-%d", mounts[i], (int)getpid());
+        g_autofree char *path = g_strdup_printf("%s/bailiff-test-%d-%" G_GINT64_FORMAT, mounts[i],
+                                                (int)getpid(), g_get_monotonic_time());
         g_autofree char *kill_file = g_strconcat(path, "/cgroup.kill", NULL);
 
         if (mkdir(path, 0755) < 0)
