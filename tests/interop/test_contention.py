@@ -50,7 +50,7 @@ def test_never_two_at_once(pair, service, sanlock, tmp_path):
         attempt = service.command("bailiffctl", "run", *options, "space", place, "--", VISIT, tmp_path, name)
         # Whoever is in the way, here or there: the cure is to wait.
         assert attempt.returncode == 0 or (
-            attempt.returncode == EXIT_RUN_FAILED and "with the option wait" in attempt.stderr), attempt
+            attempt.returncode == EXIT_RUN_FAILED and "with the option --wait" in attempt.stderr), attempt
 
     def sanlock_client(name):
         attempt = run([sanlock.program(), "client", "command", "-r", resource.sanlock_text,
