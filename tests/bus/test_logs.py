@@ -93,7 +93,8 @@ def test_a_loss(hanging_storage, logged, worker):
     assert names_of(of_registration) == ["registration-failing", "step-started", "step-finished",
                                          "registration-cleared"]
     assert {line["REGISTRATION_NAME"] for line in of_registration} == {"web"}
-    assert of_registration[0]["OBJECT_PID"] == str(worker.pid)
+    # journald leaves it out where the process has ended by the time that it looks.
+    assert of_registration[0].get("OBJECT_PID", str(worker.pid)) == str(worker.pid)
     assert [line["STEP"] for line in of_registration[1:3]] == ["signal", "signal"]
     # For debugging only.
     assert not journal.lines("resource-acquired")
