@@ -39,14 +39,20 @@ static inline const char *real_control_group_mount(void)
     return mount;
 }
 
-/* "/bailiff-test-PID-TIME-NAME", as systemd would tell it. (Numbers of processes come again, and a
- * test that was killed leaves its group behind.) */
+/* "/bailiff-test-PID-TIME-NAME", as systemd would tell it: the same one for a name each time, so
+ * that one that was removed can be made again. (Numbers of processes come again, and a test that
+ * was killed leaves its group behind: hence the time, that of this process.) */
 static inline char *real_control_group_make(const char *name)
 {
-    char *path = g_strdup_printf("/bailiff-test-%d-%" G_GINT64_FORMAT "-%s", (int)getpid(),
-                                 g_get_monotonic_time(), name);
-    g_autofree char *directory = g_strconcat(real_control_group_mount(), path, NULL);
+    static gint64 time_of_process;
+    g_autofree char *directory = NULL;
+    char *path;
 
+    if (time_of_process == 0)
+        time_of_process = g_get_monotonic_time();
+    path = g_strdup_printf("/bailiff-test-%d-%" G_GINT64_FORMAT "-%s", (int)getpid(),
+                           time_of_process, name);
+    directory = g_strconcat(real_control_group_mount(), path, NULL);
     g_assert_cmpint(g_mkdir(directory, 0755), ==, 0);
     return path;
 }
