@@ -19,7 +19,6 @@
 #include <errno.h>
 #include <limits.h>
 #include <linux/futex.h>
-#include <poll.h>
 #include <signal.h>
 #include <sys/eventfd.h>
 #include <sys/syscall.h>
@@ -288,28 +287,6 @@ static guint64 work(KillGuardLane *self)
     return next_us;
 }
 
-static void sleep_until(KillGuardLane *self, guint64 when_us)
-{
-    struct pollfd fds[] = { { .fd = self->timer_fd, .events = POLLIN },
-                            { .fd = self->wake_fd, .events = POLLIN } };
-    struct itimerspec timer = { { 0, 0 }, { 0, 0 } };
-    guint64 count;
-
-    if (when_us != TIME_NEVER) {
-        timer.it_value.tv_sec = (time_t)(when_us / USEC_PER_SECOND);
-        timer.it_value.tv_nsec = (long)(when_us % USEC_PER_SECOND) * 1000;
-        /* All zero means "disarm" to the kernel; 0 is a time that has come. */
-        if (when_us == 0)
-            timer.it_value.tv_nsec = 1;
-    }
-    /* A time too large for the kernel is as good as never. */
-    (void)timerfd_settime(self->timer_fd, TFD_TIMER_ABSTIME, &timer, NULL);
-    (void)poll(fds, G_N_ELEMENTS(fds), -1);
-    for (guint i = 0; i < G_N_ELEMENTS(fds); i++)
-        if (read(fds[i].fd, &count, sizeof count) < 0)
-            count = 0;
-}
-
 static gboolean send_nothing(int pidfd, int signal_number, gpointer user_data)
 {
     return TRUE;
@@ -341,7 +318,7 @@ static void *run(void *data)
         atomic_store(&self->armed_us, TIME_NEVER);
         next_us = work(self);
         atomic_store(&self->armed_us, next_us);
-        sleep_until(self, next_us);
+        boottime_wait(self->timer_fd, self->wake_fd, next_us);
     }
     return NULL;
 }

@@ -10,6 +10,7 @@
  */
 #include "common/boottime.h"
 
+#include <poll.h>
 #include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
@@ -32,6 +33,35 @@ guint64 boottime_now(void)
     clock_gettime(CLOCK_BOOTTIME, &now);
     now_us = (guint64)now.tv_sec * USEC_PER_SECOND + (guint64)now.tv_nsec / 1000;
     return now_us > 0 ? now_us : 1;
+}
+
+gboolean boottime_arm_timer(int timer_fd, guint64 when_us)
+{
+    struct itimerspec timer = { { 0, 0 }, { 0, 0 } };
+
+    if (when_us != TIME_NEVER) {
+        timer.it_value.tv_sec = (time_t)(when_us / USEC_PER_SECOND);
+        timer.it_value.tv_nsec = (long)(when_us % USEC_PER_SECOND) * 1000;
+        /* All zero means "disarm" to the kernel; 0 is a time that has come. */
+        if (when_us == 0)
+            timer.it_value.tv_nsec = 1;
+    }
+    return timerfd_settime(timer_fd, TFD_TIMER_ABSTIME, &timer, NULL) == 0;
+}
+
+void boottime_wait(int timer_fd, int wake_fd, guint64 until_us)
+{
+    struct pollfd fds[] = { { .fd = timer_fd, .events = POLLIN },
+                            { .fd = wake_fd, .events = POLLIN } };
+    guint64 count;
+
+    /* A time too large for the kernel is as good as never. */
+    if (!boottime_arm_timer(timer_fd, until_us))
+        (void)boottime_arm_timer(timer_fd, TIME_NEVER);
+    (void)poll(fds, G_N_ELEMENTS(fds), -1);
+    for (guint i = 0; i < G_N_ELEMENTS(fds); i++)
+        if (read(fds[i].fd, &count, sizeof count) < 0)
+            count = 0;
 }
 
 static gboolean boottime_source_dispatch(GSource *source, GSourceFunc callback, gpointer user_data)
@@ -87,17 +117,9 @@ static void arm_by_polling(GSource *source, guint64 when_us)
 void boottime_source_set(GSource *source, guint64 when_us)
 {
     BoottimeSource *self = (BoottimeSource *)source;
-    struct itimerspec timer = { { 0, 0 }, { 0, 0 } };
 
     self->when_us = when_us;
     g_source_set_ready_time(source, -1);
-    if (when_us != TIME_NEVER) {
-        timer.it_value.tv_sec = (time_t)(when_us / USEC_PER_SECOND);
-        timer.it_value.tv_nsec = (long)(when_us % USEC_PER_SECOND) * 1000;
-        /* All zero means "disarm" to the kernel; 0 is a time that has come. */
-        if (when_us == 0)
-            timer.it_value.tv_nsec = 1;
-    }
-    if (self->fd < 0 || timerfd_settime(self->fd, TFD_TIMER_ABSTIME, &timer, NULL) < 0)
+    if (self->fd < 0 || !boottime_arm_timer(self->fd, when_us))
         arm_by_polling(source, when_us);
 }

@@ -15,3 +15,12 @@ guint64 boottime_now(void);
  * The callback is a GSourceFunc; its return value counts as usual. */
 GSource *boottime_source_new(guint64 when_us);
 void boottime_source_set(GSource *source, guint64 when_us);
+
+/* Of `timer_fd`, a timerfd on CLOCK_BOOTTIME: readable from `when_us` on; TIME_NEVER disarms it.
+ * FALSE with errno: it is not set; a time that is too large for the kernel is one reason. */
+gboolean boottime_arm_timer(int timer_fd, guint64 when_us);
+
+/* For a thread without a main loop: returns when CLOCK_BOOTTIME reaches `until_us`, when `wake_fd`
+ * (an eventfd) is readable, and now and then for no reason. Both descriptors are non-blocking and
+ * were read when it returns. Allocates nothing and takes no lock. */
+void boottime_wait(int timer_fd, int wake_fd, guint64 until_us);

@@ -5,7 +5,6 @@
 #include "watchdog/watchdog-feeder.h"
 
 #include <errno.h>
-#include <poll.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/eventfd.h>
@@ -27,24 +26,6 @@ static void wake(int fd)
     /* It can only fail when it is readable anyway. */
     if (write(fd, &one, sizeof one) < 0)
         return;
-}
-
-static void sleep_until(WatchdogFeeder *self, guint64 when_us)
-{
-    struct pollfd fds[] = { { .fd = self->timer_fd, .events = POLLIN },
-                            { .fd = self->wake_fd, .events = POLLIN } };
-    struct itimerspec timer = { { 0, 0 }, { 0, 0 } };
-    guint64 count;
-
-    if (when_us != TIME_NEVER) {
-        timer.it_value.tv_sec = (time_t)(when_us / USEC_PER_SECOND);
-        timer.it_value.tv_nsec = (long)(when_us % USEC_PER_SECOND) * 1000 + 1;
-    }
-    (void)timerfd_settime(self->timer_fd, TFD_TIMER_ABSTIME, &timer, NULL);
-    (void)poll(fds, G_N_ELEMENTS(fds), -1);
-    for (guint i = 0; i < G_N_ELEMENTS(fds); i++)
-        if (read(fds[i].fd, &count, sizeof count) < 0)
-            count = 0;
 }
 
 static void publish(WatchdogFeeder *self, const GError *trouble)
@@ -195,7 +176,7 @@ static gpointer run(gpointer data)
         self->is_settled = TRUE;
         next_us = feed(self);
         if (goes_on)
-            sleep_until(self, next_us);
+            boottime_wait(self->timer_fd, self->wake_fd, next_us);
     } while (goes_on);
     return NULL;
 }

@@ -3,8 +3,12 @@
  * CLOCK_BOOTTIME and its source. Only lower bounds of time are asserted: a slow machine is late,
  * never early.
  */
+#include <errno.h>
+#include <sys/eventfd.h>
 #include <sys/resource.h>
+#include <sys/timerfd.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "base/checked-time.h"
 #include "common/boottime.h"
@@ -179,6 +183,50 @@ static void test_without_descriptor(void)
     tear_down(&fixture);
 }
 
+/* The thread's wait: a time, and a wake-up. */
+
+static void test_wait(void)
+{
+    int timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+    int wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    guint64 until_us, count;
+
+    g_assert_cmpint(timer_fd, >=, 0);
+    g_assert_cmpint(wake_fd, >=, 0);
+    /* A time that has come, however long ago. */
+    boottime_wait(timer_fd, wake_fd, 0);
+    boottime_wait(timer_fd, wake_fd, boottime_now() - 1);
+    until_us = boottime_now() + 30000;
+    while (boottime_now() < until_us) /* once, but for a signal */
+        boottime_wait(timer_fd, wake_fd, until_us);
+    /* Woken, with a timer that never fires, and the wake-up is used up. */
+    const guint64 never[] = { TIME_NEVER, TIME_NEVER - 1, boottime_now() + 3600 * USEC_PER_SECOND };
+    for (gsize i = 0; i < G_N_ELEMENTS(never); i++) {
+        g_assert_cmpint(eventfd_write(wake_fd, 1), ==, 0);
+        boottime_wait(timer_fd, wake_fd, never[i]);
+        g_assert_cmpint(read(wake_fd, &count, sizeof count), ==, -1);
+        g_assert_cmpint(errno, ==, EAGAIN);
+    }
+    close(wake_fd);
+    close(timer_fd);
+}
+
+/* What an earlier wait left armed does not count any more. */
+static void test_timer_is_disarmed(void)
+{
+    int timer_fd = timerfd_create(CLOCK_BOOTTIME, TFD_CLOEXEC | TFD_NONBLOCK);
+    struct itimerspec set;
+
+    g_assert_true(boottime_arm_timer(timer_fd, boottime_now() + 3600 * USEC_PER_SECOND));
+    g_assert_cmpint(timerfd_gettime(timer_fd, &set), ==, 0);
+    g_assert_cmpint(set.it_value.tv_sec, >, 0);
+    g_assert_true(boottime_arm_timer(timer_fd, TIME_NEVER));
+    g_assert_cmpint(timerfd_gettime(timer_fd, &set), ==, 0);
+    g_assert_cmpint(set.it_value.tv_sec, ==, 0);
+    g_assert_cmpint(set.it_value.tv_nsec, ==, 0);
+    close(timer_fd);
+}
+
 int main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
@@ -189,5 +237,7 @@ int main(int argc, char **argv)
     g_test_add_func("/boottime/moved-after-expiry", test_moved_after_expiry);
     g_test_add_func("/boottime/removed", test_removed);
     g_test_add_func("/boottime/without-descriptor", test_without_descriptor);
+    g_test_add_func("/boottime/wait", test_wait);
+    g_test_add_func("/boottime/timer-is-disarmed", test_timer_is_disarmed);
     return g_test_run();
 }
