@@ -5,6 +5,9 @@
 #include "common/printable-word.h"
 
 #include <glib.h>
+#include <string.h>
+
+#include "base/printable-text.h"
 
 #define WORD_MAX_CHARACTERS 64u
 
@@ -25,4 +28,17 @@ char *printable_word(const char *word)
             g_string_append_c(text, '?');
     }
     return g_string_free(text, FALSE);
+}
+
+char *printable_bytes(const char *text)
+{
+    char *valid = g_utf8_make_valid(text, -1);
+    gsize length = strlen(valid);
+    gsize at;
+
+    while ((at = printable_text_length(valid, length)) < length)
+        do
+            valid[at++] = '?';
+        while (((guchar)valid[at] & 0xc0) == 0x80);
+    return valid;
 }

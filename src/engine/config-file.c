@@ -10,6 +10,7 @@
 #include "base/fixed-name.h"
 #include "base/printable-text.h"
 #include "common/bailiff-error.h"
+#include "common/printable-word.h"
 #include "engine/name-error.h"
 #include "engine/policy-error.h"
 
@@ -238,25 +239,11 @@ static SetKey find_group(Place *place, GError **error)
     return NULL;
 }
 
-/* The file may hold anything, the text goes to a terminal. */
-static char *printable(const char *text)
-{
-    g_autofree char *valid = g_utf8_make_valid(text, -1);
-    gsize length = strlen(valid);
-    gsize at;
-
-    while ((at = printable_text_length(valid, length)) < length)
-        do
-            valid[at++] = '?';
-        while (((guchar)valid[at] & 0xc0) == 0x80);
-    return g_steal_pointer(&valid);
-}
-
 /* "FILE, [GROUP], KEY: " before what is wrong there. */
 static void prefix_place(const Place *place, GError **error)
 {
-    g_autofree char *group = printable(place->group);
-    g_autofree char *key = place->key != NULL ? printable(place->key) : NULL;
+    g_autofree char *group = printable_bytes(place->group);
+    g_autofree char *key = place->key != NULL ? printable_bytes(place->key) : NULL;
 
     g_prefix_error(error, "%s, [%s]%s%s: ", place->file, group, key != NULL ? ", " : "",
                    key != NULL ? key : "");
@@ -295,7 +282,7 @@ gboolean config_file_take_text(ConfigFile *self, const char *path, const char *t
     /* Translated keys would be dropped in silence otherwise. */
     if (length > 0 &&
         !g_key_file_load_from_data(key_file, text, length, G_KEY_FILE_KEEP_TRANSLATIONS, &cause)) {
-        g_autofree char *what = printable(cause->message);
+        g_autofree char *what = printable_bytes(cause->message);
         bailiff_set_error(error, BAILIFF_ERROR_INVALID_ARGUMENT,
                           "A configuration file has groups, [NAME], and in them lines KEY=VALUE.",
                           "%s: %s.", path, what);

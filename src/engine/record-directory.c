@@ -11,9 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "base/printable-text.h"
 #include "common/bailiff-error.h"
 #include "common/log-message.h"
+#include "common/printable-word.h"
 
 #define SUFFIX ".conf"
 #define CURE "Mend the directory, or name another one with --records-dir."
@@ -70,15 +70,8 @@ static gboolean check_directory(const char *directory, GError **error)
 static char *printable_path(const char *directory, const char *entry)
 {
     g_autofree char *path = g_build_filename(directory, entry, NULL);
-    g_autofree char *valid = g_utf8_make_valid(path, -1);
-    gsize length = strlen(valid);
-    gsize at;
 
-    while ((at = printable_text_length(valid, length)) < length)
-        do
-            valid[at++] = '?';
-        while (((guchar)valid[at] & 0xc0) == 0x80);
-    return g_steal_pointer(&valid);
+    return printable_bytes(path);
 }
 
 static gboolean check_file(int fd, const char *path, GError **error)
