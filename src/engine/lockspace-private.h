@@ -118,6 +118,9 @@ void bailiff_lockspace_set_joined(BailiffLockspace *self, guint64 generation, co
 void bailiff_lockspace_set_join_ends(BailiffLockspace *self, guint64 join_ends_us);
 void bailiff_lockspace_update_hosts(BailiffLockspace *self);
 void bailiff_lockspace_describe(BailiffLockspace *self, LeaseErrorContext *ret);
+/* Of a resource, with what this host is in the lockspace now: not held, nothing known of it. */
+void bailiff_lockspace_init_lease(BailiffLockspace *self, const char *resource, guint64 offset,
+                                  ResourceLease *ret);
 void bailiff_lockspace_emit_renewal_late(BailiffLockspace *self, guint64 seconds_left,
                                          const char *reason);
 void bailiff_lockspace_emit_lease_lost(BailiffLockspace *self, const char *reason);

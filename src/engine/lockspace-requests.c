@@ -29,24 +29,6 @@ static void describe(BailiffLockspace *self, const char *resource, const char *p
     ret->offset = offset;
 }
 
-/* Not for a lease that is to be held: who only reads and asks. */
-static void init_lease(BailiffLockspace *self, const char *resource, guint64 offset,
-                       ResourceLease *ret)
-{
-    const ResourceWish wish = {
-        .lockspace_name = self->name,
-        .resource_name = resource,
-        .resource_offset = offset,
-        .lockspace_offset = self->offset,
-        .lockspace_layout = self->layout,
-        .host_id = self->host_id,
-        .generation = self->generation,
-        .io_timeout = self->io_timeout,
-    };
-
-    resource_lease_init(ret, &wish);
-}
-
 /* --- heeding --------------------------------------------------------------------------------- */
 
 /* What of the present request of a resource has been heeded, kept with the resource. */
@@ -258,8 +240,8 @@ static void examine_one(BailiffLockspace *self, BailiffResource *resource, GTask
 
     one->resource = g_object_ref(resource);
     one->task = g_object_ref(task);
-    init_lease(self, bailiff_resource_get_name(resource), bailiff_resource_get_offset(resource),
-               &one->lease);
+    bailiff_lockspace_init_lease(self, bailiff_resource_get_name(resource),
+                                 bailiff_resource_get_offset(resource), &one->lease);
     resource_examine_init(&one->machine, &one->lease);
     call->running++;
     machine_run_async(self->resource_worker, &job, NULL, on_examined, one);
@@ -416,7 +398,7 @@ static void on_device_opened(GObject *source, GAsyncResult *result, gpointer use
         g_task_return_error(task, error);
         return;
     }
-    init_lease(self, call->resource, call->offset, &call->lease);
+    bailiff_lockspace_init_lease(self, call->resource, call->offset, &call->lease);
     resource_request_init(&call->machine, &call->lease, call->action, call->version);
     job = (MachineJob){
         .resume = resume_request,

@@ -317,6 +317,23 @@ void bailiff_lockspace_describe(BailiffLockspace *self, LeaseErrorContext *ret)
     };
 }
 
+void bailiff_lockspace_init_lease(BailiffLockspace *self, const char *resource, guint64 offset,
+                                  ResourceLease *ret)
+{
+    const ResourceWish wish = {
+        .lockspace_name = self->name,
+        .resource_name = resource,
+        .resource_offset = offset,
+        .lockspace_offset = self->offset,
+        .lockspace_layout = self->layout,
+        .host_id = self->host_id,
+        .generation = self->generation,
+        .io_timeout = self->io_timeout,
+    };
+
+    resource_lease_init(ret, &wish);
+}
+
 static unsigned choose_depth(const BailiffLockspace *self)
 {
     g_autoptr(GPtrArray) all =

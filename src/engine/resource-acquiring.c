@@ -99,18 +99,8 @@ static void start_acquire_machine(BailiffResource *self)
     BailiffLockspace *lockspace = self->lockspace;
     ResourceRemains remains;
     g_autoptr(GError) error = NULL;
-    const ResourceWish wish = {
-        .lockspace_name = lockspace->name,
-        .resource_name = self->name,
-        .resource_offset = self->offset,
-        .lockspace_offset = lockspace->offset,
-        .lockspace_layout = lockspace->layout,
-        .host_id = lockspace->host_id,
-        .generation = lockspace->generation,
-        .io_timeout = lockspace->io_timeout,
-    };
 
-    resource_lease_init(&self->lease, &wish);
+    bailiff_lockspace_init_lease(lockspace, self->name, self->offset, &self->lease);
     if (!bailiff_lockspace_check_usable(lockspace, &error)) {
         acquire_failed(self, g_steal_pointer(&error));
         return;

@@ -126,19 +126,7 @@ void resource_unsave(BailiffResource *self)
 
 static void restore_lease(BailiffResource *self, const SavedResource *saved)
 {
-    BailiffLockspace *lockspace = self->lockspace;
-    const ResourceWish wish = {
-        .lockspace_name = lockspace->name,
-        .resource_name = self->name,
-        .resource_offset = self->offset,
-        .lockspace_offset = lockspace->offset,
-        .lockspace_layout = lockspace->layout,
-        .host_id = lockspace->host_id,
-        .generation = lockspace->generation,
-        .io_timeout = lockspace->io_timeout,
-    };
-
-    resource_lease_init(&self->lease, &wish);
+    bailiff_lockspace_init_lease(self->lockspace, self->name, self->offset, &self->lease);
     if (saved->use == SAVED_RESOURCE_UNUSED)
         return;
     self->lease.leader = saved->leader;
