@@ -23,35 +23,37 @@ static char *name_of(guint64 id, pid_t pid, guint64 start_time)
                            start_time);
 }
 
-static const ProcessIdentity *process_of(BailiffRegistration *registration)
+/* The process of a registration and the name that it is kept under; NULL: it is of another kind. */
+static const ProcessIdentity *process_of(BailiffRegistration *registration, char **ret_name)
 {
     BailiffTarget *target = bailiff_registration_get_target(registration);
+    const ProcessIdentity *process;
 
-    return BAILIFF_IS_PROCESS_TARGET(target) ? bailiff_target_get_process(target) : NULL;
+    if (!BAILIFF_IS_PROCESS_TARGET(target))
+        return NULL;
+    process = bailiff_target_get_process(target);
+    *ret_name =
+        name_of(bailiff_registration_get_id(registration), process->pid, process->start_time);
+    return process;
 }
 
 static void on_added(BailiffEngine *engine, BailiffRegistration *registration, gpointer user_data)
 {
     ProcessStore *self = user_data;
-    const ProcessIdentity *process = process_of(registration);
     g_autofree char *name = NULL;
+    const ProcessIdentity *process = process_of(registration, &name);
 
-    if (process == NULL)
-        return;
-    name = name_of(bailiff_registration_get_id(registration), process->pid, process->start_time);
-    fd_store_keep(self->store, name, process->pidfd, FD_STORE_PROCESS);
+    if (process != NULL)
+        fd_store_keep(self->store, name, process->pidfd, FD_STORE_PROCESS);
 }
 
 static void on_removed(BailiffEngine *engine, BailiffRegistration *registration, gpointer user_data)
 {
     ProcessStore *self = user_data;
-    const ProcessIdentity *process = process_of(registration);
     g_autofree char *name = NULL;
 
-    if (process == NULL)
-        return;
-    name = name_of(bailiff_registration_get_id(registration), process->pid, process->start_time);
-    fd_store_drop(self->store, name);
+    if (process_of(registration, &name) != NULL)
+        fd_store_drop(self->store, name);
 }
 
 ProcessStore *process_store_new(BailiffEngine *engine, FdStore *store)
