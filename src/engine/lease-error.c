@@ -225,32 +225,73 @@ static GError *held_error_new(const LeaseFault *fault, const LeaseErrorContext *
     }
 }
 
-static GError *not_ours_error_new(const LeaseFault *fault, const LeaseErrorContext *context)
+/* What is on disk is a lease, and not the one that it was to be. */
+static GError *resource_error_new(const LeaseFault *fault, const LeaseErrorContext *context)
 {
-    return bailiff_error_make(
-        BAILIFF_ERROR_HELD,
-        "Find out why: a virtual host that was stopped and continued, a clock that stands still, "
-        "or "
-        "another program that writes there. Look at the data before you use the resource again.",
-        "Resource %s of lockspace %s is on disk no longer as this host wrote it: host id "
-        "%" G_GUINT64_FORMAT " is at version %" G_GUINT64_FORMAT " there.",
-        context->resource, context->lockspace, fault->host_id, fault->version);
+    switch (fault->kind) {
+    case LEASE_VERSION_DIFFERS:
+        return bailiff_error_make(BAILIFF_ERROR_HELD,
+                                  "If it is higher somebody has held it since: look at the data "
+                                  "before you go on, then acquire without the option version. If "
+                                  "it is lower check the number and the place.",
+                                  "Resource %s of lockspace %s has version %" G_GUINT64_FORMAT
+                                  ", not the demanded one.",
+                                  context->resource, context->lockspace, fault->version);
+    case LEASE_NOT_OURS:
+        return bailiff_error_make(
+            BAILIFF_ERROR_HELD,
+            "Find out why: a virtual host that was stopped and continued, a clock that stands "
+            "still, or another program that writes there. Look at the data before you use the "
+            "resource again.",
+            "Resource %s of lockspace %s is on disk no longer as this host wrote it: host id "
+            "%" G_GUINT64_FORMAT " is at version %" G_GUINT64_FORMAT " there.",
+            context->resource, context->lockspace, fault->host_id, fault->version);
+    case LEASE_NOT_RENAMED:
+        return bailiff_error_make(BAILIFF_ERROR_BUSY,
+                                  "Acquire it again, then release it with the new name.",
+                                  "Resource %s of lockspace %s is released, but keeps its name: "
+                                  "host id %" G_GUINT64_FORMAT " had written its record meanwhile.",
+                                  context->resource, context->lockspace, fault->host_id);
+    default:
+        return bailiff_error_make(
+            BAILIFF_ERROR_LOST,
+            "Find out why this host stood still, or what else writes to that storage.",
+            "The shared lease on resource %s of lockspace %s is no longer on disk: another host "
+            "took this one for dead.",
+            context->resource, context->lockspace);
+    }
 }
 
-static GError *bad_request_error_new(const LeaseFault *fault, const LeaseErrorContext *context)
+static GError *request_error_new(const LeaseFault *fault, const LeaseErrorContext *context)
 {
     g_autofree char *where = place(context);
 
-    if (fault->record == RECORD_BAD_VERSION)
-        return record_error_new(fault->record, context);
-    return bailiff_error_make(
-        BAILIFF_ERROR_CORRUPT,
-        "Find out what else writes there. Nothing was changed; format the resource again only when "
-        "no host uses it.",
-        "The request record of resource %s of lockspace %s on %s is damaged (%s).",
-        context->resource, context->lockspace, where, record_fault_name(fault->record));
+    switch (fault->kind) {
+    case LEASE_REQUEST_PASSED:
+        return bailiff_error_make(
+            BAILIFF_ERROR_HELD, "Look who holds it now; ask for a later version, or the next one.",
+            "Resource %s of lockspace %s has version %" G_GUINT64_FORMAT
+            " by now: the requested one is over.",
+            context->resource, context->lockspace, fault->version);
+    case LEASE_REQUEST_LATER:
+        return bailiff_error_make(BAILIFF_ERROR_BUSY,
+                                  "Wait until that is over, or take the request back first.",
+                                  "Another host has requested resource %s of lockspace %s for the "
+                                  "later version %" G_GUINT64_FORMAT ".",
+                                  context->resource, context->lockspace, fault->version);
+    default:
+        if (fault->record == RECORD_BAD_VERSION)
+            return record_error_new(fault->record, context);
+        return bailiff_error_make(
+            BAILIFF_ERROR_CORRUPT,
+            "Find out what else writes there. Nothing was changed; format the resource again only "
+            "when no host uses it.",
+            "The request record of resource %s of lockspace %s on %s is damaged (%s).",
+            context->resource, context->lockspace, where, record_fault_name(fault->record));
+    }
 }
 
+/* By subject. */
 GError *lease_error_new(const LeaseFault *fault, const LeaseErrorContext *context)
 {
     switch (fault->kind) {
@@ -275,28 +316,10 @@ GError *lease_error_new(const LeaseFault *fault, const LeaseErrorContext *contex
     case LEASE_BALLOT_LOST:
         return held_error_new(fault, context);
     case LEASE_VERSION_DIFFERS:
-        return bailiff_error_make(BAILIFF_ERROR_HELD,
-                                  "If it is higher somebody has held it since: look at the data "
-                                  "before you go on, then acquire without the option version. If "
-                                  "it is lower check the number and the place.",
-                                  "Resource %s of lockspace %s has version %" G_GUINT64_FORMAT
-                                  ", not the demanded one.",
-                                  context->resource, context->lockspace, fault->version);
     case LEASE_NOT_OURS:
-        return not_ours_error_new(fault, context);
     case LEASE_NOT_RENAMED:
-        return bailiff_error_make(BAILIFF_ERROR_BUSY,
-                                  "Acquire it again, then release it with the new name.",
-                                  "Resource %s of lockspace %s is released, but keeps its name: "
-                                  "host id %" G_GUINT64_FORMAT " had written its record meanwhile.",
-                                  context->resource, context->lockspace, fault->host_id);
     case LEASE_SHARE_LOST:
-        return bailiff_error_make(
-            BAILIFF_ERROR_LOST,
-            "Find out why this host stood still, or what else writes to that storage.",
-            "The shared lease on resource %s of lockspace %s is no longer on disk: another host "
-            "took this one for dead.",
-            context->resource, context->lockspace);
+        return resource_error_new(fault, context);
     case LEASE_NAME_TAKEN:
     case LEASE_NAME_MISSING:
     case LEASE_NAME_AMBIGUOUS:
@@ -304,19 +327,9 @@ GError *lease_error_new(const LeaseFault *fault, const LeaseErrorContext *contex
     case LEASE_AREA_OCCUPIED:
         return index_error_new(fault, context);
     case LEASE_REQUEST_PASSED:
-        return bailiff_error_make(
-            BAILIFF_ERROR_HELD, "Look who holds it now; ask for a later version, or the next one.",
-            "Resource %s of lockspace %s has version %" G_GUINT64_FORMAT
-            " by now: the requested one is over.",
-            context->resource, context->lockspace, fault->version);
     case LEASE_REQUEST_LATER:
-        return bailiff_error_make(BAILIFF_ERROR_BUSY,
-                                  "Wait until that is over, or take the request back first.",
-                                  "Another host has requested resource %s of lockspace %s for the "
-                                  "later version %" G_GUINT64_FORMAT ".",
-                                  context->resource, context->lockspace, fault->version);
     case LEASE_BAD_REQUEST:
-        return bad_request_error_new(fault, context);
+        return request_error_new(fault, context);
     case LEASE_OK:
     case LEASE_STOPPED:
     case LEASE_EXPIRED:

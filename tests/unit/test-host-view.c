@@ -433,7 +433,7 @@ static void test_names(void)
     g_assert_cmpstr(host_state_name(HOST_FAIL), ==, "fail");
     g_assert_cmpstr(host_state_name(HOST_DEAD), ==, "dead");
     g_autoptr(GHashTable) seen = g_hash_table_new(g_str_hash, g_str_equal);
-    for (int kind = LEASE_OK; kind <= LEASE_SHARE_LOST; kind++) {
+    for (int kind = LEASE_OK; kind <= LEASE_BAD_REQUEST; kind++) {
         const char *name = lease_fault_name((LeaseFaultKind)kind);
         g_assert_cmpstr(name, !=, "unknown");
         g_assert_true(g_hash_table_add(seen, (gpointer)name));
