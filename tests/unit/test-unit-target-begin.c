@@ -151,10 +151,18 @@ static void test_started_by_others(World *world, gconstpointer data)
     wait_for_end_of_unit(world);
 }
 
+/* What a start is asked of: it has ended, and nothing of it was started yet. */
+static gboolean make_ended(World *world)
+{
+    if (!make_target(world))
+        return FALSE;
+    end_unit(world);
+    world->n_ended = 0;
+    return TRUE;
+}
+
 static void test_start(World *world, gconstpointer data)
 {
-    g_autoptr(GCancellable) cancellable = g_cancellable_new();
-    g_autofree char *path = NULL;
     pid_t pid;
 
     if (!make_target(world))
@@ -173,44 +181,63 @@ static void test_start(World *world, gconstpointer data)
     g_assert_true(bailiff_target_kill(world->target, NULL));
     reap(pid);
     end_unit(world);
+}
 
-    /* It cannot be started; it ends at once; systemd refuses: an end of it each time. */
-    world->systemd->state_after_start = NULL;
-    world->systemd->job_result = "failed";
-    world->n_ended = 0;
-    start(world, NULL);
-    assert_start(world, BAILIFF_ERROR, BAILIFF_ERROR_IO_ERROR);
-    wait_for_end_of_unit(world);
-    world->systemd->job_result = "done";
-    world->n_ended = 0;
-    start(world, NULL);
-    assert_start(world, BAILIFF_ERROR, BAILIFF_ERROR_IO_ERROR);
-    wait_for_end_of_unit(world);
-    world->systemd->error = "org.freedesktop.systemd1.NoSuchUnit";
-    world->n_ended = 0;
-    start(world, NULL);
-    assert_start(world, BAILIFF_ERROR, BAILIFF_ERROR_NOT_FOUND);
-    wait_for_end_of_unit(world);
-    world->systemd->error = NULL;
+typedef struct FailedStart {
+    const char *job_result;
+    const char *error; /* that systemd answers with */
+    BailiffError code;
+} FailedStart;
 
-    /* While its start is not at its end it has not ended, whatever is told meanwhile. */
-    world->n_ended = 0;
+/* It cannot be started; it ends at once; systemd refuses: an end of it each time. */
+static void test_start_fails(World *world, gconstpointer data)
+{
+    static const FailedStart ways[] = {
+        { "failed", NULL, BAILIFF_ERROR_IO_ERROR },
+        { "done", NULL, BAILIFF_ERROR_IO_ERROR },
+        { "done", "org.freedesktop.systemd1.NoSuchUnit", BAILIFF_ERROR_NOT_FOUND },
+    };
+
+    if (!make_ended(world))
+        return;
+    for (guint i = 0; i < G_N_ELEMENTS(ways); i++) {
+        world->systemd->job_result = ways[i].job_result;
+        world->systemd->error = ways[i].error;
+        world->n_ended = 0;
+        start(world, NULL);
+        assert_start(world, BAILIFF_ERROR, (int)ways[i].code);
+        wait_for_end_of_unit(world);
+    }
+}
+
+/* While its start is not at its end it has not ended, whatever is told meanwhile. */
+static void test_start_takes_long(World *world, gconstpointer data)
+{
+    g_autofree char *path = NULL;
+
+    if (!make_ended(world))
+        return;
     world->systemd->job_end = DOUBLE_JOB_NEVER;
     start(world, NULL);
-    double_wait_for_calls(world->systemd, "StartUnit a.service replace", 5);
+    double_wait_for_calls(world->systemd, "StartUnit a.service replace", 1);
     double_set_state(world->systemd, "inactive");
     assert_not_ended(world);
     path = g_strdup_printf("/org/freedesktop/systemd1/job/%u", world->systemd->n_jobs);
     double_end_job(world->systemd, path, "done");
     assert_start(world, BAILIFF_ERROR, BAILIFF_ERROR_IO_ERROR);
     wait_for_end_of_unit(world);
-    world->systemd->job_end = DOUBLE_JOB_AFTER_ANSWER;
+}
 
-    /* Cancelled with the call out: what is carried out late is seen, and not taken for ended. */
-    world->n_ended = 0;
+/* With the call out: what is carried out late is seen, and not taken for ended. */
+static void test_start_cancelled(World *world, gconstpointer data)
+{
+    g_autoptr(GCancellable) cancellable = g_cancellable_new();
+
+    if (!make_ended(world))
+        return;
     world->systemd->silent = TRUE;
     start(world, cancellable);
-    double_wait_for_calls(world->systemd, "StartUnit a.service replace", 6);
+    double_wait_for_calls(world->systemd, "StartUnit a.service replace", 1);
     g_cancellable_cancel(cancellable);
     assert_start(world, G_IO_ERROR, G_IO_ERROR_CANCELLED);
     g_assert_false(bailiff_target_has_ended(world->target));
@@ -230,5 +257,8 @@ int main(int argc, char **argv)
     ADD_UNIT_TEST("/unit-target-begin/look-up", NULL, test_look_up);
     ADD_UNIT_TEST("/unit-target-begin/started-by-others", NULL, test_started_by_others);
     ADD_UNIT_TEST("/unit-target-begin/start", NULL, test_start);
+    ADD_UNIT_TEST("/unit-target-begin/start-fails", NULL, test_start_fails);
+    ADD_UNIT_TEST("/unit-target-begin/start-takes-long", NULL, test_start_takes_long);
+    ADD_UNIT_TEST("/unit-target-begin/start-cancelled", NULL, test_start_cancelled);
     return g_test_run();
 }
