@@ -13,6 +13,8 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -64,6 +66,28 @@ static inline pid_t forked(ForkedBody body)
         _exit(0);
     }
     return pid;
+}
+
+static inline void body_pause(void)
+{
+    for (;;)
+        pause();
+}
+
+/* So large that it spends its time inside fork(): the stop finds a child in the making. */
+static inline void body_forks_slowly(void)
+{
+    gsize size = 128 << 20;
+    char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+    if (memory == MAP_FAILED)
+        _exit(94);
+    madvise(memory, size, MADV_NOHUGEPAGE);
+    memset(memory, 1, size);
+    report_pid(getpid());
+    for (guint i = 0; i < 400; i++)
+        forked(body_pause);
+    body_pause();
 }
 
 /* The first thread ends and another one lives on: the process is a Z in /proc and has not ended. */

@@ -32,12 +32,6 @@ static inline void victim_start(Victim *self, ForkedBody body)
     self->target.pid = pid;
 }
 
-static inline void body_pause(void)
-{
-    for (;;)
-        pause();
-}
-
 static inline gboolean victim_lives(const Victim *self)
 {
     return !process_identity_has_ended(&self->process);

@@ -193,3 +193,13 @@ char *index_world_trace(const IndexWorld *self)
     }
     return g_string_free(text, FALSE);
 }
+
+void index_world_assert_names(IndexWorld *self, uint32_t number, const char *entry,
+                              const char *resource)
+{
+    g_autofree char *entry_name = index_world_entry_name(self, number);
+    g_autofree char *resource_name = index_world_resource_name(self, number);
+
+    g_assert_cmpstr(entry_name, ==, entry);
+    g_assert_cmpstr(resource_name, ==, resource);
+}

@@ -39,6 +39,9 @@ char *index_world_entry_name(IndexWorld *self, uint32_t number);
 /* The resource on disk: its name when it is a good one of the lockspace, "cleared", "blank", or
  * "other". Free it. */
 char *index_world_resource_name(IndexWorld *self, uint32_t number);
+/* Both names as these two functions tell them. */
+void index_world_assert_names(IndexWorld *self, uint32_t number, const char *entry,
+                              const char *resource);
 
 /* Runs index-read, which must work; then forgets the log, so that I/O 1 is the next machine's. */
 void index_world_read(IndexWorld *self);

@@ -287,3 +287,32 @@ void assert_failed(const MachineStep *step, LeaseFaultKind kind)
     g_assert_cmpint(step->kind, ==, STEP_FAILED);
     g_assert_cmpstr(lease_fault_name(step->fault.kind), ==, lease_fault_name(kind));
 }
+
+void assert_done(const MachineStep *step)
+{
+    g_assert_cmpstr(lease_fault_name(step->fault.kind), ==, lease_fault_name(LEASE_OK));
+    g_assert_cmpint(step->kind, ==, STEP_DONE);
+}
+
+void member_forget_log(WorldMember *self)
+{
+    memory_host_forget_log(&self->host);
+    self->host.io_count = 0;
+}
+
+void member_acquire_ok(WorldMember *self)
+{
+    MachineStep step = member_acquire(self);
+
+    assert_done(&step);
+    member_forget_log(self);
+}
+
+void member_release_until_done(WorldMember *self)
+{
+    for (unsigned i = 0; self->lease.held || self->lease.may_be_owner; i++) {
+        g_assert_cmpuint(i, <, 20);
+        MachineStep step = member_release(self);
+        g_assert_true(step.kind == STEP_DONE || step.fault.kind == LEASE_IO_TIMEOUT);
+    }
+}

@@ -66,6 +66,12 @@ void member_clear(WorldMember *self);
 MachineStep member_acquire(WorldMember *self);
 MachineStep member_acquire_patient(WorldMember *self);
 MachineStep member_release(WorldMember *self);
+/* It is done; forgets the log. */
+void member_acquire_ok(WorldMember *self);
+/* Again for as long as it takes, and nothing but time-outs in between. */
+void member_release_until_done(WorldMember *self);
+/* So that I/O 1 is the next machine's. */
+void member_forget_log(WorldMember *self);
 MachineStep member_share(WorldMember *self);
 /* Of what is held: exclusive -> shared, or what a conversion that failed has left. */
 MachineStep member_share_held(WorldMember *self);
@@ -92,3 +98,4 @@ typedef struct WorldTrouble {
 
 const WorldTrouble *world_troubles(unsigned *ret_n);
 void assert_failed(const MachineStep *step, LeaseFaultKind kind);
+void assert_done(const MachineStep *step);

@@ -5,7 +5,6 @@
  */
 #include <signal.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/ptrace.h>
 
 #include "actions/action-process.h"
@@ -310,55 +309,33 @@ static void test_kill_odd_states(void)
 
 /* Trees that grow while they are killed. */
 
-static void body_silent(void)
-{
-    for (;;)
-        pause();
-}
-
 static void body_replaces(void)
 {
     report_pid(getpid());
     for (;;)
-        waitpid(forked(body_silent), NULL, 0);
+        waitpid(forked(body_pause), NULL, 0);
 }
 
 static void body_grows(void)
 {
     report_pid(getpid());
     for (guint i = 0; i < 60; i++)
-        forked(body_silent);
-    body_silent();
+        forked(body_pause);
+    body_pause();
 }
 
 static void *thread_grows(void *unused)
 {
     for (guint i = 0; i < 40; i++)
-        forked(body_silent);
-    body_silent();
+        forked(body_pause);
+    body_pause();
     return unused;
-}
-
-/* So large that it spends its time inside fork(): the stop finds a child in the making. */
-static void body_grows_slowly(void)
-{
-    gsize size = 128 << 20;
-    char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-    if (memory == MAP_FAILED)
-        _exit(94);
-    madvise(memory, size, MADV_NOHUGEPAGE);
-    memset(memory, 1, size);
-    report_pid(getpid());
-    for (guint i = 0; i < 400; i++)
-        forked(body_silent);
-    body_silent();
 }
 
 static void body_slow_root(void)
 {
-    forked(body_grows_slowly);
-    body_silent();
+    forked(body_forks_slowly);
+    body_pause();
 }
 
 /* A root that would make a new child for each one that is killed. */
@@ -390,7 +367,7 @@ static void body_grows_in_threads(void)
     report_pid(getpid());
     for (guint i = 0; i < 3; i++)
         pthread_create(&thread, NULL, thread_grows, NULL);
-    body_silent();
+    body_pause();
 }
 
 static void body_growing_root(void)

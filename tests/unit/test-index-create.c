@@ -23,16 +23,6 @@ static MachineStep create(IndexWorld *world, uint32_t number, const char *name, 
     return index_world_run(world, &create, (MachineResume)index_create_resume);
 }
 
-static void assert_on_disk(IndexWorld *world, uint32_t number, const char *entry,
-                           const char *resource)
-{
-    g_autofree char *entry_name = index_world_entry_name(world, number);
-    g_autofree char *resource_name = index_world_resource_name(world, number);
-
-    g_assert_cmpstr(entry_name, ==, entry);
-    g_assert_cmpstr(resource_name, ==, resource);
-}
-
 static void test_sizes(void)
 {
     for (unsigned i = 0; i < MEMORY_N_SIZES; i++) {
@@ -45,8 +35,8 @@ static void test_sizes(void)
         g_assert_cmpint(create(&world, 1, "two", 0).kind, ==, STEP_DONE);
         g_autofree char *trace = index_world_trace(&world);
         g_assert_cmpstr(trace, ==, "R4 W4 W1.1");
-        assert_on_disk(&world, 0, "one", "one");
-        assert_on_disk(&world, 1, "two", "two");
+        index_world_assert_names(&world, 0, "one", "one");
+        index_world_assert_names(&world, 1, "two", "two");
         resource_area_fill(fresh, &world.index.place.layout, INDEX_WORLD_LOCKSPACE, "two", 0);
         g_assert_cmpmem(index_world_resource(&world, 1), memory_sizes[i].align_size, fresh,
                         memory_sizes[i].align_size);
@@ -104,7 +94,7 @@ static void test_cleared(void)
                                INDEX_WORLD_LOCKSPACE, "old", 500);
     index_world_read(&world);
     g_assert_cmpint(create(&world, 0, "new", 0).kind, ==, STEP_DONE);
-    assert_on_disk(&world, 0, "new", "new");
+    index_world_assert_names(&world, 0, "new", "new");
     index_world_clear(&world);
 }
 
@@ -202,7 +192,7 @@ static void test_expired(void)
     memory_host_plan(&world.host, 2, memory_io_slow(9 * S));
     step = create(&world, 0, "new", 0);
     g_assert_cmpstr(lease_fault_name(step.fault.kind), ==, lease_fault_name(LEASE_EXPIRED));
-    assert_on_disk(&world, 0, "", "new");
+    index_world_assert_names(&world, 0, "", "new");
 
     /* The entry's write does: it counts. */
     memory_host_unplan(&world.host);
@@ -213,7 +203,7 @@ static void test_expired(void)
     memory_host_plan(&world.host, 3, memory_io_slow(900 * 1000));
     step = create(&world, 0, "new", 0);
     g_assert_cmpint(step.kind, ==, STEP_DONE);
-    assert_on_disk(&world, 0, "new", "new");
+    index_world_assert_names(&world, 0, "new", "new");
     index_world_clear(&world);
 }
 
@@ -237,7 +227,7 @@ static void test_stop(void)
             index_world_assert_unchanged(&world);
         } else {
             g_assert_cmpint(step.kind, ==, STEP_DONE);
-            assert_on_disk(&world, 0, "new", "new");
+            index_world_assert_names(&world, 0, "new", "new");
         }
         index_world_clear(&world);
     }

@@ -37,16 +37,6 @@ static MachineStep delete (IndexWorld *world, uint32_t number, const ResourceLea
     return index_world_run(world, &machine, (MachineResume)index_delete_resume);
 }
 
-static void assert_on_disk(IndexWorld *world, uint32_t number, const char *entry,
-                           const char *resource)
-{
-    g_autofree char *entry_name = index_world_entry_name(world, number);
-    g_autofree char *resource_name = index_world_resource_name(world, number);
-
-    g_assert_cmpstr(entry_name, ==, entry);
-    g_assert_cmpstr(resource_name, ==, resource);
-}
-
 static void test_sizes(void)
 {
     for (unsigned i = 0; i < MEMORY_N_SIZES; i++) {
@@ -62,8 +52,8 @@ static void test_sizes(void)
         g_assert_cmpint(delete (&world, 1, &lease).kind, ==, STEP_DONE);
         g_autofree char *trace = index_world_trace(&world);
         g_assert_cmpstr(trace, ==, "W1.1 W4");
-        assert_on_disk(&world, 0, "one", "one");
-        assert_on_disk(&world, 1, "", "cleared");
+        index_world_assert_names(&world, 0, "one", "one");
+        index_world_assert_names(&world, 1, "", "cleared");
         leader_record_decode(&leader, index_world_resource(&world, 1));
         g_assert_true(fixed_name_equal(leader.lockspace_name, INDEX_WORLD_LOCKSPACE));
         g_assert_true(fixed_name_equal(leader.name, "two"));
@@ -83,7 +73,7 @@ static void test_entry_alone(void)
     index_world_put_resource(&world, 0, "another");
     index_world_read(&world);
     g_assert_cmpint(delete (&world, 0, NULL).kind, ==, STEP_DONE);
-    assert_on_disk(&world, 0, "", "another");
+    index_world_assert_names(&world, 0, "", "another");
     index_world_assert_only_changed(&world, MEBIBYTE + 512, 64);
     index_world_clear(&world);
 }
@@ -110,8 +100,10 @@ static void test_without_lease(void)
 static void test_trouble(void)
 {
     const MemoryIo troubles[] = {
-        memory_io_lost(),           memory_io_error(EIO, false),
-        memory_io_error(EIO, true), memory_io_late(100 * S, 200 * S),
+        memory_io_lost(),
+        memory_io_error(EIO, false),
+        memory_io_error(EIO, true),
+        memory_io_late(100 * S, 200 * S),
         [HELD_UP] = memory_io_held_up(30 * S),
     };
 
@@ -135,7 +127,7 @@ static void test_trouble(void)
             index_world_settle(&world);
             index_world_assert_sound(&world);
             if (number == 1)
-                assert_on_disk(&world, 1, "two", "two");
+                index_world_assert_names(&world, 1, "two", "two");
             g_autofree char *resource = index_world_resource_name(&world, 0);
             /* What was never started has certainly not happened. */
             g_assert_cmpint(machine.cleared, ==, number == 2 && i != HELD_UP);
@@ -160,7 +152,7 @@ static void test_expired(void)
     memory_host_plan(&world.host, 1, memory_io_slow(900 * 1000));
     MachineStep step = delete (&world, 0, &lease);
     g_assert_cmpstr(lease_fault_name(step.fault.kind), ==, lease_fault_name(LEASE_EXPIRED));
-    assert_on_disk(&world, 0, "", "one");
+    index_world_assert_names(&world, 0, "", "one");
     index_world_clear(&world);
 }
 

@@ -30,15 +30,6 @@ static void teardown(Fixture *f, gconstpointer data)
     world_clear(&f->world);
 }
 
-static void acquire_ok(WorldMember *member)
-{
-    MachineStep step = member_acquire(member);
-    g_assert_cmpstr(lease_fault_name(step.fault.kind), ==, lease_fault_name(LEASE_OK));
-    g_assert_cmpint(step.kind, ==, STEP_DONE);
-    memory_host_forget_log(&member->host);
-    member->host.io_count = 0;
-}
-
 static void assert_ended(Fixture *f, const MachineStep *step, const char *trace)
 {
     g_autofree char *got = member_trace(&f->me);
@@ -52,7 +43,7 @@ static void assert_ended(Fixture *f, const MachineStep *step, const char *trace)
 
 static void test_release(Fixture *f, gconstpointer data)
 {
-    acquire_ok(&f->me);
+    member_acquire_ok(&f->me);
     BallotRecord before = world_ballot(&f->world, 3);
     LeaderRecord held = world_leader(&f->world);
     MachineStep step = member_release(&f->me);
@@ -67,7 +58,7 @@ static void test_release(Fixture *f, gconstpointer data)
     g_assert_cmpuint(leader.write_id, ==, 3);
     g_assert_cmpint(resource_record_check(&leader, WORLD_LOCKSPACE, WORLD_RESOURCE, 3, NULL), ==,
                     RECORD_OK);
-    acquire_ok(&f->other);
+    member_acquire_ok(&f->other);
 }
 
 static void test_nothing_to_release(Fixture *f, gconstpointer data)
@@ -78,13 +69,13 @@ static void test_nothing_to_release(Fixture *f, gconstpointer data)
 
 static void test_written_by_other(Fixture *f, gconstpointer data)
 {
-    acquire_ok(&f->me);
+    member_acquire_ok(&f->me);
     LeaderRecord leader = world_leader(&f->world);
     leader.write_id = 7;
     world_set_leader(&f->world, leader);
     MachineStep step = member_release(&f->me);
     assert_ended(f, &step, "W4 R0");
-    acquire_ok(&f->other); /* by the flag */
+    member_acquire_ok(&f->other); /* by the flag */
 }
 
 static void test_not_ours(void)
@@ -92,7 +83,7 @@ static void test_not_ours(void)
     for (unsigned i = 0; i < 5; i++) {
         Fixture f;
         setup(&f, NULL);
-        acquire_ok(&f.me);
+        member_acquire_ok(&f.me);
         LeaderRecord leader = world_leader(&f.world);
         if (i == 0)
             leader.version_of_lease++;
@@ -116,7 +107,7 @@ static void test_not_ours(void)
 
 static void test_corrupt_leader(Fixture *f, gconstpointer data)
 {
-    acquire_ok(&f->me);
+    member_acquire_ok(&f->me);
     f->world.resource.bytes[40] ^= 1;
     MachineStep step = member_release(&f->me);
     assert_failed(&step, LEASE_BAD_RECORD);
@@ -126,7 +117,7 @@ static void test_corrupt_leader(Fixture *f, gconstpointer data)
 
 static void test_expired(Fixture *f, gconstpointer data)
 {
-    acquire_ok(&f->me);
+    member_acquire_ok(&f->me);
     f->me.host.valid_until_us = f->me.host.now_us;
     MachineStep step = member_release(&f->me);
     assert_failed(&step, LEASE_EXPIRED);
@@ -136,7 +127,7 @@ static void test_expired(Fixture *f, gconstpointer data)
 
 static void test_done_though_seen_late(Fixture *f, gconstpointer data)
 {
-    acquire_ok(&f->me);
+    member_acquire_ok(&f->me);
     memory_host_plan(&f->me.host, 3, memory_io_slow(900000));
     f->me.host.valid_until_us = f->me.host.now_us + 500000;
     MachineStep step = member_release(&f->me);
@@ -173,16 +164,6 @@ static void test_every_write_is_bounded(void)
 }
 
 /* Trouble with one I/O */
-
-/* Repeats the release until it is done; the time that passes lets late writes land. */
-static void release_until_done(WorldMember *member)
-{
-    for (unsigned i = 0; member->lease.held || member->lease.may_be_owner; i++) {
-        g_assert_cmpuint(i, <, 20);
-        MachineStep step = member_release(member);
-        g_assert_true(step.kind == STEP_DONE || step.fault.kind == LEASE_IO_TIMEOUT);
-    }
-}
 
 static void assert_other_gets_it(Fixture *f)
 {
@@ -239,7 +220,7 @@ static void test_trouble_in_acquire(void)
                     if (n >= 4)
                         g_assert_true(f.me.lease.may_be_owner);
                 }
-                release_until_done(&f.me);
+                member_release_until_done(&f.me);
                 /* Nothing was written: the old hold of scene 1 stands. */
                 if (scene != 1 || memory_host_count_writes(&f.me.host) > 0)
                     assert_other_gets_it(&f);
@@ -259,7 +240,7 @@ static void test_trouble_in_release(void)
             for (unsigned n = 1; n <= 3; n++) {
                 Fixture f;
                 setup(&f, NULL);
-                acquire_ok(&f.me);
+                member_acquire_ok(&f.me);
                 f.me.lease.held = !taken_back;
                 f.me.lease.may_be_owner = taken_back;
                 memory_host_plan(&f.me.host, n, list[t].io);
@@ -269,7 +250,7 @@ static void test_trouble_in_release(void)
                     /* Nobody else may get in between the attempts. */
                     g_assert_cmpuint(memory_host_logged(&f.me.host, n)->number, ==, n);
                 }
-                release_until_done(&f.me);
+                member_release_until_done(&f.me);
                 assert_other_gets_it(&f);
                 teardown(&f, NULL);
             }
@@ -299,12 +280,12 @@ static void assert_renamed(Fixture *f, uint64_t version)
     assert_failed(&step, LEASE_BAD_RECORD);
     g_assert_cmpint(step.fault.record, ==, RECORD_OTHER_RESOURCE);
     g_strlcpy(f->other.lease.resource_name, "other-name", sizeof f->other.lease.resource_name);
-    acquire_ok(&f->other);
+    member_acquire_ok(&f->other);
 }
 
 static void test_rename(Fixture *f, gconstpointer data)
 {
-    acquire_ok(&f->me);
+    member_acquire_ok(&f->me);
     MachineStep step = release_renamed(&f->me);
     assert_ended(f, &step, "W4 R0 W0");
     assert_renamed(f, 1);
@@ -312,7 +293,7 @@ static void test_rename(Fixture *f, gconstpointer data)
 
 static void test_rename_not_ours_to_write(Fixture *f, gconstpointer data)
 {
-    acquire_ok(&f->me);
+    member_acquire_ok(&f->me);
     LeaderRecord leader = world_leader(&f->world);
     leader.write_id = 7;
     world_set_leader(&f->world, leader);
@@ -321,7 +302,7 @@ static void test_rename_not_ours_to_write(Fixture *f, gconstpointer data)
     g_assert_cmpuint(step.fault.host_id, ==, 7);
     g_assert_false(f->me.lease.held);
     g_assert_false(f->me.lease.may_be_owner);
-    acquire_ok(&f->other); /* by the flag, and by the old name */
+    member_acquire_ok(&f->other); /* by the flag, and by the old name */
 }
 
 static void test_trouble_in_rename(void)
@@ -332,7 +313,7 @@ static void test_trouble_in_rename(void)
         for (unsigned n = 1; n <= 3; n++) {
             Fixture f;
             setup(&f, NULL);
-            acquire_ok(&f.me);
+            member_acquire_ok(&f.me);
             memory_host_plan(&f.me.host, n, list[t].io);
             for (unsigned i = 0; f.me.lease.held; i++) {
                 g_assert_cmpuint(i, <, 20);
@@ -381,7 +362,7 @@ static void test_expires_at_each_io(void)
         g_assert_cmpint(f.me.lease.may_be_owner, ==, n >= 4);
         g_assert_cmpint(world_leader(&f.world).timestamp != 0, ==, n == 6);
         f.me.host.valid_until_us = TIME_NEVER;
-        release_until_done(&f.me);
+        member_release_until_done(&f.me);
         assert_other_gets_it(&f);
         teardown(&f, NULL);
     }
@@ -399,7 +380,7 @@ static void test_stops_at_each_io(void)
         assert_failed(&step, LEASE_STOPPED);
         g_assert_cmpuint(f.me.host.log->len, ==, n);
         g_assert_cmpint(f.me.lease.may_be_owner, ==, n >= 4);
-        release_until_done(&f.me);
+        member_release_until_done(&f.me);
         assert_other_gets_it(&f);
         teardown(&f, NULL);
     }

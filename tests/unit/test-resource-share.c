@@ -34,18 +34,6 @@ static void teardown(Fixture *f, gconstpointer data)
     world_clear(&f->world);
 }
 
-static void forget(WorldMember *member)
-{
-    memory_host_forget_log(&member->host);
-    member->host.io_count = 0;
-}
-
-static void assert_ok(const MachineStep *step)
-{
-    g_assert_cmpstr(lease_fault_name(step->fault.kind), ==, lease_fault_name(LEASE_OK));
-    g_assert_cmpint(step->kind, ==, STEP_DONE);
-}
-
 static void assert_trace(Fixture *f, const char *trace)
 {
     g_autofree char *got = member_trace(&f->me);
@@ -72,9 +60,9 @@ static void assert_shares(Fixture *f, const WorldMember *member)
 static void share_ok(Fixture *f, WorldMember *member)
 {
     MachineStep step = member_share(member);
-    assert_ok(&step);
+    assert_done(&step);
     assert_shares(f, member);
-    forget(member);
+    member_forget_log(member);
 }
 
 /* Somebody who wants it alone is told who shares it, and leaves nothing behind. */
@@ -89,15 +77,8 @@ static void assert_refused(WorldMember *wants, const WorldMember *sharer)
     g_assert_cmpuint(step.fault.generation, ==, sharer->lease.generation);
     g_assert_false(wants->lease.held);
     step = member_release(wants);
-    assert_ok(&step);
-    forget(wants);
-}
-
-static void acquire_ok(WorldMember *member)
-{
-    MachineStep step = member_acquire(member);
-    assert_ok(&step);
-    forget(member);
+    assert_done(&step);
+    member_forget_log(wants);
 }
 
 /* Now, and for good: whatever is still on its way lands. */
@@ -107,7 +88,7 @@ static void assert_gets_it(Fixture *f, WorldMember *wants)
     MachineStep step = member_acquire(wants);
     for (unsigned i = 0; step.fault.kind == LEASE_BALLOT_LOST && i < 3; i++)
         step = member_acquire(wants);
-    assert_ok(&step);
+    assert_done(&step);
     memory_disk_advance(&f->world.resource, wants->host.now_us + 1000 * S);
     LeaderRecord leader = world_leader(&f->world);
     g_assert_true(leader_record_equal(&leader, &wants->lease.leader));
@@ -118,7 +99,7 @@ static void assert_gets_it(Fixture *f, WorldMember *wants)
 static void test_free(Fixture *f, gconstpointer data)
 {
     MachineStep step = member_share(&f->me);
-    assert_ok(&step);
+    assert_done(&step);
     assert_trace(f, SHARE_TRACE);
     assert_shares(f, &f->me);
     LeaderRecord leader;
@@ -139,12 +120,12 @@ static void test_side_by_side(Fixture *f, gconstpointer data)
     assert_shares(f, &f->me);
     assert_refused(&f->third, &f->me);
     MachineStep step = member_release(&f->me);
-    assert_ok(&step);
+    assert_done(&step);
     assert_refused(&f->third, &f->other);
     step = member_release(&f->other);
-    assert_ok(&step);
+    assert_done(&step);
     step = member_acquire(&f->third);
-    assert_ok(&step);
+    assert_done(&step);
     step = member_share(&f->me);
     assert_failed(&step, LEASE_HELD);
     g_assert_cmpuint(step.fault.host_id, ==, 7);
@@ -157,7 +138,7 @@ static void test_release(Fixture *f, gconstpointer data)
     BallotRecord before = world_ballot(&f->world, 3);
     LeaderRecord leader_before = world_leader(&f->world);
     MachineStep step = member_release(&f->me);
-    assert_ok(&step);
+    assert_done(&step);
     assert_trace(f, "W4"); /* the leader is not looked at */
     g_assert_false(f->me.lease.held);
     BallotRecord after = world_ballot(&f->world, 3);
@@ -170,9 +151,9 @@ static void test_release(Fixture *f, gconstpointer data)
 
 static void test_from_exclusive(Fixture *f, gconstpointer data)
 {
-    acquire_ok(&f->me);
+    member_acquire_ok(&f->me);
     MachineStep step = member_share_held(&f->me);
-    assert_ok(&step);
+    assert_done(&step);
     assert_trace(f, "W4 R0 W0 R4");
     assert_shares(f, &f->me);
     g_assert_cmpuint(world_leader(&f->world).timestamp, ==, 0);
@@ -183,12 +164,12 @@ static void test_from_exclusive(Fixture *f, gconstpointer data)
 static void test_leader_by_other_hand(Fixture *f, gconstpointer data)
 {
     /* Only the flag lets go of such a leader; both ways into a shared lease set it. */
-    acquire_ok(&f->me);
+    member_acquire_ok(&f->me);
     LeaderRecord leader = world_leader(&f->world);
     leader.write_id = 7;
     world_set_leader(&f->world, leader);
     MachineStep step = member_share_held(&f->me);
-    assert_ok(&step);
+    assert_done(&step);
     assert_trace(f, "W4 R0 R4");
     assert_shares(f, &f->me);
     share_ok(f, &f->other);
@@ -228,7 +209,7 @@ static void test_lost_ballot_is_tried_again(Fixture *f, gconstpointer data)
     resource_share_init(&f->me.share, &f->me.lease, false, 0);
     MachineStep step = member_run_meddled(
         &f->me, &f->me.share, (MachineResume)resource_share_resume, lose_ballot, &state);
-    assert_ok(&step);
+    assert_done(&step);
     g_assert_cmpuint(state, ==, 2);
     assert_shares(f, &f->me);
     g_assert_cmpuint(world_leader(&f->world).version_of_lease, ==, 2);
@@ -248,7 +229,7 @@ static void test_sector_zeroed(void)
         Fixture f;
         setup(&f, NULL);
         if (held)
-            acquire_ok(&f.me);
+            member_acquire_ok(&f.me);
         if (held)
             resource_share_of_held_init(&f.me.share, &f.me.lease);
         else
@@ -261,7 +242,7 @@ static void test_sector_zeroed(void)
         g_assert_false(f.me.lease.held);
         g_assert_true(f.me.lease.may_be_owner);
         step = member_release(&f.me);
-        assert_ok(&step);
+        assert_done(&step);
         assert_gets_it(&f, &f.other);
         teardown(&f, NULL);
     }
@@ -269,10 +250,10 @@ static void test_sector_zeroed(void)
 
 static void test_other_generation_in_sector(Fixture *f, gconstpointer data)
 {
-    acquire_ok(&f->me);
+    member_acquire_ok(&f->me);
     memory_host_plan(&f->me.host, 1, memory_io_slow(1000));
     MachineStep step = member_share_held(&f->me);
-    assert_ok(&step);
+    assert_done(&step);
     world_set_mode(&f->world, 3, (ModeRecord){ MODE_FLAG_SHARED, 3 });
     g_assert_false(resource_own_says_shared(&f->me.lease, world_host_sector(&f->world, 3)));
 }
@@ -285,17 +266,17 @@ static void test_taken_before_shared(Fixture *f, gconstpointer data)
 {
     ResourceShare share;
     MachineStep step = member_acquire(&f->me);
-    assert_ok(&step);
+    assert_done(&step);
     world_set_host_lease(&f->world, 3, 5, 2000);
     step = member_acquire(&f->other);
-    assert_ok(&step);
+    assert_done(&step);
     resource_share_of_held_init(&share, &f->me.lease);
     step = memory_host_run(&f->me.host, &share, (MachineResume)resource_share_resume);
     assert_failed(&step, LEASE_SHARE_LOST);
     g_assert_false(f->me.lease.held);
     g_assert_true(f->me.lease.may_be_owner);
     step = member_release(&f->me);
-    assert_ok(&step);
+    assert_done(&step);
     g_assert_cmpuint(world_leader(&f->world).owner_id, ==, 5);
     g_assert_cmpuint(world_mode(&f->world, 3).flags, ==, 0);
 }
@@ -319,15 +300,6 @@ static void test_dead_sharer(Fixture *f, gconstpointer data)
 
 /* Trouble with one I/O */
 
-static void release_until_done(WorldMember *member)
-{
-    for (unsigned i = 0; member->lease.held || member->lease.may_be_owner; i++) {
-        g_assert_cmpuint(i, <, 20);
-        MachineStep step = member_release(member);
-        g_assert_true(step.kind == STEP_DONE || step.fault.kind == LEASE_IO_TIMEOUT);
-    }
-}
-
 static void test_trouble_in_share(void)
 {
     unsigned n_troubles, failed = 0;
@@ -350,7 +322,7 @@ static void test_trouble_in_share(void)
                 assert_shares(&f, &f.me);
                 assert_refused(&f.other, &f.me);
             }
-            release_until_done(&f.me);
+            member_release_until_done(&f.me);
             assert_gets_it(&f, &f.other);
             g_assert_cmpuint(world_mode(&f.world, 3).flags, ==, 0);
             teardown(&f, NULL);
@@ -367,7 +339,7 @@ static void test_trouble_of_held(void)
         for (unsigned n = 1; n <= 4; n++) {
             Fixture f;
             setup(&f, NULL);
-            acquire_ok(&f.me);
+            member_acquire_ok(&f.me);
             memory_host_plan(&f.me.host, n, list[t].io);
             MachineStep step = member_share_held(&f.me);
             for (unsigned i = 0; step.kind == STEP_FAILED; i++) {
@@ -380,7 +352,7 @@ static void test_trouble_of_held(void)
                 MachineStep try = member_acquire(&f.third);
                 g_assert_cmpint(try.kind, ==, STEP_FAILED);
                 g_assert_true(try.fault.kind == LEASE_HELD || try.fault.kind == LEASE_HELD_SHARED);
-                release_until_done(&f.third);
+                member_release_until_done(&f.third);
                 g_assert_cmpuint(i, <, 20);
                 step = member_share_held(&f.me);
             }
@@ -403,18 +375,18 @@ static void test_trouble_in_release(void)
             for (unsigned n = 1; n <= (owed ? 3 : 1); n++) {
                 Fixture f;
                 setup(&f, NULL);
-                acquire_ok(&f.me);
+                member_acquire_ok(&f.me);
                 /* Released before the leader was given back, or after. */
                 if (owed)
                     memory_host_plan(&f.me.host, 2, memory_io_error(5, false));
                 MachineStep step = member_share_held(&f.me);
                 g_assert_cmpint(step.kind, ==, owed ? STEP_FAILED : STEP_DONE);
-                forget(&f.me);
+                member_forget_log(&f.me);
                 memory_host_unplan(&f.me.host);
                 memory_host_plan(&f.me.host, n, list[t].io);
                 step = member_release(&f.me);
                 g_assert_cmpint(f.me.lease.held, ==, step.kind == STEP_FAILED);
-                release_until_done(&f.me);
+                member_release_until_done(&f.me);
                 g_assert_cmpint(f.me.lease.mode, ==, RESOURCE_EXCLUSIVE);
                 assert_gets_it(&f, &f.other);
                 g_assert_cmpuint(world_mode(&f.world, 3).flags, ==, 0);
@@ -446,7 +418,7 @@ static void test_expires_at_each_io(void)
         g_assert_cmpuint(f.me.host.log->len, ==, n);
         g_assert_cmpint(f.me.lease.may_be_owner, ==, n >= 4);
         f.me.host.valid_until_us = TIME_NEVER;
-        release_until_done(&f.me);
+        member_release_until_done(&f.me);
         assert_gets_it(&f, &f.other);
         teardown(&f, NULL);
     }
@@ -487,8 +459,8 @@ static void test_stops(Fixture *f, gconstpointer data)
         if (n <= 6) /* also the commit's end; then it goes through */
             assert_failed(&step, LEASE_STOPPED);
         else
-            assert_ok(&step);
-        release_until_done(&g.me);
+            assert_done(&step);
+        member_release_until_done(&g.me);
         assert_gets_it(&g, &g.other);
         teardown(&g, NULL);
     }
@@ -527,7 +499,7 @@ static void test_passed_by_those_who_saw_it(gconstpointer data)
 {
     Fixture fixture;
     setup(&fixture, NULL);
-    acquire_ok(&fixture.me);
+    member_acquire_ok(&fixture.me);
     Passing passing = { .fixture = &fixture, .exclusively = GPOINTER_TO_INT(data) };
     resource_share_of_held_init(&fixture.me.share, &fixture.me.lease);
     MachineStep step = member_run_meddled(&fixture.me, &fixture.me.share,

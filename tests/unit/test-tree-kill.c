@@ -2,7 +2,6 @@
 /*
  * The last kill of trees, with real processes: nobody of a tree survives, however it grows.
  */
-#include <sys/mman.h>
 #include <sys/resource.h>
 
 #include "actions/tree-kill.h"
@@ -178,22 +177,6 @@ static void test_shapes(void)
         kill_tree(body_threads, 9, (gboolean)listed);
         kill_tree(body_root, 2, (gboolean)listed);
     }
-}
-
-/* So large that it spends its time inside fork(): the stop finds a child in the making. */
-static void body_forks_slowly(void)
-{
-    gsize size = 128 << 20;
-    char *memory = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-    if (memory == MAP_FAILED)
-        _exit(94);
-    madvise(memory, size, MADV_NOHUGEPAGE);
-    memset(memory, 1, size);
-    report_pid(getpid());
-    for (guint i = 0; i < 400; i++)
-        forked(body_pause);
-    body_pause();
 }
 
 static void body_slow_root(void)

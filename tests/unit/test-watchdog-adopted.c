@@ -22,6 +22,31 @@ static int hand_over(Bench *self)
     return descriptor->fd;
 }
 
+/* It hands over, and is gone: the device stays open. */
+static int end_with(Bench *self, WatchdogGuard *one)
+{
+    int fd = hand_over(self);
+
+    watchdog_free(self->watchdog);
+    g_free(one);
+    return fd;
+}
+
+/* What comes next goes on with `fd`, and has one to guard. */
+static WatchdogGuard *adopt_and_guard(Bench *self, int fd, guint64 fail_us)
+{
+    g_autoptr(GAsyncResult) result = NULL;
+    WatchdogGuard *one;
+
+    watchdog_adopt(self->watchdog, "watchdog", fd);
+    watchdog_guard_async(self->watchdog, "one", 10, fail_us, keep_result, &result);
+    watchdog_adopted(self->watchdog);
+    WAIT_FOR(result != NULL);
+    one = watchdog_guard_finish(result, NULL);
+    g_assert_nonnull(one);
+    return one;
+}
+
 static void test_adopted(Bench *self, gconstpointer unused)
 {
     g_autoptr(GAsyncResult) result = NULL;
@@ -34,9 +59,7 @@ static void test_adopted(Bench *self, gconstpointer unused)
         return;
     one = guard(self, "one", fail_us);
     confirm(self, one, fail_us);
-    fd = hand_over(self);
-    watchdog_free(self->watchdog);
-    g_free(one);
+    fd = end_with(self, one);
     n_keepalives = pseudo_device_count(self->device, "keepalive");
 
     self->watchdog = make_watchdog(self, self->device->path);
@@ -60,7 +83,6 @@ static void test_adopted(Bench *self, gconstpointer unused)
  * its closing is no end in order any more. */
 static void test_adopted_when_it_was_stopped(Bench *self, gconstpointer unused)
 {
-    g_autoptr(GAsyncResult) result = NULL;
     guint64 fail_us = boottime_now() + FRESH_US;
     WatchdogGuard *one;
     int fd, disable = WDIOS_DISABLECARD;
@@ -69,20 +91,14 @@ static void test_adopted_when_it_was_stopped(Bench *self, gconstpointer unused)
         return;
     one = guard(self, "one", fail_us);
     confirm(self, one, fail_us);
-    fd = hand_over(self);
-    watchdog_free(self->watchdog);
-    g_free(one);
+    fd = end_with(self, one);
     g_assert_cmpint(ioctl(fd, WDIOC_SETOPTIONS, &disable), ==, 0);
     g_assert_cmpint(write(fd, "V", 1), ==, 1);
     WAIT_FOR(pseudo_device_count(self->device, "magic") == 1);
     g_assert_cmpuint(pseudo_device_count(self->device, "disable"), ==, 1);
 
     self->watchdog = make_watchdog(self, self->device->path);
-    watchdog_adopt(self->watchdog, "watchdog", fd);
-    watchdog_guard_async(self->watchdog, "one", 10, fail_us, keep_result, &result);
-    watchdog_adopted(self->watchdog);
-    WAIT_FOR(result != NULL);
-    one = watchdog_guard_finish(result, NULL);
+    one = adopt_and_guard(self, fd, fail_us);
     confirm(self, one, fail_us);
     g_assert_cmpuint(pseudo_device_count(self->device, "enable"), ==, 1);
     watchdog_free(self->watchdog);
@@ -95,7 +111,6 @@ static void test_adopted_when_it_was_stopped(Bench *self, gconstpointer unused)
 /* What comes from a store may be anything: it is not written to, and the device is opened. */
 static void test_adopted_and_no_watchdog(Bench *self, gconstpointer unused)
 {
-    g_autoptr(GAsyncResult) result = NULL;
     WatchdogGuard *one;
     char byte;
     int ends[2];
@@ -103,13 +118,7 @@ static void test_adopted_and_no_watchdog(Bench *self, gconstpointer unused)
     if (is_skipped(self))
         return;
     g_assert_cmpint(pipe2(ends, O_CLOEXEC | O_NONBLOCK), ==, 0);
-    watchdog_adopt(self->watchdog, "watchdog", ends[1]);
-    watchdog_guard_async(self->watchdog, "one", 10, boottime_now() + FRESH_US, keep_result,
-                         &result);
-    watchdog_adopted(self->watchdog);
-    WAIT_FOR(result != NULL);
-    one = watchdog_guard_finish(result, NULL);
-    g_assert_nonnull(one);
+    one = adopt_and_guard(self, ends[1], boottime_now() + FRESH_US);
     g_assert_cmpuint(pseudo_device_count(self->device, "open"), ==, 1);
     g_assert_cmpint(read(ends[0], &byte, 1), ==, 0); /* closed, and nothing was written */
     close(ends[0]);
@@ -120,7 +129,6 @@ static void test_adopted_and_no_watchdog(Bench *self, gconstpointer unused)
 /* Another device than that of the configuration: it is stopped, and that one is used. */
 static void test_adopted_and_another_device(Bench *self, gconstpointer unused)
 {
-    g_autoptr(GAsyncResult) result = NULL;
     PseudoDevice *other;
     WatchdogGuard *one;
     int fd;
@@ -130,13 +138,7 @@ static void test_adopted_and_another_device(Bench *self, gconstpointer unused)
     other = pseudo_device_new(NULL);
     fd = open(other->path, O_WRONLY | O_CLOEXEC);
     g_assert_cmpint(fd, >=, 0);
-    watchdog_adopt(self->watchdog, "watchdog", fd);
-    watchdog_guard_async(self->watchdog, "one", 10, boottime_now() + FRESH_US, keep_result,
-                         &result);
-    watchdog_adopted(self->watchdog);
-    WAIT_FOR(result != NULL);
-    one = watchdog_guard_finish(result, NULL);
-    g_assert_nonnull(one);
+    one = adopt_and_guard(self, fd, boottime_now() + FRESH_US);
     WAIT_FOR(pseudo_device_count(other, "stop") == 1);
     g_assert_cmpuint(pseudo_device_count(self->device, "open"), ==, 1);
     watchdog_guard_free(one);
@@ -152,9 +154,7 @@ static void test_adopted_for_nothing(Bench *self, gconstpointer unused)
     if (is_skipped(self))
         return;
     one = guard(self, "one", boottime_now() + FRESH_US);
-    fd = hand_over(self);
-    watchdog_free(self->watchdog);
-    g_free(one);
+    fd = end_with(self, one);
     self->watchdog = make_watchdog(self, self->device->path);
     watchdog_adopt(self->watchdog, "watchdog", fd);
     watchdog_adopted(self->watchdog);
@@ -171,9 +171,7 @@ static void test_adopted_by_another_kind(Bench *self, gconstpointer unused)
     if (is_skipped(self))
         return;
     one = guard(self, "one", boottime_now() + FRESH_US);
-    fd = hand_over(self);
-    watchdog_free(self->watchdog);
-    g_free(one);
+    fd = end_with(self, one);
     self->watchdog = watchdog_new(&none, on_changed, self, NULL);
     watchdog_adopt(self->watchdog, "watchdog", fd);
     g_assert_cmpuint(pseudo_device_count(self->device, "stop"), ==, 0);
