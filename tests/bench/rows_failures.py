@@ -183,7 +183,7 @@ def beside_hung(bench, side, repetition):
                      daemon.begin_load("join", "joining", hung.path, joins, count=JOINS_OUT,
                                        io_timeout=HUNG_IO_TIMEOUT)):
             stack.callback(load.kill)
-        # Until all of them are out.
+        # Until all of them are out: it takes milliseconds, and of calls that are not answered nobody tells.
         time.sleep(1)
         result = acquire(seconds=HUNG_S)
         if result["longest_wait_us"] > (HANG_LIMIT_S - 10) * 1e6:

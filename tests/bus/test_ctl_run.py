@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """bailiffctl run: a command that runs as long as its leases are held, and all that is below it."""
 
+import os
 import signal
 
 import pytest
@@ -120,8 +121,9 @@ def test_command_decides_what_term_means(service, run):
 
 def test_nobody_below_the_command_outlives_the_lease(service, space, run, tmp_path):
     ready = tmp_path / "ready"
-    command = run("sh", "-c", f"setsid sh -c 'trap \"\" TERM; echo $$ >{ready}; while :; do sleep 0.1; done' & "
-                  f"until [ -s {ready} ]; do sleep 0.05; done; exit 5")
+    os.mkfifo(tmp_path / "told")
+    command = run("sh", "-c", f"setsid sh -c 'trap \"\" TERM; echo $$ >{ready}; echo >{tmp_path}/told; "
+                  f"while :; do sleep 0.1; done' & read _ <{tmp_path}/told; exit 5")
     assert command.end()[0] == 5
     assert not is_running(int(ready.read_text()))
     assert inspect_resource(service, space)["state"] == "free"

@@ -101,8 +101,10 @@ def wait_for_visits(fighters, rounds, directory, since=0):
 
 
 def take_with_sanlock(process, resource):
-    """sanlock refuses at once as long as it takes the owner for alive."""
+    """sanlock refuses at once as long as it takes the owner for alive, and tells nobody when it does not any more."""
+    end = time.monotonic() + DEAD_AFTER + LIMIT
     while process.acquire(resource) != 0:
+        assert time.monotonic() < end, f"{resource} was never to be had"
         time.sleep(0.5)
     return time.monotonic()
 

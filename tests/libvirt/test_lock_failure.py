@@ -91,6 +91,7 @@ def test_the_five_words(daemon, hanging_storage, space, make_guest, start):
         assert guests[word].state == ends_as[word]
 
 
+# It looks for the file that lets it go on, and not for ever: the hook of a test that failed would hold libvirt up.
 SLOW_START = """#!/bin/sh
 # Another hook, after ours has got the lease.
 [ "$1" = "guest-$2" ] && [ "$3" = begin ] || exit 0

@@ -73,7 +73,8 @@ start() {
     echo "$dir/mnt/disk"
 }
 
-# In the background: a test that failed leaves no mount and no process behind.
+# In the background: a test that failed leaves no mount and no process behind. The test is no child of this shell, so
+# its end is looked for.
 stop_with() {
     (
         trap 'exit 0' TERM

@@ -19,6 +19,7 @@
 #include "base/checked-time.h"
 #include "common/bailiff-error.h"
 #include "common/boottime.h"
+#include "support/wait-for.h"
 
 #define LOG_PREFIX "exec: "
 /* Ends a script that shall not end: nothing but a signal ends it, and its name is still its own. */
@@ -57,22 +58,9 @@ static inline GLogWriterOutput keep_log(GLogLevelFlags level, const GLogField *f
     return g_log_writer_default(level, fields, n_fields, unused);
 }
 
-static inline gboolean tick(gpointer unused)
-{
-    return G_SOURCE_CONTINUE;
-}
-
-/* Far longer than anything takes. */
 static inline void wait_until(gboolean (*condition)(gconstpointer data), gconstpointer data)
 {
-    guint ticks = g_timeout_add(10, tick, NULL);
-    guint64 until_us = boottime_now() + 60 * USEC_PER_SECOND;
-
-    while (!condition(data)) {
-        g_assert_cmpuint(boottime_now(), <, until_us);
-        g_main_context_iteration(NULL, TRUE);
-    }
-    g_source_remove(ticks);
+    WAIT_FOR(condition(data));
 }
 
 static inline gboolean is_done(gconstpointer data)

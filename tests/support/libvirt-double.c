@@ -44,11 +44,6 @@ static const char *const members[LIBVIRT_METHOD_COUNT] = {
     [LIBVIRT_DESTROY] = "Destroy",
 };
 
-gboolean libvirt_double_wake(gpointer unused)
-{
-    return G_SOURCE_CONTINUE;
-}
-
 void libvirt_double_keep_result(GObject *source, GAsyncResult *result, gpointer user_data)
 {
     GAsyncResult **kept = user_data;
@@ -290,7 +285,7 @@ void libvirt_double_round_trip(LibvirtDouble *self)
 
     g_dbus_connection_call(self->client, name, "/", "org.freedesktop.DBus.Peer", "Ping", NULL, NULL,
                            G_DBUS_CALL_FLAGS_NONE, -1, NULL, libvirt_double_keep_result, &result);
-    libvirt_double_wait(result != NULL);
+    WAIT_FOR(result != NULL);
     while (g_main_context_iteration(NULL, FALSE))
         ;
 }
@@ -317,7 +312,7 @@ void libvirt_double_free(LibvirtDouble *self)
 
     g_object_add_weak_pointer(G_OBJECT(libvirt), &libvirt);
     g_object_unref(self->libvirt);
-    libvirt_double_wait(libvirt == NULL);
+    WAIT_FOR(libvirt == NULL);
     if (self->server != NULL)
         libvirt_double_go(self);
     g_dbus_connection_close_sync(self->client, NULL, NULL);

@@ -13,6 +13,7 @@
 #include "actions/libvirt-domain.h"
 #include "actions/target.h"
 #include "common/process-identity.h"
+#include "support/wait-for.h"
 
 #define DOUBLE_UUID "6695eb01-f6a4-8304-79aa-97f2502e193f"
 #define DOUBLE_NAME "guest, one"
@@ -64,21 +65,6 @@ void libvirt_double_emit(LibvirtDouble *self, int event, int detail);
 void libvirt_double_start_qemu(LibvirtDouble *self, const char *uuid);
 void libvirt_double_write_pid_file(LibvirtDouble *self, const char *content);
 void libvirt_double_end_qemu(LibvirtDouble *self);
-
-/* Runs the main loop until `condition`, for 30 s at the longest. */
-#define libvirt_double_wait(condition)                                                             \
-    G_STMT_START                                                                                   \
-    {                                                                                              \
-        gint64 wait_until = g_get_monotonic_time() + 30 * G_USEC_PER_SEC;                          \
-        guint wake = g_timeout_add(50, libvirt_double_wake, NULL);                                 \
-        while (!(condition)) {                                                                     \
-            g_assert_cmpint(g_get_monotonic_time(), <, wait_until);                                \
-            g_main_context_iteration(NULL, TRUE);                                                  \
-        }                                                                                          \
-        g_source_remove(wake);                                                                     \
-    }                                                                                              \
-    G_STMT_END
-gboolean libvirt_double_wake(gpointer unused);
 
 /* Until all that was sent to the double and back so far has arrived. */
 void libvirt_double_round_trip(LibvirtDouble *self);

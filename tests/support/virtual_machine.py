@@ -120,6 +120,7 @@ class VirtualMachine:
         return command
 
     def _connect(self, name):
+        """QEMU tells nobody that it has made its sockets."""
         end = time.monotonic() + LIMIT
         while True:
             with contextlib.suppress(OSError):
@@ -196,6 +197,7 @@ class VirtualMachine:
         return self._agent_call("guest-exec", **{"path": "/bin/sh", "arg": ["-c", script], "capture-output": True})["pid"]
 
     def end(self, number, limit=LIMIT):
+        """The guest's agent sends no events: it is asked."""
         end = time.monotonic() + limit
         while True:
             state = self._agent_call("guest-exec-status", pid=number)

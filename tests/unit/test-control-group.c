@@ -364,8 +364,9 @@ static void test_signal(void)
     g_assert_false(control_group_signal(group, 64, NULL));
 
     g_assert_true(control_group_signal(group, SIGTERM, &error));
-    while (control_group_read(group).populated)
-        g_usleep(1000);
+    for (guint i = 0; i < 2; i++)
+        g_assert_cmpint(waitpid(got[i], NULL, 0), ==, got[i]);
+    g_assert_false(control_group_read(group).populated);
     kill(outside, SIGKILL);
     clean_up();
     /* Nobody is left: that is no error. */

@@ -37,7 +37,7 @@ static void set_up(Fixture *fixture, gconstpointer unused)
         bailiff_domain_target_new(fixture->libvirt->libvirt, DOUBLE_UUID, DOUBLE_NAME, &error);
     g_assert_no_error(error);
     g_signal_connect_swapped(fixture->target, "resumed", G_CALLBACK(count), &fixture->n_resumed);
-    libvirt_double_wait(fixture->libvirt->was_called);
+    WAIT_FOR(fixture->libvirt->was_called);
 }
 
 static void tear_down(Fixture *fixture, gconstpointer unused)
@@ -73,7 +73,7 @@ static void begin(Fixture *fixture, FailureAction action)
 
 static void assert_outcome(Fixture *fixture, ActionOutcome wanted)
 {
-    libvirt_double_wait(fixture->result != NULL);
+    WAIT_FOR(fixture->result != NULL);
     g_clear_pointer(&fixture->detail, g_free);
     g_assert_cmpint(action_finish(fixture->result, &fixture->detail), ==, wanted);
     g_assert_nonnull(fixture->detail);
@@ -90,7 +90,7 @@ static void give_up(Fixture *fixture)
 
 static void wait_until_held(Fixture *fixture, LibvirtMethod method)
 {
-    libvirt_double_wait(fixture->libvirt->held[method].length > 0);
+    WAIT_FOR(fixture->libvirt->held[method].length > 0);
 }
 
 static gboolean has_out(Fixture *fixture, guint methods)
@@ -115,7 +115,7 @@ static void test_pause(Fixture *fixture, gconstpointer unused)
     /* From now on somebody who lets it go on is noticed. */
     libvirt->state = LIBVIRT_STATE_RUNNING;
     libvirt_double_emit(libvirt, 4, 0);
-    libvirt_double_wait(fixture->n_resumed == 1);
+    WAIT_FOR(fixture->n_resumed == 1);
 }
 
 /* Event and state come first; it is the return that counts. */
@@ -176,13 +176,13 @@ static void test_pause_silent(Fixture *fixture, gconstpointer unused)
     libvirt_double_round_trip(libvirt);
     n_in_time = libvirt->held[LIBVIRT_SUSPEND].length;
     begin(fixture, FAILURE_ACTION_PAUSE);
-    libvirt_double_wait(libvirt->held[LIBVIRT_SUSPEND].length == n_in_time + 1);
+    WAIT_FOR(libvirt->held[LIBVIRT_SUSPEND].length == n_in_time + 1);
     give_up(fixture);
     g_assert_true(has_out(fixture, LIBVIRT_METHOD_BIT(LIBVIRT_SUSPEND)));
 
     while (libvirt->held[LIBVIRT_SUSPEND].length > 0)
         libvirt_double_let_go_on(libvirt, LIBVIRT_SUSPEND);
-    libvirt_double_wait(!has_out(fixture, LIBVIRT_CHANGES));
+    WAIT_FOR(!has_out(fixture, LIBVIRT_CHANGES));
     libvirt_double_round_trip(libvirt);
     g_assert_cmpint(libvirt->state, ==, LIBVIRT_STATE_PAUSED);
     g_assert_cmpuint(fixture->n_resumed, ==, 0);
@@ -240,7 +240,7 @@ static void test_pause_owner_vanishes(Fixture *fixture, gconstpointer unused)
     assert_outcome(fixture, ACTION_FAILED);
     g_assert_true(has_out(fixture, LIBVIRT_METHOD_BIT(LIBVIRT_SUSPEND)));
     libvirt_double_come(fixture->libvirt);
-    libvirt_double_wait(!has_out(fixture, LIBVIRT_CHANGES));
+    WAIT_FOR(!has_out(fixture, LIBVIRT_CHANGES));
 }
 
 /* It was started again while it was being paused: whatever was proved is true of another one. */
@@ -284,7 +284,7 @@ static void test_pause_after_resume(Fixture *fixture, gconstpointer unused)
                                        libvirt_double_keep_result, &resumed);
     wait_until_held(fixture, LIBVIRT_RESUME);
     g_cancellable_cancel(fixture->cancellable);
-    libvirt_double_wait(resumed != NULL);
+    WAIT_FOR(resumed != NULL);
     g_cancellable_reset(fixture->cancellable);
 
     begin(fixture, FAILURE_ACTION_PAUSE);
@@ -315,7 +315,7 @@ static void test_poweroff_lives_on(Fixture *fixture, gconstpointer unused)
 
     libvirt->destroy_leaves_process = TRUE;
     begin(fixture, FAILURE_ACTION_POWEROFF);
-    libvirt_double_wait(libvirt->state == LIBVIRT_STATE_OFF);
+    WAIT_FOR(libvirt->state == LIBVIRT_STATE_OFF);
     libvirt_double_round_trip(libvirt);
     g_assert_null(fixture->result);
     give_up(fixture);

@@ -33,7 +33,7 @@ static void set_up(Fixture *fixture, gconstpointer unused)
     g_assert_no_error(error);
     fixture->domain = BAILIFF_DOMAIN_TARGET(fixture->target);
     g_signal_connect_swapped(fixture->target, "resumed", G_CALLBACK(count), &fixture->n_resumed);
-    libvirt_double_wait(fixture->libvirt->was_called);
+    WAIT_FOR(fixture->libvirt->was_called);
 }
 
 static void set_up_paused(Fixture *fixture, gconstpointer unused)
@@ -49,7 +49,7 @@ static void set_up_off(Fixture *fixture, gconstpointer unused)
     fixture->libvirt->state = LIBVIRT_STATE_OFF;
     libvirt_double_end_qemu(fixture->libvirt);
     libvirt_double_write_pid_file(fixture->libvirt, NULL);
-    libvirt_double_wait(bailiff_target_has_ended(fixture->target));
+    WAIT_FOR(bailiff_target_has_ended(fixture->target));
 }
 
 static void tear_down(Fixture *fixture, gconstpointer unused)
@@ -78,7 +78,7 @@ static void assert_worked(Fixture *fixture)
 {
     g_autoptr(GError) error = NULL;
 
-    libvirt_double_wait(fixture->result != NULL);
+    WAIT_FOR(fixture->result != NULL);
     g_assert_true(bailiff_domain_target_resume_finish(fixture->domain, fixture->result, &error));
     g_assert_no_error(error);
 }
@@ -87,7 +87,7 @@ static void assert_failed(Fixture *fixture, GQuark domain, int code)
 {
     g_autoptr(GError) error = NULL;
 
-    libvirt_double_wait(fixture->result != NULL);
+    WAIT_FOR(fixture->result != NULL);
     g_assert_false(bailiff_domain_target_start_finish(fixture->domain, fixture->result, &error));
     g_assert_error(error, domain, code);
     g_test_message("%s", error->message);
@@ -129,7 +129,7 @@ static void test_judged_by_state(Fixture *fixture, gconstpointer unused)
     /* It is still quiet, and watched over. */
     fixture->libvirt->state = LIBVIRT_STATE_RUNNING;
     libvirt_double_emit(fixture->libvirt, 4, 0);
-    libvirt_double_wait(fixture->n_resumed == 1);
+    WAIT_FOR(fixture->n_resumed == 1);
     resume(fixture);
     assert_worked(fixture);
 }
@@ -139,7 +139,7 @@ static void test_start(Fixture *fixture, gconstpointer unused)
     start(fixture);
     assert_worked(fixture);
     g_assert_false(bailiff_target_has_ended(fixture->target));
-    libvirt_double_wait(bailiff_target_get_process(fixture->target)->pid == fixture->libvirt->qemu);
+    WAIT_FOR(bailiff_target_get_process(fixture->target)->pid == fixture->libvirt->qemu);
 }
 
 static void test_start_refused(Fixture *fixture, gconstpointer unused)
@@ -147,7 +147,7 @@ static void test_start_refused(Fixture *fixture, gconstpointer unused)
     fixture->libvirt->manners[LIBVIRT_CREATE] = DOUBLE_FAILS;
     start(fixture);
     assert_failed(fixture, BAILIFF_ERROR, BAILIFF_ERROR_IO_ERROR);
-    libvirt_double_wait(bailiff_target_has_ended(fixture->target));
+    WAIT_FOR(bailiff_target_has_ended(fixture->target));
 }
 
 static void give_up_change(Fixture *fixture, LibvirtMethod method)
@@ -157,9 +157,9 @@ static void give_up_change(Fixture *fixture, LibvirtMethod method)
     fixture->libvirt->manners[method] = DOUBLE_HOLDS;
     libvirt_calls_start(libvirt_get_calls(fixture->libvirt->libvirt), method, DOUBLE_UUID, 0,
                         fixture->cancellable, libvirt_double_keep_result, &result);
-    libvirt_double_wait(fixture->libvirt->held[method].length == 1);
+    WAIT_FOR(fixture->libvirt->held[method].length == 1);
     g_cancellable_cancel(fixture->cancellable);
-    libvirt_double_wait(result != NULL);
+    WAIT_FOR(result != NULL);
     g_cancellable_reset(fixture->cancellable);
 }
 
@@ -196,7 +196,7 @@ static void test_start_after_adrift(Fixture *fixture, gconstpointer unused)
     fixture->libvirt->n_calls[LIBVIRT_LIST_DOMAINS] = 0;
     libvirt_double_come(fixture->libvirt);
     start(fixture);
-    libvirt_double_wait(fixture->libvirt->held[LIBVIRT_LIST_DOMAINS].length == 1);
+    WAIT_FOR(fixture->libvirt->held[LIBVIRT_LIST_DOMAINS].length == 1);
     libvirt_double_round_trip(fixture->libvirt);
     g_assert_cmpuint(fixture->libvirt->n_calls[LIBVIRT_CREATE], ==, 0);
     libvirt_double_let_go_on(fixture->libvirt, LIBVIRT_LIST_DOMAINS);
@@ -221,11 +221,11 @@ static void test_given_up_late(Fixture *fixture, gconstpointer unused)
 {
     fixture->libvirt->manners[LIBVIRT_RESUME] = DOUBLE_HOLDS;
     resume(fixture);
-    libvirt_double_wait(fixture->libvirt->held[LIBVIRT_RESUME].length == 1);
+    WAIT_FOR(fixture->libvirt->held[LIBVIRT_RESUME].length == 1);
     give_up(fixture);
     g_assert_cmpuint(fixture->n_resumed, ==, 0);
     libvirt_double_let_go_on(fixture->libvirt, LIBVIRT_RESUME);
-    libvirt_double_wait(fixture->n_resumed == 1);
+    WAIT_FOR(fixture->n_resumed == 1);
 }
 
 #define ADD(name, set_up_function, function)                                                       \

@@ -52,7 +52,7 @@ static void start_running(Fixture *fixture)
     make_target(fixture);
     g_assert_nonnull(bailiff_target_get_process(fixture->target));
     /* Its events count from here on. */
-    libvirt_double_wait(fixture->libvirt->was_called);
+    WAIT_FOR(fixture->libvirt->was_called);
 }
 
 static void assert_process_is_qemu(Fixture *fixture)
@@ -104,7 +104,7 @@ static void test_runs_already(Fixture *fixture, gconstpointer unused)
     g_assert_cmpint(guard.cgroup_kill_fd, ==, -1);
 
     libvirt_double_end_qemu(fixture->libvirt);
-    libvirt_double_wait(fixture->n_ended == 1);
+    WAIT_FOR(fixture->n_ended == 1);
     g_assert_true(bailiff_target_has_ended(fixture->target));
 }
 
@@ -126,7 +126,7 @@ static void test_starts_later(Fixture *fixture, gconstpointer unused)
     g_assert_error(error, BAILIFF_ERROR, BAILIFF_ERROR_NOT_FOUND);
 
     libvirt_double_start_qemu(fixture->libvirt, DOUBLE_UUID);
-    libvirt_double_wait(fixture->n_changed == 1);
+    WAIT_FOR(fixture->n_changed == 1);
     assert_process_is_qemu(fixture);
     g_assert_cmpuint(fixture->n_ended, ==, 0);
 }
@@ -138,13 +138,13 @@ static void test_becomes_qemu(Fixture *fixture, gconstpointer unused)
 
     make_target(fixture);
     libvirt_double_start_qemu(fixture->libvirt, "00000000-0000-4000-8000-000000000000");
-    libvirt_double_wait(!g_main_context_pending(NULL));
+    WAIT_FOR(!g_main_context_pending(NULL));
     g_assert_null(bailiff_target_get_process(fixture->target));
     g_assert_false(bailiff_target_has_ended(fixture->target));
     /* The same pid file; written over, for a process here cannot become another. */
     libvirt_double_end_qemu(fixture->libvirt);
     libvirt_double_start_qemu(fixture->libvirt, DOUBLE_UUID);
-    libvirt_double_wait(fixture->n_changed == 1);
+    WAIT_FOR(fixture->n_changed == 1);
     assert_process_is_qemu(fixture);
     g_assert_cmpuint(fixture->n_ended, ==, 0);
 }
@@ -163,17 +163,17 @@ static void test_started_again(Fixture *fixture, gconstpointer unused)
     g_assert_true(bailiff_target_kill(fixture->target, &error));
     g_assert_no_error(error);
     /* It may have ended before anybody had looked, unseen. */
-    libvirt_double_wait(fixture->n_ended == 1);
+    WAIT_FOR(fixture->n_ended == 1);
     libvirt_double_end_qemu(fixture->libvirt);
     g_assert_true(bailiff_target_has_ended(fixture->target));
 
     /* A further life after an end that was told. */
     fixture->n_changed = 0;
     libvirt_double_start_qemu(fixture->libvirt, DOUBLE_UUID);
-    libvirt_double_wait(fixture->n_changed == 1);
+    WAIT_FOR(fixture->n_changed == 1);
     g_assert_false(bailiff_target_has_ended(fixture->target));
     libvirt_double_end_qemu(fixture->libvirt);
-    libvirt_double_wait(fixture->n_ended == 2);
+    WAIT_FOR(fixture->n_ended == 2);
 }
 
 /* libvirt's word for its end is none, and the end of its pid file neither. */
@@ -187,7 +187,7 @@ static void test_only_said_to_be_off(Fixture *fixture, gconstpointer unused)
     g_assert_false(bailiff_target_has_ended(fixture->target));
     g_assert_cmpuint(fixture->n_ended, ==, 0);
     libvirt_double_end_qemu(fixture->libvirt);
-    libvirt_double_wait(fixture->n_ended == 1);
+    WAIT_FOR(fixture->n_ended == 1);
 }
 
 /* With a Create of ours out it has not ended: it may run as soon as libvirt comes to it. */
@@ -200,9 +200,9 @@ static void test_start_is_out(Fixture *fixture, gconstpointer unused)
     fixture->libvirt->manners[LIBVIRT_CREATE] = DOUBLE_HOLDS;
     bailiff_domain_target_start_async(fixture->domain, cancellable, libvirt_double_keep_result,
                                       &result);
-    libvirt_double_wait(fixture->libvirt->held[LIBVIRT_CREATE].length == 1);
+    WAIT_FOR(fixture->libvirt->held[LIBVIRT_CREATE].length == 1);
     g_cancellable_cancel(cancellable);
-    libvirt_double_wait(result != NULL);
+    WAIT_FOR(result != NULL);
     libvirt_double_end_qemu(fixture->libvirt);
     libvirt_double_round_trip(fixture->libvirt);
     g_assert_false(bailiff_target_has_ended(fixture->target));
@@ -210,7 +210,7 @@ static void test_start_is_out(Fixture *fixture, gconstpointer unused)
 
     fixture->libvirt->manners[LIBVIRT_CREATE] = DOUBLE_FAILS;
     libvirt_double_let_go_on(fixture->libvirt, LIBVIRT_CREATE);
-    libvirt_double_wait(fixture->n_ended == 1);
+    WAIT_FOR(fixture->n_ended == 1);
     g_assert_true(bailiff_target_has_ended(fixture->target));
 }
 
@@ -221,7 +221,7 @@ static void test_never_ran(Fixture *fixture, gconstpointer unused)
     libvirt->state = LIBVIRT_STATE_PAUSED; /* libvirt has begun to start it */
     make_target(fixture);
     bailiff_target_prepare_to_fail(fixture->target);
-    libvirt_double_wait(libvirt->n_calls[LIBVIRT_GET_STATE] == 1);
+    WAIT_FOR(libvirt->n_calls[LIBVIRT_GET_STATE] == 1);
     libvirt_double_round_trip(libvirt);
     g_assert_false(bailiff_target_has_ended(fixture->target));
 
@@ -229,19 +229,19 @@ static void test_never_ran(Fixture *fixture, gconstpointer unused)
     libvirt->state = LIBVIRT_STATE_OFF;
     libvirt_double_write_pid_file(libvirt, "1\n");
     g_assert_false(bailiff_target_kill(fixture->target, NULL));
-    libvirt_double_wait(libvirt->n_calls[LIBVIRT_GET_STATE] == 2);
+    WAIT_FOR(libvirt->n_calls[LIBVIRT_GET_STATE] == 2);
     libvirt_double_round_trip(libvirt);
     g_assert_cmpuint(fixture->n_ended, ==, 0);
 
     libvirt_double_write_pid_file(libvirt, NULL);
     g_assert_false(bailiff_target_kill(fixture->target, NULL));
-    libvirt_double_wait(fixture->n_ended == 1);
+    WAIT_FOR(fixture->n_ended == 1);
     g_assert_true(bailiff_target_has_ended(fixture->target));
     libvirt_double_start_qemu(libvirt, DOUBLE_UUID);
     g_assert_false(bailiff_target_has_ended(fixture->target));
-    libvirt_double_wait(fixture->n_changed == 1);
+    WAIT_FOR(fixture->n_changed == 1);
     libvirt_double_end_qemu(libvirt);
-    libvirt_double_wait(fixture->n_ended == 2);
+    WAIT_FOR(fixture->n_ended == 2);
 }
 
 /* Nobody says how it is: then it has not ended. */
@@ -250,7 +250,7 @@ static void test_perhaps_never_ran(Fixture *fixture, gconstpointer unused)
     fixture->libvirt->manners[LIBVIRT_GET_STATE] = DOUBLE_FAILS;
     make_target(fixture);
     bailiff_target_prepare_to_fail(fixture->target);
-    libvirt_double_wait(fixture->libvirt->n_calls[LIBVIRT_GET_STATE] == 1);
+    WAIT_FOR(fixture->libvirt->n_calls[LIBVIRT_GET_STATE] == 1);
     libvirt_double_round_trip(fixture->libvirt);
     g_assert_false(bailiff_target_has_ended(fixture->target));
     g_assert_cmpuint(fixture->n_ended, ==, 0);
@@ -270,17 +270,17 @@ static void test_resumed_by_event(Fixture *fixture, gconstpointer unused)
 {
     start_quiet(fixture);
     /* Asked once, for what may have happened just before. */
-    libvirt_double_wait(fixture->libvirt->n_calls[LIBVIRT_GET_STATE] == 1);
+    WAIT_FOR(fixture->libvirt->n_calls[LIBVIRT_GET_STATE] == 1);
     libvirt_double_round_trip(fixture->libvirt);
     /* Not true, or not any more. */
     libvirt_double_emit(fixture->libvirt, 4, 0);
-    libvirt_double_wait(fixture->libvirt->n_calls[LIBVIRT_GET_STATE] == 2);
+    WAIT_FOR(fixture->libvirt->n_calls[LIBVIRT_GET_STATE] == 2);
     libvirt_double_round_trip(fixture->libvirt);
     g_assert_cmpuint(fixture->n_resumed, ==, 0);
 
     fixture->libvirt->state = LIBVIRT_STATE_RUNNING;
     libvirt_double_emit(fixture->libvirt, 4, 0);
-    libvirt_double_wait(fixture->n_resumed == 1);
+    WAIT_FOR(fixture->n_resumed == 1);
     /* Once, and not again before it was quiet again. */
     libvirt_double_emit(fixture->libvirt, 4, 0);
     libvirt_double_round_trip(fixture->libvirt);
@@ -292,7 +292,7 @@ static void test_resumed_unseen(Fixture *fixture, gconstpointer unused)
 {
     start_quiet(fixture);
     fixture->libvirt->state = LIBVIRT_STATE_RUNNING;
-    libvirt_double_wait(fixture->n_resumed == 1);
+    WAIT_FOR(fixture->n_resumed == 1);
 }
 
 /* An event says that it runs, and nobody answers the question: it is taken to run. Silence alone
@@ -303,14 +303,14 @@ static void test_resumed_in_doubt(Fixture *fixture, gconstpointer unused)
 
     start_quiet(fixture);
     fixture->libvirt->manners[LIBVIRT_GET_STATE] = DOUBLE_FAILS;
-    libvirt_double_wait(fixture->libvirt->n_calls[LIBVIRT_GET_STATE] > 0);
+    WAIT_FOR(fixture->libvirt->n_calls[LIBVIRT_GET_STATE] > 0);
     libvirt_double_round_trip(fixture->libvirt);
     g_assert_cmpuint(fixture->n_resumed, ==, 0);
 
     fixture->libvirt->manners[LIBVIRT_GET_STATE] = DOUBLE_HOLDS;
     n = fixture->libvirt->n_calls[LIBVIRT_GET_STATE];
     libvirt_double_emit(fixture->libvirt, 4, 0);
-    libvirt_double_wait(fixture->n_resumed == 1);
+    WAIT_FOR(fixture->n_resumed == 1);
     g_assert_cmpuint(fixture->libvirt->n_calls[LIBVIRT_GET_STATE], >, n);
 }
 
@@ -323,18 +323,18 @@ static void test_resumed_without_libvirt(Fixture *fixture, gconstpointer unused)
     g_assert_cmpuint(fixture->n_resumed, ==, 0);
     fixture->libvirt->state = LIBVIRT_STATE_RUNNING;
     libvirt_double_come(fixture->libvirt);
-    libvirt_double_wait(fixture->n_resumed == 1);
+    WAIT_FOR(fixture->n_resumed == 1);
 }
 
 static void test_ends_while_quiet(Fixture *fixture, gconstpointer unused)
 {
     start_quiet(fixture);
     libvirt_double_end_qemu(fixture->libvirt);
-    libvirt_double_wait(fixture->n_ended == 1);
+    WAIT_FOR(fixture->n_ended == 1);
     fixture->libvirt->state = LIBVIRT_STATE_RUNNING;
     libvirt_double_start_qemu(fixture->libvirt, DOUBLE_UUID);
     libvirt_double_emit(fixture->libvirt, 2, 0);
-    libvirt_double_wait(fixture->n_changed == 1);
+    WAIT_FOR(fixture->n_changed == 1);
     libvirt_double_round_trip(fixture->libvirt);
     g_assert_cmpuint(fixture->n_resumed, ==, 0);
 }

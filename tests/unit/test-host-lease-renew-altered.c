@@ -5,49 +5,12 @@
 #include <string.h>
 
 #include "lease/host-lease-leave.h"
-#include "lease/host-lease-renew.h"
-#include "support/memory-lockspace.h"
-
-#define SECOND USEC_PER_SECOND
-#define T0 (1000 * SECOND + 250000)
-#define HOST 2
-#define N 10
-
-typedef struct World {
-    MemoryLockspace space;
-    MemoryHost host;
-    HostLease lease;
-    HostLeaseRenew renew;
-} World;
-
-/* Renewed at T0, 30 s ago. */
-static void world_lease(World *self, uint64_t host_id)
-{
-    memory_host_init(&self->host, &self->space.disk, NULL, T0 + 30 * SECOND);
-    memory_lockspace_hold(&self->space, host_id, &self->lease, T0);
-}
-
-static void world_init(World *self)
-{
-    memory_lockspace_init(&self->space, 512, 0, N);
-    world_lease(self, HOST);
-}
-
-static void world_clear(World *self)
-{
-    memory_host_clear(&self->host);
-    memory_lockspace_clear(&self->space);
-}
+#include "support/renew-world.h"
 
 static MachineStep world_renew(World *self)
 {
     host_lease_renew_init(&self->renew, &self->lease, NULL);
     return memory_host_run(&self->host, &self->renew, (MachineResume)host_lease_renew_resume);
-}
-
-static LeaderRecord world_record(const World *self)
-{
-    return memory_lockspace_record(&self->space, self->lease.host_id);
 }
 
 typedef void (*Alter)(LeaderRecord *record);

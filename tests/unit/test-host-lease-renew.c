@@ -7,40 +7,8 @@
 #include <errno.h>
 #include <string.h>
 
-#include "lease/host-lease-renew.h"
 #include "lease/lease-timing.h"
-#include "support/memory-lockspace.h"
-
-#define SECOND USEC_PER_SECOND
-#define T0 (1000 * SECOND + 250000)
-#define HOST 2
-#define N 10
-
-typedef struct World {
-    MemoryLockspace space;
-    MemoryHost host;
-    HostLease lease;
-    HostLeaseRenew renew;
-} World;
-
-/* Renewed at T0, 30 s ago. */
-static void world_lease(World *self, uint64_t host_id)
-{
-    memory_host_init(&self->host, &self->space.disk, NULL, T0 + 30 * SECOND);
-    memory_lockspace_hold(&self->space, host_id, &self->lease, T0);
-}
-
-static void world_init(World *self)
-{
-    memory_lockspace_init(&self->space, 512, 0, N);
-    world_lease(self, HOST);
-}
-
-static void world_clear(World *self)
-{
-    memory_host_clear(&self->host);
-    memory_lockspace_clear(&self->space);
-}
+#include "support/renew-world.h"
 
 static MachineStep world_renew_with(World *self, const HostEventOut *out)
 {
@@ -55,11 +23,6 @@ static MachineStep world_renew(World *self)
     MachineStep step = world_renew_with(self, NULL);
     memory_host_unplan(&self->host);
     return step;
-}
-
-static LeaderRecord world_record(const World *self)
-{
-    return memory_lockspace_record(&self->space, self->lease.host_id);
 }
 
 static void assert_renewed(World *self, const MachineStep *step, uint64_t at_us)

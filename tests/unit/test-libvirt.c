@@ -67,9 +67,9 @@ static void test_lazy(LibvirtDouble **fixture, gconstpointer unused)
     libvirt_double_round_trip(libvirt);
     g_assert_false(libvirt->was_called);
     first = watch(libvirt, &news);
-    libvirt_double_wait(libvirt->n_calls[LIBVIRT_LIST_DOMAINS] > 0);
+    WAIT_FOR(libvirt->n_calls[LIBVIRT_LIST_DOMAINS] > 0);
     libvirt_double_emit(libvirt, 4, 0);
-    libvirt_double_wait(news.n[LIBVIRT_NEWS_RUNS] == 1);
+    WAIT_FOR(news.n[LIBVIRT_NEWS_RUNS] == 1);
     libvirt_watch_free(first);
 
     libvirt_double_go(libvirt);
@@ -85,12 +85,12 @@ static void test_new_owner(LibvirtDouble **fixture, gconstpointer unused)
     News news = { 0 };
     LibvirtWatch *domain = watch(libvirt, &news);
 
-    libvirt_double_wait(libvirt->was_called);
+    WAIT_FOR(libvirt->was_called);
     libvirt_double_go(libvirt);
     libvirt_double_come(libvirt);
-    libvirt_double_wait(libvirt->was_called);
+    WAIT_FOR(libvirt->was_called);
     libvirt_double_emit(libvirt, 4, 0);
-    libvirt_double_wait(news.n[LIBVIRT_NEWS_RUNS] == 1);
+    WAIT_FOR(news.n[LIBVIRT_NEWS_RUNS] == 1);
     libvirt_watch_free(domain);
 }
 
@@ -106,16 +106,16 @@ static void test_new_bus(LibvirtDouble **fixture, gconstpointer unused)
     bailiff_libvirt_set_bus(libvirt->libvirt, NULL);
     domain = watch(libvirt, &news);
     start(libvirt, LIBVIRT_GET_STATE, NULL, &without_bus);
-    libvirt_double_wait(without_bus != NULL);
+    WAIT_FOR(without_bus != NULL);
     assert_finishes(without_bus, BAILIFF_ERROR, BAILIFF_ERROR_IO_ERROR);
     g_assert_false(libvirt->was_called);
 
     bailiff_libvirt_set_bus(libvirt->libvirt, libvirt->client);
-    libvirt_double_wait(libvirt->n_calls[LIBVIRT_LIST_DOMAINS] > 0);
+    WAIT_FOR(libvirt->n_calls[LIBVIRT_LIST_DOMAINS] > 0);
     n = libvirt->n_calls[LIBVIRT_LIST_DOMAINS];
     bailiff_libvirt_set_bus(libvirt->libvirt, NULL);
     bailiff_libvirt_set_bus(libvirt->libvirt, libvirt->client);
-    libvirt_double_wait(libvirt->n_calls[LIBVIRT_LIST_DOMAINS] > n);
+    WAIT_FOR(libvirt->n_calls[LIBVIRT_LIST_DOMAINS] > n);
     libvirt_watch_free(domain);
 }
 
@@ -129,12 +129,12 @@ static void test_heartbeat(LibvirtDouble **fixture, gconstpointer unused)
     libvirt->manners[LIBVIRT_LIST_DOMAINS] = DOUBLE_HOLDS;
     domain = watch(libvirt, &news);
     libvirt_watch_set_quick(domain, TRUE);
-    libvirt_double_wait(news.n[LIBVIRT_NEWS_HEARTBEAT] >= 2);
+    WAIT_FOR(news.n[LIBVIRT_NEWS_HEARTBEAT] >= 2);
     libvirt_double_round_trip(libvirt);
     g_assert_cmpuint(libvirt->n_calls[LIBVIRT_LIST_DOMAINS], ==, 1);
     libvirt->manners[LIBVIRT_LIST_DOMAINS] = DOUBLE_DOES;
     libvirt_double_let_go_on(libvirt, LIBVIRT_LIST_DOMAINS);
-    libvirt_double_wait(libvirt->n_calls[LIBVIRT_LIST_DOMAINS] == 2);
+    WAIT_FOR(libvirt->n_calls[LIBVIRT_LIST_DOMAINS] == 2);
     libvirt_watch_free(domain);
 }
 
@@ -147,7 +147,7 @@ static void test_pid_file_news(LibvirtDouble **fixture, gconstpointer unused)
         libvirt->libvirt, "2d0f5bd5-0000-4000-8000-000000000000", "other", on_news, &other_news);
 
     libvirt_double_write_pid_file(libvirt, "12\n");
-    libvirt_double_wait(news.n[LIBVIRT_NEWS_PID_FILE] > 0);
+    WAIT_FOR(news.n[LIBVIRT_NEWS_PID_FILE] > 0);
     g_assert_cmpuint(other_news.n[LIBVIRT_NEWS_PID_FILE], ==, 0);
     libvirt_watch_free(other);
     libvirt_watch_free(domain);
@@ -165,7 +165,7 @@ static void test_odd_events(LibvirtDouble **fixture, gconstpointer unused)
     News news = { 0 };
     LibvirtWatch *domain = watch(libvirt, &news);
 
-    libvirt_double_wait(libvirt->was_called);
+    WAIT_FOR(libvirt->was_called);
     for (gsize i = 0; i < G_N_ELEMENTS(paths); i++)
         g_dbus_connection_emit_signal(libvirt->server, NULL, "/org/libvirt/QEMU",
                                       "org.libvirt.Connect", "DomainEvent",
@@ -176,7 +176,7 @@ static void test_odd_events(LibvirtDouble **fixture, gconstpointer unused)
     libvirt_double_round_trip(libvirt);
     g_assert_cmpuint(news.n[LIBVIRT_NEWS_RUNS], ==, 0);
     libvirt_double_emit(libvirt, 2, 0);
-    libvirt_double_wait(news.n[LIBVIRT_NEWS_RUNS] == 1);
+    WAIT_FOR(news.n[LIBVIRT_NEWS_RUNS] == 1);
     libvirt_watch_free(domain);
 }
 
@@ -194,9 +194,9 @@ static void test_given_up(LibvirtDouble **fixture, gconstpointer unused)
 
     libvirt->manners[LIBVIRT_SUSPEND] = DOUBLE_HOLDS;
     start(libvirt, LIBVIRT_SUSPEND, cancellable, &result);
-    libvirt_double_wait(libvirt->n_calls[LIBVIRT_SUSPEND] == 1);
+    WAIT_FOR(libvirt->n_calls[LIBVIRT_SUSPEND] == 1);
     g_cancellable_cancel(cancellable);
-    libvirt_double_wait(result != NULL);
+    WAIT_FOR(result != NULL);
     assert_finishes(result, G_IO_ERROR, G_IO_ERROR_CANCELLED);
     g_assert_true(has(libvirt, LIBVIRT_SUSPEND));
 
@@ -204,11 +204,11 @@ static void test_given_up(LibvirtDouble **fixture, gconstpointer unused)
                          libvirt_double_keep_result, &nothing_out);
     libvirt_settle_async(libvirt->libvirt, DOUBLE_UUID, LIBVIRT_CHANGES, NULL,
                          libvirt_double_keep_result, &settled);
-    libvirt_double_wait(nothing_out != NULL);
+    WAIT_FOR(nothing_out != NULL);
     libvirt_double_round_trip(libvirt);
     g_assert_null(settled);
     libvirt_double_let_go_on(libvirt, LIBVIRT_SUSPEND);
-    libvirt_double_wait(settled != NULL);
+    WAIT_FOR(settled != NULL);
     g_assert_true(libvirt_settle_finish(settled, NULL));
     g_assert_false(has(libvirt, LIBVIRT_SUSPEND));
 }
@@ -226,12 +226,12 @@ static void test_settle_cancelled(LibvirtDouble **fixture, gconstpointer unused)
     libvirt_settle_async(libvirt->libvirt, DOUBLE_UUID, LIBVIRT_CHANGES, cancellable,
                          libvirt_double_keep_result, &settled);
     g_cancellable_cancel(cancellable);
-    libvirt_double_wait(settled != NULL);
+    WAIT_FOR(settled != NULL);
     g_assert_false(libvirt_settle_finish(settled, &error));
     g_assert_error(error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
-    libvirt_double_wait(libvirt->held[LIBVIRT_DESTROY].length == 1);
+    WAIT_FOR(libvirt->held[LIBVIRT_DESTROY].length == 1);
     libvirt_double_let_go_on(libvirt, LIBVIRT_DESTROY);
-    libvirt_double_wait(result != NULL);
+    WAIT_FOR(result != NULL);
     assert_finishes(result, 0, 0);
 }
 
@@ -249,7 +249,7 @@ static void test_bounded(LibvirtDouble **fixture, gconstpointer unused)
         start(libvirt, LIBVIRT_SUSPEND, i < LIBVIRT_CALLS_OUT_MAX ? NULL : cancellable,
               &results[i]);
     start(libvirt, LIBVIRT_GET_STATE, NULL, &last);
-    libvirt_double_wait(libvirt->held[LIBVIRT_SUSPEND].length == LIBVIRT_CALLS_OUT_MAX);
+    WAIT_FOR(libvirt->held[LIBVIRT_SUSPEND].length == LIBVIRT_CALLS_OUT_MAX);
     libvirt_double_round_trip(libvirt);
     g_assert_cmpuint(libvirt->n_calls[LIBVIRT_SUSPEND], ==, LIBVIRT_CALLS_OUT_MAX);
     g_assert_cmpuint(libvirt->n_calls[LIBVIRT_GET_STATE], ==, 0);
@@ -257,12 +257,12 @@ static void test_bounded(LibvirtDouble **fixture, gconstpointer unused)
     /* A place becomes free in the same round in which they are given up. */
     g_cancellable_cancel(cancellable);
     libvirt_double_let_go_on(libvirt, LIBVIRT_SUSPEND);
-    libvirt_double_wait(last != NULL);
+    WAIT_FOR(last != NULL);
     assert_finishes(last, 0, 0);
     for (guint i = 1; i < LIBVIRT_CALLS_OUT_MAX; i++)
         libvirt_double_let_go_on(libvirt, LIBVIRT_SUSPEND);
     for (guint i = 0; i < N; i++) {
-        libvirt_double_wait(results[i] != NULL);
+        WAIT_FOR(results[i] != NULL);
         if (i < LIBVIRT_CALLS_OUT_MAX)
             assert_finishes(results[i], 0, 0);
         else
@@ -281,7 +281,7 @@ static void test_limit(LibvirtDouble **fixture, gconstpointer unused)
     libvirt->manners[LIBVIRT_GET_STATE] = DOUBLE_HOLDS;
     libvirt_calls_start(libvirt_get_calls(libvirt->libvirt), LIBVIRT_GET_STATE, DOUBLE_UUID, 20,
                         NULL, libvirt_double_keep_result, &result);
-    libvirt_double_wait(result != NULL);
+    WAIT_FOR(result != NULL);
     assert_finishes(result, BAILIFF_ERROR, BAILIFF_ERROR_IO_TIMEOUT);
 }
 
@@ -295,7 +295,7 @@ static void test_error(LibvirtDouble **fixture, gconstpointer unused)
 
     libvirt->manners[LIBVIRT_DESTROY] = DOUBLE_FAILS;
     start(libvirt, LIBVIRT_DESTROY, NULL, &result);
-    libvirt_double_wait(result != NULL);
+    WAIT_FOR(result != NULL);
     g_assert_null(libvirt_calls_finish(result, &error));
     g_assert_error(error, BAILIFF_ERROR, BAILIFF_ERROR_IO_ERROR);
     lines = g_strsplit(error->message, "\n", -1);
@@ -313,7 +313,7 @@ static void test_absent(LibvirtDouble **fixture, gconstpointer unused)
 
     libvirt_double_go(libvirt);
     start(libvirt, LIBVIRT_SUSPEND, NULL, &result);
-    libvirt_double_wait(result != NULL);
+    WAIT_FOR(result != NULL);
     assert_finishes(result, BAILIFF_ERROR, BAILIFF_ERROR_IO_ERROR);
     g_assert_false(has(libvirt, LIBVIRT_SUSPEND));
 }
@@ -329,17 +329,17 @@ static void test_adrift(LibvirtDouble **fixture, gconstpointer unused)
 
     libvirt->manners[LIBVIRT_RESUME] = DOUBLE_HOLDS;
     start(libvirt, LIBVIRT_RESUME, NULL, &result);
-    libvirt_double_wait(libvirt->n_calls[LIBVIRT_RESUME] == 1);
-    libvirt_double_wait(libvirt->n_calls[LIBVIRT_LIST_DOMAINS] > 0);
+    WAIT_FOR(libvirt->n_calls[LIBVIRT_RESUME] == 1);
+    WAIT_FOR(libvirt->n_calls[LIBVIRT_LIST_DOMAINS] > 0);
     libvirt_double_go(libvirt);
-    libvirt_double_wait(result != NULL);
+    WAIT_FOR(result != NULL);
     assert_finishes(result, BAILIFF_ERROR, BAILIFF_ERROR_IO_ERROR);
     g_assert_true(has(libvirt, LIBVIRT_RESUME));
 
     libvirt->manners[LIBVIRT_LIST_DOMAINS] = DOUBLE_FAILS; /* no libvirtd behind it */
     libvirt->n_calls[LIBVIRT_LIST_DOMAINS] = 0;
     libvirt_double_come(libvirt);
-    libvirt_double_wait(libvirt->n_calls[LIBVIRT_LIST_DOMAINS] > 0);
+    WAIT_FOR(libvirt->n_calls[LIBVIRT_LIST_DOMAINS] > 0);
     libvirt_double_round_trip(libvirt);
     g_assert_true(has(libvirt, LIBVIRT_RESUME));
     g_assert_cmpuint(news.n[LIBVIRT_NEWS_CALL_ENDED], ==, 0);
@@ -347,7 +347,7 @@ static void test_adrift(LibvirtDouble **fixture, gconstpointer unused)
     libvirt->manners[LIBVIRT_LIST_DOMAINS] = DOUBLE_DOES;
     libvirt_double_go(libvirt);
     libvirt_double_come(libvirt);
-    libvirt_double_wait(news.n[LIBVIRT_NEWS_CALL_ENDED] == 1);
+    WAIT_FOR(news.n[LIBVIRT_NEWS_CALL_ENDED] == 1);
     g_assert_false(has(libvirt, LIBVIRT_RESUME));
     libvirt_watch_free(domain);
 }
@@ -362,13 +362,13 @@ static void test_adrift_without_bus(LibvirtDouble **fixture, gconstpointer unuse
 
     libvirt->manners[LIBVIRT_DESTROY] = DOUBLE_HOLDS;
     start(libvirt, LIBVIRT_DESTROY, NULL, &result);
-    libvirt_double_wait(libvirt->n_calls[LIBVIRT_DESTROY] == 1);
+    WAIT_FOR(libvirt->n_calls[LIBVIRT_DESTROY] == 1);
     libvirt_double_lose_bus(libvirt);
-    libvirt_double_wait(result != NULL);
+    WAIT_FOR(result != NULL);
     assert_finishes(result, BAILIFF_ERROR, BAILIFF_ERROR_IO_ERROR);
     g_assert_true(has(libvirt, LIBVIRT_DESTROY));
     libvirt_double_find_bus(libvirt);
-    libvirt_double_wait(news.n[LIBVIRT_NEWS_CALL_ENDED] == 1);
+    WAIT_FOR(news.n[LIBVIRT_NEWS_CALL_ENDED] == 1);
     g_assert_false(has(libvirt, LIBVIRT_DESTROY));
     libvirt_watch_free(domain);
 }
@@ -393,9 +393,9 @@ static void test_state_asked_again(LibvirtDouble **fixture, gconstpointer unused
     libvirt->manners[LIBVIRT_GET_STATE] = DOUBLE_HOLDS;
     libvirt->state = LIBVIRT_STATE_PAUSED;
     ask_state(libvirt, 0, NULL, &result);
-    libvirt_double_wait(libvirt->n_calls[LIBVIRT_GET_STATE] == 1);
+    WAIT_FOR(libvirt->n_calls[LIBVIRT_GET_STATE] == 1);
     libvirt->manners[LIBVIRT_GET_STATE] = DOUBLE_DOES;
-    libvirt_double_wait(result != NULL);
+    WAIT_FOR(result != NULL);
     g_assert_cmpint(libvirt_get_state_finish(result, &error), ==, LIBVIRT_STATE_PAUSED);
     g_assert_no_error(error);
     g_assert_cmpuint(libvirt->n_calls[LIBVIRT_GET_STATE], ==, 2);
@@ -412,21 +412,21 @@ static void test_state_unknown(LibvirtDouble **fixture, gconstpointer unused)
 
     libvirt->manners[LIBVIRT_GET_STATE] = DOUBLE_FAILS;
     ask_state(libvirt, 0, NULL, &failed);
-    libvirt_double_wait(failed != NULL);
+    WAIT_FOR(failed != NULL);
     g_assert_cmpint(libvirt_get_state_finish(failed, &error), ==, LIBVIRT_STATE_UNKNOWN);
     g_assert_error(error, BAILIFF_ERROR, BAILIFF_ERROR_IO_ERROR);
     g_clear_error(&error);
 
     libvirt->manners[LIBVIRT_GET_STATE] = DOUBLE_HOLDS;
     ask_state(libvirt, 20, NULL, &silent);
-    libvirt_double_wait(silent != NULL);
+    WAIT_FOR(silent != NULL);
     g_assert_cmpint(libvirt_get_state_finish(silent, &error), ==, LIBVIRT_STATE_UNKNOWN);
     g_assert_error(error, BAILIFF_ERROR, BAILIFF_ERROR_IO_TIMEOUT);
     g_clear_error(&error);
 
     ask_state(libvirt, 0, cancellable, &cancelled);
     g_cancellable_cancel(cancellable);
-    libvirt_double_wait(cancelled != NULL);
+    WAIT_FOR(cancelled != NULL);
     g_assert_cmpint(libvirt_get_state_finish(cancelled, &error), ==, LIBVIRT_STATE_UNKNOWN);
     g_assert_error(error, G_IO_ERROR, G_IO_ERROR_CANCELLED);
 }
@@ -437,7 +437,7 @@ static char *look_up(LibvirtDouble *libvirt, const char *uuid, GError **error)
 
     bailiff_libvirt_look_up_async(libvirt->libvirt, uuid, NULL, libvirt_double_keep_result,
                                   &result);
-    libvirt_double_wait(result != NULL);
+    WAIT_FOR(result != NULL);
     return bailiff_libvirt_look_up_finish(libvirt->libvirt, result, error);
 }
 

@@ -9,23 +9,9 @@
 #include "actions/process-target.h"
 #include "common/bailiff-error.h"
 #include "support/forked-tree.h"
+#include "support/wait-for.h"
 
 #define TREES 300u
-
-static gboolean on_impatience(gpointer unused)
-{
-    g_error("nothing happened for a minute");
-    return G_SOURCE_REMOVE;
-}
-
-static void wait_for_count(const guint *count, guint wanted)
-{
-    guint impatience = g_timeout_add_seconds(60, on_impatience, NULL);
-
-    while (*count < wanted)
-        g_main_context_iteration(NULL, TRUE);
-    g_source_remove(impatience);
-}
 
 static void on_ended(BailiffTarget *target, gpointer user_data)
 {
@@ -106,7 +92,7 @@ static void test_hundreds(void)
     kill_until_sent(targets, TREES);
     pulse.last_us = g_get_monotonic_time();
     id = g_idle_add_full(G_PRIORITY_DEFAULT, on_pulse, &pulse, NULL);
-    wait_for_count(&n_ended, TREES);
+    WAIT_FOR(n_ended >= TREES);
     g_source_remove(id);
     g_test_message("%u trees in %" G_GINT64_FORMAT " ms, %" G_GINT64_FORMAT " ms at a time", TREES,
                    (g_get_monotonic_time() - started_us) / 1000, pulse.longest_us / 1000);
@@ -132,30 +118,30 @@ static void body_obedient(void)
     report_and_pause();
 }
 
+static gboolean sends_term(BailiffTarget *target)
+{
+    g_autoptr(GError) error = NULL;
+    gboolean sent = bailiff_target_signal(target, SIGTERM, &error);
+
+    if (!sent)
+        g_assert_error(error, BAILIFF_ERROR, BAILIFF_ERROR_BUSY);
+    return sent;
+}
+
 static void test_left_behind(void)
 {
     g_autoptr(BailiffTarget) target = NULL;
-    guint n_ended = 0, impatience = g_timeout_add_seconds(60, on_impatience, NULL);
-    gboolean sent = FALSE;
+    guint n_ended = 0;
     pid_t pid = forked(body_obedient);
 
     for (guint k = 0; k < 3; k++)
         read_report();
     target = make_target(pid, TRUE, &n_ended);
     bailiff_target_prepare_to_fail(target);
-    for (guint i = 0; !sent; i++) {
-        g_autoptr(GError) error = NULL;
-
-        sent = bailiff_target_signal(target, SIGTERM, &error);
-        /* Before it is known who descends from it, it is not sent. */
-        g_assert_false(sent && i == 0);
-        if (!sent) {
-            g_assert_error(error, BAILIFF_ERROR, BAILIFF_ERROR_BUSY);
-            g_main_context_iteration(NULL, TRUE);
-        }
-    }
-    g_source_remove(impatience);
-    wait_for_count(&n_ended, 1);
+    /* Before it is known who descends from it, it is not sent. */
+    g_assert_false(sends_term(target));
+    WAIT_FOR(sends_term(target));
+    WAIT_FOR(n_ended >= 1);
     assert_nobody_left();
     g_assert_cmpuint(n_ended, ==, 1);
 }
@@ -175,7 +161,7 @@ static void test_alone(void)
     g_assert_no_error(error);
     g_assert_true(bailiff_target_kill(target, &error));
     g_assert_no_error(error);
-    wait_for_count(&n_ended, 1);
+    WAIT_FOR(n_ended >= 1);
     assert_nobody_left();
 }
 
