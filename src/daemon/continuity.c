@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "common/bailiff-error.h"
+#include "daemon/predecessor-wait.h"
 #include "engine/hand-over.h"
 
 #define LOCK_VARIABLE "BAILIFFD_LOCK_FD"
@@ -30,10 +31,8 @@
 
 /* For the last words on the bus. */
 #define FAREWELL_MS 100
-/* For one that hands over: its standstill, its farewell, its end. */
+/* For an answer of one that runs, and for the end of one that leaves for nobody. */
 #define HAND_OVER_MS 5000
-#define LOCK_POLL_US 2000
-#define LOCK_POLLS 2500
 
 static char *program;
 static char **arguments;
@@ -146,36 +145,6 @@ static gboolean ask_to_hand_over(GBusType bus, const char *watchdog, GError **er
     return FALSE;
 }
 
-/* It is free, or is so when the one who has it has ended, for which nobody but this one waits. */
-static gboolean is_ours_to_take(InstanceLock *lock)
-{
-    pid_t pid;
-    InstanceState state = instance_lock_look(lock, &pid);
-
-    if (state == INSTANCE_ENDING && !instance_lock_take_next(lock))
-        return FALSE;
-    /* Who was next may have become the first one meanwhile. */
-    if (state == INSTANCE_ENDING)
-        state = instance_lock_look(lock, &pid);
-    return state != INSTANCE_RUNS;
-}
-
-static gboolean wait_for_lock(InstanceLock *lock, GError **error)
-{
-    for (guint i = 0; i < LOCK_POLLS; i++) {
-        if (instance_lock_take(lock))
-            return TRUE;
-        g_usleep(LOCK_POLL_US);
-    }
-    /* It does not get to its end, and never runs again: as after a crash. */
-    if (is_ours_to_take(lock))
-        return TRUE;
-    bailiff_set_error(error, BAILIFF_ERROR_BUSY,
-                      "See what it does (bailiffctl status), then try again.",
-                      "The bailiffd that runs has agreed to hand over and has not ended.");
-    return FALSE;
-}
-
 /* Not known: it is. */
 static gboolean is_on_the_bus(GBusType bus)
 {
@@ -204,25 +173,69 @@ static gboolean is_on_the_bus(GBusType bus)
  * this one because of that. */
 static gboolean wait_for_its_end(InstanceLock *lock, GBusType bus)
 {
-    if (is_on_the_bus(bus))
-        return FALSE;
-    for (guint i = 0; i < LOCK_POLLS; i++) {
-        if (is_ours_to_take(lock))
-            return TRUE;
-        g_usleep(LOCK_POLL_US);
-    }
-    return FALSE;
+    return !is_on_the_bus(bus) && predecessor_wait(lock, HAND_OVER_MS) == PREDECESSOR_GONE;
 }
 
-/* Everything that can keep this one from going on comes before the other one is asked. */
-static gboolean replace_running(const ContinuityWish *wish, GError **error)
+/* Everything that can keep this one from going on comes before the other one is asked; and what
+ * would keep it from being the next one, too. */
+static gboolean check_fitness(const ContinuityWish *wish, InstanceLock *lock, GError **error)
 {
     if (wish->unfit != NULL) {
         g_propagate_error(error, g_error_copy(wish->unfit));
         return FALSE;
     }
-    return bailiff_engine_check_succession(wish->engine, error) &&
-           ask_to_hand_over(wish->bus, bailiff_engine_get_watchdog_setting(wish->engine), error);
+    if (!bailiff_engine_check_succession(wish->engine, error))
+        return FALSE;
+    if (instance_lock_take_next(lock))
+        return TRUE;
+    bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Use that one, or try again when it is there.",
+                      "Another bailiffd is about to take the place of the one that runs.");
+    return FALSE;
+}
+
+/*
+ * That somebody is left, whoever ends when and of what. The one that runs (A) is asked by the next
+ * one (B), which is next in line (`lock.next`) from before it asks until it has the lock, for as
+ * long as its process lives. A agrees only if somebody is next, and looks again in the last moment
+ * before its end (leave()).
+ *
+ *   B ends before A looks:   A finds nobody, stays, and takes the name again.
+ *   B is told to end:        it ends if A has not looked (instance-lock.c); else it waits for A's
+ *                            end, takes its place, and ends in order.
+ *   B is killed after A has looked: as if it had been killed later, when A has ended: a crash. What
+ *                            A held is written down, for whoever is started next.
+ *   A stands still, before or after it looks: B waits, as long as it takes, and says so. Only one
+ * of them may go on with the leases, and nobody but A can say that it will not. A is killed before
+ * it agrees, or after that: its lock is free, or it cannot end, since storage hangs: B goes on as
+ * after a crash. A stays and B lives:     not after A has agreed. Before, B is refused, or gets no
+ * answer in HAND_OVER_MS, and ends, so that A, when it comes to the call at last, finds nobody. C
+ * is started meanwhile, by the bus or by systemd: it cannot take the lock before B, nor be next; it
+ * waits for a while, then says who runs, and ends. C is to take A's place, too, and B has died: C
+ * is next and may be taken for B. It has made sure of everything that B had, and finds A gone when
+ * it asks.
+ */
+static gboolean replace_running(const ContinuityWish *wish, InstanceLock *lock, GError **error)
+{
+    g_autoptr(GError) refusal = NULL;
+    const char *watchdog = bailiff_engine_get_watchdog_setting(wish->engine);
+    gboolean agreed;
+
+    if (!check_fitness(wish, lock, error))
+        return FALSE;
+    agreed = ask_to_hand_over(wish->bus, watchdog, &refusal);
+    /* Without an answer it may have ended over that, or be about to: it may have agreed. */
+    if (!agreed && is_on_the_bus(wish->bus) && instance_lock_is_next_no_more(lock)) {
+        g_propagate_error(error, g_steal_pointer(&refusal));
+        return FALSE;
+    }
+    if (predecessor_wait(lock, agreed ? 0 : HAND_OVER_MS) == PREDECESSOR_GONE)
+        return TRUE;
+    if (!agreed)
+        g_propagate_error(error, g_steal_pointer(&refusal));
+    else
+        bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Start it again to have it take over.",
+                          "Told to end before it had taken over: the bailiffd that runs goes on.");
+    return FALSE;
 }
 
 InstanceLock *continuity_take_place(const ContinuityWish *wish, GError **error)
@@ -251,6 +264,9 @@ InstanceLock *continuity_take_place(const ContinuityWish *wish, GError **error)
     if (state != INSTANCE_RUNS || (!wish->replace && wait_for_its_end(lock, wish->bus)))
         return g_steal_pointer(&lock);
     if (!wish->replace) {
+        /* That may be another one by now. */
+        if (instance_lock_look(lock, &pid) == INSTANCE_NONE)
+            return g_steal_pointer(&lock);
         bailiff_set_error(error, BAILIFF_ERROR_ALREADY_EXISTS,
                           "Use that one. To have this one take its place without a lease being "
                           "lost, start it with --replace.",
@@ -258,12 +274,23 @@ InstanceLock *continuity_take_place(const ContinuityWish *wish, GError **error)
                           (int)pid, wish->runtime_dir);
         return NULL;
     }
-    if (!replace_running(wish, error) || !wait_for_lock(lock, error))
+    if (!replace_running(wish, lock, error))
         return NULL;
     return g_steal_pointer(&lock);
 }
 
 /* --- the end --------------------------------------------------------------------------------- */
+
+gboolean continuity_check_successor(InstanceLock *lock, GError **error)
+{
+    if (instance_lock_has_next(lock))
+        return TRUE;
+    bailiff_set_error(error, BAILIFF_ERROR_BUSY,
+                      "Start one with 'bailiffd --replace'; 'bailiffctl reexecute' has this one go "
+                      "on as its new program.",
+                      "There is no bailiffd that waits to take the place of this one.");
+    return FALSE;
+}
 
 gboolean continuity_check_program(GError **error)
 {
@@ -311,6 +338,17 @@ static void pass_lock_on(Departure *self)
         set_number(NEXT_LOCK_VARIABLE, next);
 }
 
+static void stay(Departure *self, const char *why, const GError *error)
+{
+    hand_over_failed(self->engine, why);
+    self->failed(error, self->user_data);
+    if (!stop_wanted)
+        return;
+    stop_wanted = FALSE;
+    raise(SIGTERM); /* where it is blocked it is pending already, and comes once */
+    block_stop(SIG_UNBLOCK);
+}
+
 static void execute(Departure *self)
 {
     g_autoptr(GError) error = NULL;
@@ -341,21 +379,32 @@ static void execute(Departure *self)
     fd_store_take_back(self->store);
     launcher_keep(self->launcher);
     bailiff_engine_take_watchdog_back(self->engine);
-    hand_over_failed(self->engine, "the program could not be executed: this one goes on");
-    self->failed(error, self->user_data);
+    stay(self, "the program could not be executed: this one goes on", error);
+}
+
+/* From here on this process ends, whatever happens, and nothing holds it up. */
+static void end_for_next(Departure *self)
+{
+    /* Who takes over opens it, and systemd is not to have it open any longer than this process. */
+    fd_store_drop(self->store, WATCHDOG_DEVICE_DESCRIPTOR);
+    _exit(0);
 }
 
 static void leave(Departure *self)
 {
+    g_autoptr(GError) error = NULL;
+
     hand_over_write(self->engine, self->hand_over ? "another bailiffd takes its place"
                                                   : "bailiffd executes its program anew");
-    if (self->hand_over) {
-        /* Who takes over opens it, and systemd is not to have it open any longer than this process.
-         */
-        fd_store_drop(self->store, WATCHDOG_DEVICE_DESCRIPTOR);
-        _exit(0);
+    if (!self->hand_over) {
+        execute(self);
+        return;
     }
-    execute(self);
+    if (instance_lock_leave_to_next(self->lock))
+        end_for_next(self);
+    bailiff_set_error(&error, BAILIFF_ERROR_BUSY, "Start it again; this one goes on.",
+                      "The bailiffd that was to take over has ended.");
+    stay(self, "who was to take over has ended: this one goes on", error);
 }
 
 static gboolean on_farewell_limit(gpointer user_data)

@@ -33,11 +33,14 @@ typedef struct ContinuityWish {
 } ContinuityWish;
 
 /* The lock on the runtime directory: ours, or to be ours when the one who has it has ended. Where
- * another bailiffd runs: with `replace` it is asked, on `bus`, to hand over, and waited for, after
- * everything was tried that could keep this one from going on; one
- * that ends, and is off the bus, is waited for, some seconds; else AlreadyExists, naming it.
+ * another bailiffd runs: with `replace` it is asked, on `bus`, to hand over, after everything was
+ * tried that could keep this one from going on, and waited for, as long as it takes; one that ends,
+ * and is off the bus, is waited for, some seconds; else AlreadyExists, naming it.
  * Blocks; for the start. */
 InstanceLock *continuity_take_place(const ContinuityWish *wish, GError **error);
+
+/* Somebody is there to take the place of the one that has `lock`, and waits for its end; Busy. */
+gboolean continuity_check_successor(InstanceLock *lock, GError **error);
 
 /* The program can be executed, as far as that can be known; IoError. */
 gboolean continuity_check_program(GError **error);
@@ -50,7 +53,8 @@ char *continuity_take_launcher(void);
 
 /* Leaves the bus when what was said there is out, then executes the program anew, or ends the
  * process (`hand_over`). Does not return to anything that counts: when the program cannot be
- * executed `failed` is called, off the bus, with I/O still held back. */
+ * executed, or nobody is there any more to take over, `failed` is called, off the bus, with I/O
+ * still held back. */
 typedef void (*ContinuityFailed)(const GError *error, gpointer user_data);
 void continuity_depart(BailiffBusService *service, InstanceLock *lock, FdStore *store,
                        Launcher *launcher, gboolean hand_over, ContinuityFailed failed,

@@ -241,6 +241,12 @@ static void read_configuration_first(Daemon *daemon, GAsyncReadyCallback callbac
     config_reload_async(daemon->reload, configuration_was_read, asker);
 }
 
+static gboolean check_successor(Daemon *daemon, const DaemonSuccessor *successor, GError **error)
+{
+    return bailiff_engine_check_hand_over(daemon->start.engine, successor->watchdog, error) &&
+           continuity_check_successor(daemon->start.lock, error);
+}
+
 static void succeed_async(gpointer user_data, const DaemonSuccessor *successor,
                           GAsyncReadyCallback callback, gpointer data)
 {
@@ -248,9 +254,8 @@ static void succeed_async(gpointer user_data, const DaemonSuccessor *successor,
     GError *error = NULL;
 
     if (!check_that_it_stays(daemon, &error) ||
-        !(successor != NULL
-              ? bailiff_engine_check_hand_over(daemon->start.engine, successor->watchdog, &error)
-              : check_program(daemon, &error)))
+        !(successor != NULL ? check_successor(daemon, successor, &error)
+                            : check_program(daemon, &error)))
         refuse_to_succeed(callback, data, error);
     else if (successor != NULL)
         stand_still(daemon, successor, callback, data);

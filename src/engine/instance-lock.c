@@ -20,9 +20,19 @@
 /* include/linux/sched.h of every kernel since 2.6. */
 #define PF_EXITING 0x4u
 
+/* Bytes of `lock.next` that are locked by who is next, and by who has the lock and leaves for that
+ * one. These locks and flock() do not know of each other; and these can be looked at without taking
+ * them, so that nobody is taken for the next one who only passes by. */
+#define NEXT_BYTE 0
+#define LEAVING_BYTE 1
+/* Whoever passes by has it for some microseconds. */
+#define NEXT_TRIES 100
+#define NEXT_RETRY_US 1000
+
 struct InstanceLock {
     int fd;
-    int next_fd; /* of the file `lock.next`; -1 */
+    int next_fd;    /* of the file `lock.next`, while it is locked; -1 */
+    int leaving_fd; /* of the same file, for who has the lock and looks who is next; -1 */
     char *path;
     char *next_path;
     gboolean taken;
@@ -43,6 +53,7 @@ InstanceLock *instance_lock_new(const char *runtime_dir, GError **error)
     self = g_new0(InstanceLock, 1);
     self->fd = fd;
     self->next_fd = -1;
+    self->leaving_fd = -1;
     self->next_path = g_strconcat(path, ".next", NULL);
     self->path = g_steal_pointer(&path);
     return self;
@@ -62,6 +73,7 @@ InstanceLock *instance_lock_inherit(int fd, int next_fd, const char *runtime_dir
 
     self->fd = fd;
     self->next_fd = next_fd;
+    self->leaving_fd = -1;
     self->path = g_build_filename(runtime_dir, "lock", NULL);
     self->next_path = next_fd >= 0 ? g_strconcat(self->path, ".next", NULL) : NULL;
     set_kept(self, FALSE);
@@ -78,19 +90,115 @@ static void drop_next(InstanceLock *self)
 void instance_lock_free(InstanceLock *self)
 {
     drop_next(self);
+    if (self->leaving_fd >= 0)
+        close(self->leaving_fd);
     g_free(self->next_path);
     g_free(self->path);
     close(self->fd);
     g_free(self);
 }
 
-gboolean instance_lock_take_next(InstanceLock *self)
+/* Of the open file, as flock() has it, so that it goes over an exec; `how` of fcntl(2). */
+static gboolean lock_byte(int fd, short how, off_t byte)
+{
+    struct flock wanted = { .l_type = how, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
+
+    return fcntl(fd, F_OFD_SETLK, &wanted) == 0;
+}
+
+/* By somebody else. What cannot be known: not. */
+static gboolean is_byte_locked(int fd, off_t byte)
+{
+    struct flock wanted = { .l_type = F_WRLCK, .l_whence = SEEK_SET, .l_start = byte, .l_len = 1 };
+
+    return fcntl(fd, F_OFD_GETLK, &wanted) == 0 && wanted.l_type != F_UNLCK;
+}
+
+/* For a moment, or to be the next one: that is told by the byte alone. */
+static gboolean pass_by_next(InstanceLock *self)
 {
     if (self->next_fd < 0 && self->next_path != NULL)
         self->next_fd = open(self->next_path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
     if (self->next_fd >= 0 && flock(self->next_fd, LOCK_EX | LOCK_NB) != 0)
         drop_next(self);
     return self->next_fd >= 0;
+}
+
+static gboolean is_somebody_next(const InstanceLock *self)
+{
+    int fd = self->next_path != NULL ? open(self->next_path, O_RDWR | O_CLOEXEC | O_NOFOLLOW) : -1;
+    gboolean locked = fd < 0 || is_byte_locked(fd, NEXT_BYTE);
+
+    if (fd >= 0)
+        close(fd);
+    return locked;
+}
+
+gboolean instance_lock_take_next(InstanceLock *self)
+{
+    gboolean is_next = pass_by_next(self);
+
+    for (guint i = 0; !is_next && i < NEXT_TRIES && !is_somebody_next(self); i++) {
+        g_usleep(NEXT_RETRY_US);
+        is_next = pass_by_next(self);
+    }
+    if (is_next && !lock_byte(self->next_fd, F_WRLCK, NEXT_BYTE))
+        drop_next(self);
+    return self->next_fd >= 0;
+}
+
+/* --- leaving for the next one ---------------------------------------------------------------- */
+
+/* Two processes, each with one byte; each locks or unlocks its own and then looks at the other's,
+ * in this order, so that one of them at least sees what the other one has done:
+ *
+ *   who leaves                              who is next and does not want to be it any more
+ *   locks LEAVING_BYTE                      unlocks NEXT_BYTE
+ *   is NEXT_BYTE locked?                    is LEAVING_BYTE locked?
+ *     yes: ends, whatever happens             no: whoever looks from now on finds nobody: ends
+ *     no: unlocks LEAVING_BYTE, stays         yes: may have been seen: locks NEXT_BYTE, waits on
+ *
+ * It cannot be that the first one has seen the other one, and that one has not seen that. If both
+ * have seen each other the first one ends and the second one waits for that; if it was seen too
+ * late the first one stays, unlocks its byte, and the second one may ask anew. And a process that
+ * ends of whatever, at whatever line, unlocks by that. */
+
+gboolean instance_lock_has_next(InstanceLock *self)
+{
+    g_autofree char *path = g_strconcat(self->path, ".next", NULL);
+
+    /* One that is next itself has nobody behind it. */
+    if (self->next_fd >= 0)
+        return FALSE;
+    if (self->leaving_fd >= 0)
+        close(self->leaving_fd);
+    self->leaving_fd = open(path, O_RDWR | O_CLOEXEC | O_NOFOLLOW);
+    return self->leaving_fd >= 0 && is_byte_locked(self->leaving_fd, NEXT_BYTE);
+}
+
+gboolean instance_lock_leave_to_next(InstanceLock *self)
+{
+    if (self->leaving_fd < 0)
+        return FALSE;
+    if (lock_byte(self->leaving_fd, F_WRLCK, LEAVING_BYTE) &&
+        is_byte_locked(self->leaving_fd, NEXT_BYTE))
+        return TRUE;
+    close(self->leaving_fd);
+    self->leaving_fd = -1;
+    return FALSE;
+}
+
+gboolean instance_lock_is_next_no_more(InstanceLock *self)
+{
+    if (self->next_fd < 0)
+        return TRUE;
+    (void)lock_byte(self->next_fd, F_UNLCK, NEXT_BYTE);
+    if (is_byte_locked(self->next_fd, LEAVING_BYTE)) {
+        (void)lock_byte(self->next_fd, F_WRLCK, NEXT_BYTE);
+        return FALSE;
+    }
+    drop_next(self);
+    return TRUE;
 }
 
 /* --- copies ---------------------------------------------------------------------------------- */
@@ -206,7 +314,7 @@ gboolean instance_lock_take(InstanceLock *self)
 
     if (self->taken)
         return TRUE;
-    if (self->next_path != NULL && !instance_lock_take_next(self))
+    if (self->next_path != NULL && !pass_by_next(self))
         return FALSE;
     self->taken = flock(self->fd, LOCK_EX | LOCK_NB) == 0;
     if (self->taken && is_copy_in_use(self)) {

@@ -44,9 +44,18 @@ gboolean instance_lock_is_in_place(InstanceLock *self);
 /* Who has it, when we have not. *ret_pid: 0 when that is not known. */
 InstanceState instance_lock_look(InstanceLock *self, pid_t *ret_pid);
 
-/* Of those that come after one that is ending only one may wait for it. FALSE: another one does.
- * TRUE: it is ours to take; who was next before may have taken it meanwhile, so look again. */
+/* Of those that come after one that ends only one may wait for it. FALSE: another one does.
+ * TRUE: it is ours to take; who was next before may have taken it meanwhile, so look again. Whoever
+ * has the lock can see that somebody is next. */
 gboolean instance_lock_take_next(InstanceLock *self);
+/* FALSE: it stays, since the one who has the lock may have counted on it already, and ends. */
+gboolean instance_lock_is_next_no_more(InstanceLock *self);
+
+/* For who has the lock: somebody is next, for now. */
+gboolean instance_lock_has_next(InstanceLock *self);
+/* The same in the last moment, after instance_lock_has_next(). TRUE: who is next waits for our end,
+ * unless it is killed. FALSE: there is nobody. */
+gboolean instance_lock_leave_to_next(InstanceLock *self);
 
 /* It stays ours over an exec, or it stays ours to take: the numbers are for
  * instance_lock_inherit().

@@ -270,6 +270,85 @@ static void test_next_kept_over_exec(Fixture *f, gconstpointer data)
     g_assert_true(instance_lock_take_next(second));
 }
 
+/* Who has the lock sees who is next, and nobody who only passes by; that one may change its mind
+ * until it may have been seen. */
+static void test_leaving_to_next(Fixture *f, gconstpointer data)
+{
+    g_autoptr(InstanceLock) first = instance_lock_new(f->directory, NULL);
+    g_autoptr(InstanceLock) third = instance_lock_new(f->directory, NULL);
+
+    g_assert_true(instance_lock_take(first));
+    g_assert_false(instance_lock_has_next(first));
+    g_assert_false(instance_lock_take(third));
+    g_assert_false(instance_lock_has_next(first));
+    g_assert_false(instance_lock_leave_to_next(first));
+
+    g_assert_true(instance_lock_take_next(f->lock));
+    g_assert_true(instance_lock_has_next(first));
+    g_assert_false(instance_lock_take(third));
+    g_assert_true(instance_lock_has_next(first));
+    /* Not yet: it may change its mind. */
+    g_assert_true(instance_lock_is_next_no_more(f->lock));
+    g_assert_true(instance_lock_is_next_no_more(f->lock));
+    g_assert_false(instance_lock_leave_to_next(first));
+
+    g_assert_true(instance_lock_take_next(third));
+    g_assert_true(instance_lock_has_next(first));
+    g_assert_true(instance_lock_leave_to_next(first));
+    g_assert_false(instance_lock_is_next_no_more(third));
+    g_assert_false(instance_lock_take_next(f->lock));
+    g_clear_pointer(&first, instance_lock_free);
+    g_assert_true(instance_lock_take(third));
+    /* That one is the first now, and has nobody behind it. */
+    g_assert_false(instance_lock_has_next(third));
+    g_assert_true(instance_lock_take_next(f->lock));
+    g_assert_true(instance_lock_has_next(third));
+}
+
+/* One that changed its mind when the first one had begun to leave, and was not seen. */
+static void test_staying(Fixture *f, gconstpointer data)
+{
+    g_autoptr(InstanceLock) first = instance_lock_new(f->directory, NULL);
+
+    g_assert_true(instance_lock_take(first));
+    g_assert_true(instance_lock_take_next(f->lock));
+    g_assert_true(instance_lock_has_next(first));
+    g_assert_true(instance_lock_is_next_no_more(f->lock));
+    g_assert_false(instance_lock_leave_to_next(first));
+    /* It stays, and says so: the next one need not wait for it. */
+    g_assert_true(instance_lock_take_next(f->lock));
+    g_assert_true(instance_lock_is_next_no_more(f->lock));
+}
+
+/* Who waits for the end of one that cannot end has nobody behind it, and is no reason to leave. */
+static void test_next_is_not_behind_itself(Fixture *f, gconstpointer data)
+{
+    start_child(f);
+    g_assert_true(instance_lock_take_next(f->lock));
+    g_assert_false(instance_lock_has_next(f->lock));
+    g_assert_false(instance_lock_leave_to_next(f->lock));
+}
+
+/* Over an exec as well, on either side. */
+static void test_leaving_after_exec(Fixture *f, gconstpointer data)
+{
+    g_autoptr(InstanceLock) second = instance_lock_new(f->directory, NULL);
+    int next, fd;
+
+    g_assert_true(instance_lock_take(f->lock));
+    fd = dup(instance_lock_keep(f->lock, &next));
+    g_autoptr(InstanceLock) first = instance_lock_inherit(fd, next, f->directory);
+    g_assert_true(instance_lock_take(first));
+    g_assert_false(instance_lock_has_next(first));
+    g_assert_true(instance_lock_take_next(second));
+    fd = dup(instance_lock_keep(second, &next));
+    g_autoptr(InstanceLock) later = instance_lock_inherit(fd, dup(next), f->directory);
+    g_clear_pointer(&second, instance_lock_free);
+    g_assert_true(instance_lock_has_next(first));
+    g_clear_pointer(&later, instance_lock_free);
+    g_assert_false(instance_lock_has_next(first));
+}
+
 /* With all that is in it, under another inode. */
 static char *copy_directory(Fixture *f)
 {
@@ -346,6 +425,10 @@ int main(int argc, char **argv)
     TEST("text-that-is-none", test_text_that_is_none);
     TEST("kept-over-exec", test_kept_over_exec);
     TEST("next-kept-over-exec", test_next_kept_over_exec);
+    TEST("leaving-to-next", test_leaving_to_next);
+    TEST("staying", test_staying);
+    TEST("next-is-not-behind-itself", test_next_is_not_behind_itself);
+    TEST("leaving-after-exec", test_leaving_after_exec);
     TEST("copy-is-no-way-in", test_copy_is_no_way_in);
     TEST("in-place", test_in_place);
     TEST("no-lock-file", test_no_lock_file);
