@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <sys/resource.h>
+#include <sysexits.h>
 
 #include <glib-unix.h>
 #include <glib/gi18n.h>
@@ -535,7 +536,8 @@ int main(int argc, char **argv)
         g_main_loop_run(daemon.loop);
     } else {
         log_message(MESSAGE_DAEMON_NOT_STARTED, NULL, "bailiffd cannot start: %s", error->message);
-        daemon.exit_status = 1;
+        /* With that the service manager need not try it again (RestartPreventExitStatus=). */
+        daemon.exit_status = daemon.start.misconfigured ? EX_CONFIG : 1;
     }
     daemon_clear(&daemon);
     (void)log_writer_flush(log, LOG_END_US);

@@ -74,6 +74,15 @@ static gboolean make_runtime_dir(const char *runtime_dir, GError **error)
 
 /* --- the engine ------------------------------------------------------------------------------ */
 
+/* What cannot be looked at may be anything. */
+static gboolean is_anything_held(const char *runtime_dir)
+{
+    g_auto(GStrv) held = runtime_dir != NULL ? saved_lockspaces_list(runtime_dir) : NULL;
+
+    return (held != NULL && held[0] != NULL) ||
+           (runtime_dir != NULL && !saved_lockspaces_can_be_listed(runtime_dir));
+}
+
 /* One that is refused ends a first start. One that follows another would leave that one's leases to
  * nobody: it goes on with what is built in, and with the watchdog that is kept (keep_watchdog()),
  * unless that one is still there (*ret_refused). */
@@ -82,11 +91,8 @@ static ConfigFile *load_configuration(const char *path, gboolean optional, const
 {
     g_autoptr(GError) local = NULL;
     ConfigFile *file = config_file_load(path, optional, &local);
-    g_auto(GStrv) held = NULL;
 
-    if (file == NULL && runtime_dir != NULL)
-        held = saved_lockspaces_list(runtime_dir);
-    if (file == NULL && held != NULL && held[0] != NULL) {
+    if (file == NULL && is_anything_held(runtime_dir)) {
         log_message(MESSAGE_CONFIGURATION_REFUSED, NULL,
                     "What an earlier bailiffd holds is taken over with the built-in configuration: "
                     "%s",
@@ -153,7 +159,8 @@ gboolean daemon_start(DaemonStart *self, const DaemonOptions *options, GBusType 
         choose_directory(options->runtime_dir, "RUNTIME_DIRECTORY", SAVED_STATE_USUAL_DIRECTORY);
     self->configuration = load_configuration(self->config_path, self->config_optional,
                                              self->runtime_dir, &refused, error);
-    if (self->configuration == NULL || !make_runtime_dir(self->runtime_dir, error))
+    self->misconfigured = self->configuration == NULL;
+    if (self->misconfigured || !make_runtime_dir(self->runtime_dir, error))
         return FALSE;
     if (refused != NULL)
         keep_watchdog(self->configuration, store);

@@ -22,6 +22,7 @@ typedef struct DaemonStart {
     const char *config_path; /* of the options, or the usual one */
     gboolean config_optional;
     ConfigFile *configuration; /* as it counts now */
+    gboolean misconfigured;    /* that is why it cannot start, and there is nothing to guard */
     Launcher *launcher;
     BailiffEngine *engine;
     InstanceLock *lock; /* the engine's */

@@ -3,6 +3,7 @@
 bailiffd from starting, with the place and the cure."""
 
 import os
+import pathlib
 import signal
 
 import pytest
@@ -32,6 +33,28 @@ def test_good_files(start):
     service = start("[failure-policy]\nprocess=signal INT 3s, kill\n",
                     late="[lockspace a]\nfailure-policy-domain=kill\n[libvirt]\ndriver=test\n")
     assert not service.daemon.ended
+
+
+def start_with(host, configuration):
+    """Until its end; its exit status."""
+    process = host.start_daemon(f"--config {configuration}", wait=False)
+    host.daemon.expected_to_end = True
+    host.wait_until(lambda: host.daemon.ended, "the end of bailiffd")
+    return process.wait()
+
+
+def test_faults_and_nothing_to_guard(make_service, tmp_path):
+    """By its exit status the service manager knows that another start is of no use; but where leases may be held."""
+    bad = tmp_path / "bailiffd.conf"
+    bad.write_text("[watchdogs]\n")
+    host = make_service("none")
+    assert start_with(host, bad) == 78
+    assert start_with(host, tmp_path / "none") == 78
+    lockspaces = pathlib.Path(host.directory, "run/lockspaces")
+    lockspaces.parent.mkdir(exist_ok=True)
+    lockspaces.write_text("what cannot be listed may be anything")
+    host.start_daemon(f"--config {bad}")
+    assert "taken over with the built-in configuration" in host.log()
 
 
 def policy_of(service, registration):
