@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "common/bailiff-error.h"
+#include "ctl/daemon-start.h"
 #include "ctl/exit-status.h"
 #include "ctl/nearest-word.h"
 #include "ctl/size-text.h"
@@ -72,9 +73,10 @@ static gboolean daemon_answers(GDBusConnection *connection, GError **error)
 {
     g_autoptr(GError) local = NULL;
     g_autoptr(GVariant) version = NULL;
-    g_autoptr(GDBusProxy) manager =
-        g_dbus_proxy_new_sync(connection, G_DBUS_PROXY_FLAGS_DO_NOT_LOAD_PROPERTIES, NULL, BUS_NAME,
-                              BUS_MANAGER_PATH, BUS_INTERFACE("Manager"), NULL, error);
+    g_autoptr(GDBusProxy) manager = g_dbus_proxy_new_sync(
+        connection,
+        G_DBUS_PROXY_FLAGS_DO_NOT_LOAD_PROPERTIES | G_DBUS_PROXY_FLAGS_DO_NOT_AUTO_START, NULL,
+        BUS_NAME, BUS_MANAGER_PATH, BUS_INTERFACE("Manager"), NULL, error);
 
     if (!manager || !daemon_is_there(manager, error))
         return FALSE;
@@ -97,10 +99,12 @@ BusClient *bus_client_new(GError **error)
 {
     g_autoptr(BusClient) self = g_new0(BusClient, 1);
     self->connection = bus_connect(error);
-    if (!self->connection || !daemon_answers(self->connection, error))
+    if (!self->connection || !daemon_start_by_bus(self->connection, BUS_NAME, error) ||
+        !daemon_answers(self->connection, error))
         return NULL;
-    self->manager = bailiff_bus_manager_proxy_new_sync(self->connection, G_DBUS_PROXY_FLAGS_NONE,
-                                                       BUS_NAME, BUS_MANAGER_PATH, NULL, error);
+    self->manager =
+        bailiff_bus_manager_proxy_new_sync(self->connection, G_DBUS_PROXY_FLAGS_DO_NOT_AUTO_START,
+                                           BUS_NAME, BUS_MANAGER_PATH, NULL, error);
     if (!self->manager || !daemon_is_there(G_DBUS_PROXY(self->manager), error))
         return NULL;
     g_dbus_proxy_set_default_timeout(G_DBUS_PROXY(self->manager), BUS_NO_TIME_LIMIT);
