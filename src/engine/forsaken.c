@@ -109,6 +109,8 @@ static void prepare_last_kill(Place *self)
 
 /* --- the watchdog ---------------------------------------------------------------------------- */
 
+/* By the deadline as it is assumed, without any time for what is killed now: the timer that the
+ * earlier daemon has set goes by the true one, and is left as it is when this one is over. */
 static void review_guard(Place *self)
 {
     gboolean resets = self->unreadable->len > 0;

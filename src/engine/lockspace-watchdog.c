@@ -26,6 +26,7 @@
 #include "engine/engine-private.h"
 #include "engine/registration-private.h"
 #include "engine/resource-private.h"
+#include "failure/reset-plan.h"
 #include "lease/lease-timing.h"
 
 #define RETRY_US (2 * USEC_PER_SECOND)
@@ -133,9 +134,8 @@ static gboolean only_ignored_are_left(BailiffLockspace *self)
 }
 
 /* With nobody who uses anything it is lost in a moment. */
-void lockspace_guard_failed(BailiffLockspace *self, guint64 fail_us)
+static void tell_failed(BailiffLockspace *self)
 {
-    self->guard_fail_us = MIN(fail_us, bailiff_lockspace_get_fail_at(self));
     if (self->guard == NULL || g_hash_table_size(self->resources) == 0)
         return;
     if (only_ignored_are_left(self))
@@ -144,10 +144,17 @@ void lockspace_guard_failed(BailiffLockspace *self, guint64 fail_us)
         watchdog_guard_failed(self->guard, self->guard_fail_us);
 }
 
+void lockspace_guard_failed(BailiffLockspace *self, guint64 fail_us)
+{
+    self->guard_fail_us = reset_fail_deadline(self->guard_fail_us, fail_us, boottime_now());
+    tell_failed(self);
+}
+
+/* By the deadline of its failing: it is not put off by whatever happens meanwhile. */
 void lockspace_review_guard(BailiffLockspace *self)
 {
     if (self->state == BAILIFF_LOCKSPACE_FAILING)
-        lockspace_guard_failed(self, self->guard_fail_us);
+        tell_failed(self);
 }
 
 void lockspace_unguard(BailiffLockspace *self)

@@ -11,6 +11,12 @@
  *
  * Setting the timeout starts the timer again with drivers of the kernel's watchdog core. For those
  * that do not, it is fed right after.
+ *
+ * A close without the 'V' feeds it, too, and so may an open. One that has a deadline within its
+ * timeout when it is guarded with may be running down already, left by a daemon that was killed and
+ * had nowhere to keep it. It is tried out no more than one that was kept, and opened when it is to
+ * be set (reset-plan.h), not before: a daemon that is killed as soon as it has started, again and
+ * again, must not put the reset off.
  */
 #include "watchdog/watchdog-backend.h"
 
@@ -57,12 +63,12 @@ typedef struct WatchdogDevice {
     guint32 wanted_timeout;
     FdStore *store;       /* may be NULL */
     int fd;               /* -1: not open */
+    gboolean is_awaited;  /* guarded with, and not open before there is something to set */
     gboolean is_adopted;  /* not looked at yet */
-    gboolean is_unproven; /* adopted, and not set yet */
+    gboolean is_unproven; /* of an earlier daemon, and not set yet */
     guint64 dropped_us;   /* when it was taken out of the store; 0: never */
     char *identity;
     ResetTimer timer;
-    guint32 set_seconds; /* what it is set to; 0: not known */
 } WatchdogDevice;
 
 static gboolean fail_by_errno(const WatchdogDevice *self, const char *what, GError **error)
@@ -308,16 +314,16 @@ static void check_adopted(WatchdogDevice *self)
 static gboolean prove(WatchdogDevice *self, GError **error)
 {
     int enable = WDIOS_ENABLECARD, timeout = 0;
-    guint32 set_seconds = self->set_seconds;
+    guint32 set = self->timer.set;
 
-    self->set_seconds = 0;
-    if (ioctl(self->fd, WDIOC_GETTIMEOUT, &timeout) != 0 || (guint32)timeout != set_seconds)
-        return refuse(self, "it was kept, and its timeout is not what it is set to", error);
+    self->timer.set = 0;
+    if (ioctl(self->fd, WDIOC_GETTIMEOUT, &timeout) != 0 || (guint32)timeout != set)
+        return refuse(self, "its timeout is not what it is set to", error);
     /* Only who can be told to stop knows this. */
     (void)ioctl(self->fd, WDIOC_SETOPTIONS, &enable);
     if (write(self->fd, NO_MAGIC_CLOSE, 1) != 1)
         return fail_by_errno(self, "fed", error);
-    self->set_seconds = set_seconds;
+    self->timer.set = set;
     self->is_unproven = FALSE;
     return TRUE;
 }
@@ -333,9 +339,9 @@ static gboolean set_timer(WatchdogDevice *self, guint32 seconds, GError **error)
             self->timer.shortest = MAX(self->timer.shortest, seconds + 1);
         return fail_by_errno(self, "set", error);
     }
-    self->set_seconds = (guint32)MAX(set, 1);
-    if (self->set_seconds > seconds)
-        self->timer.shortest = MAX(self->timer.shortest, self->set_seconds);
+    self->timer.set = (guint32)MAX(set, 1);
+    if (self->timer.set > seconds)
+        self->timer.shortest = MAX(self->timer.shortest, self->timer.set);
     return !self->is_unproven || prove(self, error);
 }
 
@@ -343,11 +349,12 @@ static gboolean feed_timer(WatchdogDevice *self, guint32 seconds, GError **error
 {
     int unused = 0;
 
-    if (seconds != self->set_seconds && !set_timer(self, seconds, error))
+    if (seconds != self->timer.set && !set_timer(self, seconds, error))
         return FALSE;
     if (ioctl(self->fd, WDIOC_KEEPALIVE, &unused) != 0)
         return fail_by_errno(self, "fed", error);
-    self->timer.fires_us = time_add(boottime_now(), time_from_seconds(self->set_seconds));
+    self->timer.fires_us = time_add(boottime_now(), time_from_seconds(self->timer.set));
+    self->timer.found_us = 0;
     return TRUE;
 }
 
@@ -361,42 +368,83 @@ static guint64 earliest_deadline(const WatchdogBackend *backend)
     return deadline_us;
 }
 
+static gboolean open_awaited(WatchdogDevice *self, GError **error)
+{
+    self->fd = open_device(self, error);
+    if (self->fd < 0)
+        return FALSE;
+    if (!check_support(self, error)) {
+        (void)stop_device(self, NULL);
+        return FALSE;
+    }
+    fd_store_keep(self->store, WATCHDOG_DEVICE_DESCRIPTOR, self->fd, FD_STORE_WATCHDOG);
+    self->is_unproven = TRUE;
+    self->is_awaited = FALSE;
+    return TRUE;
+}
+
 static gboolean device_feed(WatchdogBackend *backend, guint64 *ret_next_us, GError **error)
 {
     WatchdogDevice *self = (WatchdogDevice *)backend;
     ResetStep step;
 
     *ret_next_us = TIME_NEVER;
-    if (self->fd < 0 || self->is_adopted)
+    if (self->is_adopted || (self->fd < 0 && !self->is_awaited))
         return TRUE;
     step = reset_plan(&self->timer, earliest_deadline(backend), boottime_now());
     *ret_next_us = step.next_us;
-    return step.seconds == 0 || feed_timer(self, step.seconds, error);
+    if (step.seconds == 0)
+        return TRUE;
+    if (self->is_awaited && !open_awaited(self, error))
+        return FALSE;
+    return feed_timer(self, step.seconds, error);
 }
 
-/* Of an adopted one the timer runs, perhaps to a deadline that is near: it is not tried out. */
-static gboolean device_guard(WatchdogBackend *backend, guint entry, GError **error)
+static gboolean open_and_try(WatchdogDevice *self, GError **error)
 {
-    WatchdogDevice *self = (WatchdogDevice *)backend;
-
-    if (self->is_adopted)
-        check_adopted(self);
-    else if (self->fd >= 0)
-        return TRUE;
-    if (self->fd < 0)
-        self->fd = open_device(self, error);
+    self->fd = open_device(self, error);
     if (self->fd < 0)
         return FALSE;
-    if (!self->is_adopted && !check_trust(self, error)) {
+    if (!check_trust(self, error)) {
         (void)stop_device(self, NULL);
         return FALSE;
     }
     fd_store_keep(self->store, WATCHDOG_DEVICE_DESCRIPTOR, self->fd, FD_STORE_WATCHDOG);
-    self->set_seconds = self->is_adopted ? 0 : self->wanted_timeout;
-    self->is_unproven = self->is_adopted;
-    self->is_adopted = FALSE;
-    self->timer = (ResetTimer){ .timeout = self->wanted_timeout, .shortest = SHORTEST_SECONDS };
+    self->timer.set = self->wanted_timeout;
+    self->timer.found_us = 0;
     return TRUE;
+}
+
+static gboolean counts_down(const WatchdogDevice *self, guint entry)
+{
+    return reset_deadline(self->parent.entries[entry].fail_us) <=
+           time_add(boottime_now(), time_from_seconds(self->wanted_timeout));
+}
+
+static gboolean device_guard(WatchdogBackend *backend, guint entry, GError **error)
+{
+    WatchdogDevice *self = (WatchdogDevice *)backend;
+    gboolean was_adopted = self->is_adopted;
+
+    if (!was_adopted && (self->fd >= 0 || self->is_awaited))
+        return TRUE;
+    if (was_adopted)
+        check_adopted(self);
+    /* Where another one was kept, this one is nobody's. */
+    self->timer = (ResetTimer){
+        .timeout = self->wanted_timeout,
+        .shortest = SHORTEST_SECONDS,
+        .fires_us = TIME_NEVER,
+        .found_us = !was_adopted || self->is_adopted ? boottime_now() : 0,
+    };
+    if (self->is_adopted) {
+        fd_store_keep(self->store, WATCHDOG_DEVICE_DESCRIPTOR, self->fd, FD_STORE_WATCHDOG);
+        self->is_unproven = TRUE;
+        self->is_adopted = FALSE;
+        return TRUE;
+    }
+    self->is_awaited = counts_down(self, entry);
+    return self->is_awaited || open_and_try(self, error);
 }
 
 static void device_release(WatchdogBackend *backend, guint entry)
@@ -406,14 +454,26 @@ static void device_release(WatchdogBackend *backend, guint entry)
 
 static gboolean device_confirm(WatchdogBackend *backend, guint entry, GError **error)
 {
+    const WatchdogDevice *self = (const WatchdogDevice *)backend;
+
     /* What was set is in the device. */
-    return TRUE;
+    if (self->fd >= 0)
+        return TRUE;
+    bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Wait until that is over, or the host is reset.",
+                      "The reset of this host by the watchdog device %s is due.", self->path);
+    return FALSE;
 }
 
 static gboolean device_disarm(WatchdogBackend *backend, GError **error)
 {
     WatchdogDevice *self = (WatchdogDevice *)backend;
 
+    /* It may run, and nobody is left to reset this host for. */
+    if (self->is_awaited)
+        self->fd = open_device(self, error);
+    if (self->is_awaited && self->fd < 0)
+        return FALSE;
+    self->is_awaited = FALSE;
     return self->fd < 0 || stop_device(self, error);
 }
 
@@ -433,6 +493,8 @@ static char *device_describe(WatchdogBackend *backend)
 {
     WatchdogDevice *self = (WatchdogDevice *)backend;
 
+    if (self->is_awaited)
+        return g_strdup(self->path);
     return self->fd < 0 ? NULL : g_strdup_printf("%s (%s)", self->path, self->identity);
 }
 

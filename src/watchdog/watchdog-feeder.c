@@ -100,6 +100,7 @@ static void start_entry(WatchdogFeeder *self, WatchdogRequest *request)
     entry->lockspace = g_steal_pointer(&request->lockspace);
     entry->io_timeout = request->io_timeout;
     self->n_entries = MAX(self->n_entries, request->entry + 1);
+    copy_deadlines(self);
     worked = self->backend->class->guard(self->backend, request->entry, &error);
     entry->is_used = worked;
     self->n_used += worked ? 1 : 0;

@@ -10,9 +10,7 @@
 
 #include <glib-unix.h>
 
-#include "base/checked-time.h"
 #include "common/bailiff-error.h"
-#include "common/boottime.h"
 #include "common/log-message.h"
 #include "failure/reset-plan.h"
 #include "watchdog/watchdog-feeder.h"
@@ -327,15 +325,10 @@ void watchdog_guard_renewed(WatchdogGuard *guard, guint64 fail_us)
 
 void watchdog_guard_failed(WatchdogGuard *guard, guint64 fail_us)
 {
-    guint64 reset_us = reset_deadline_failed(fail_us, boottime_now());
-
-    /* What is overdue is not put off by being said again. */
     if (!is_guarding(guard) || guard->has_failed)
         return;
-    atomic_store(&guard->watchdog->feeder.fail_times[guard->entry],
-                 time_since(reset_us, time_from_seconds(RESET_AIM_SECONDS)));
     guard->has_failed = TRUE;
-    watchdog_feeder_wake(&guard->watchdog->feeder);
+    watchdog_guard_renewed(guard, fail_us);
     guard->watchdog->changed(guard->watchdog->user_data);
 }
 

@@ -116,7 +116,8 @@ gboolean watchdog_guard_confirm_finish(GAsyncResult *result, GError **error);
 
 /* A good renewal. */
 void watchdog_guard_renewed(WatchdogGuard *guard, guint64 fail_us);
-/* It has failed, by this deadline, which may be earlier than that of the renewal. */
+/* It has failed, by this deadline, which may be earlier than that of the renewal; as
+ * reset_fail_deadline() says it. */
 void watchdog_guard_failed(WatchdogGuard *guard, guint64 fail_us);
 /* Whoever uses its leases still is nobody to reset this host for, until it is said to have failed
  * again. */

@@ -84,7 +84,7 @@ def test_watchdog_is_not_fed_past_it(watched, device, make_worker, what):
         last = watched.property("lockspaces/other", "Lockspace", "LastRenewalUsec")
         wait_by_asking(watched, lambda: watched.property("lockspaces/other", "Lockspace", "LastRenewalUsec") > last,
                        "a renewal of the other one")
-        assert device.fires_at() == fires
+        assert device.fires_at() <= fires + SECOND
         assert worker.poll() is None
         watched.kill_daemon()
     watched.start_daemon()

@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The watchdog behind the daemon: a device that takes all system calls and resets nothing, and Debian's wdmd on it."""
 
+import pathlib
+import re
+
 import pytest
 
 import open_metrics
@@ -8,11 +11,15 @@ from ctl import ctl
 from lease_calls import (MIB, SPACE, acquire, begin_join, check_two_lines, end_worker, fails_with, format_lockspace,
                          format_resource, join, lease, leave, policy, register, release)
 from main_loop import poll_until
+from sealed_files import reseal
 from stopped_thread import StoppedThread
+from successors import WAYS
 from watchdogs import SECOND, NoSuchWatchdog, boottime, pseudo_device, real_wdmd
 
 # The window of a reset, counted from the fail deadline, and what a device's timer does on top.
 EARLIEST, LATEST = 50 * SECOND, 56 * SECOND
+# When others may take over.
+FREE = 60 * SECOND
 
 
 @pytest.fixture
@@ -143,7 +150,7 @@ def test_cleared_in_time(start, device, hanging_storage, make_storage, make_work
 
 
 def test_not_cleared_in_time(start, device, hanging_storage, make_worker):
-    """It is set to the deadline, and left alone; and when they are gone after all, stopped."""
+    """It is set to the deadline; and when they are gone after all, stopped."""
     service = with_device(start, device)
     worker = make_worker("signal.signal(signal.SIGUSR1, signal.SIG_IGN)")
     hold(service, hanging_storage.path, worker, ("signal", 40, "USR1"), ("kill", 0))
@@ -152,15 +159,52 @@ def test_not_cleared_in_time(start, device, hanging_storage, make_worker):
     service.wait_for_property(SPACE, "Lockspace", "State", "failing")
     fail = service.property(SPACE, "Lockspace", "FailAtUsec")
     poll_until(lambda: fires_in_window_of(device, fail), "a timer that is set to the deadline")
-    fires = device.fires_at()
     assert "50 to 60 seconds after the fail deadline" in service.log()
     # Nothing that happens meanwhile puts it off.
     assert not service.property(SPACE, "Lockspace", "State") == "lost"
-    assert device.fires_at() == fires
+    # Set to less each second: who is killed leaves no more than what is left.
+    shown = device.timeout()
+    poll_until(lambda: device.timeout() < shown - 1, "less than before")
+    assert fires_in_window_of(device, fail)
     end_worker(worker)
     device.wait_for("stop")
     wait_for_state(service, "idle")
     assert not device.count("fire", "unclean")
+
+
+# A thread that waits for storage which hangs: nothing ends its process before that answers.
+WAITS = """
+import mmap, os, threading
+def wait():
+    os.preadv(os.open({path!r}, os.O_RDONLY | os.O_DIRECT), [mmap.mmap(-1, 4096)], 8 << 20)
+threading.Thread(target=wait, daemon=True).start()
+"""
+
+
+def make_overdue(service, ago):
+    """What is left of a daemon that was killed: its lockspace fails for that long. The fail deadline."""
+    record = pathlib.Path(service.directory, "run/lockspaces/n-space")
+    fail = boottime() - ago
+    text = record.read_bytes().replace(b"State=held", b"State=failing")
+    record.write_bytes(reseal(re.sub(rb"FailAtUsec=\d+", b"FailAtUsec=%d" % fail, text)))
+    return fail
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_successors_do_not_put_it_off(start, device, storage, hanging_storage, make_worker, way):
+    """One follows another, each as soon as it is there, until the reset comes: in time."""
+    service = with_device(start, device)
+    hanging_storage.hang(90)
+    hold(service, storage, make_worker(WAITS.format(path=hanging_storage.path)), ("kill", 0))
+    service.kill_daemon()
+    fail = make_overdue(service, 38 * SECOND)
+    service.start_daemon()
+    while not device.count("fire") and boottime() < fail + FREE:
+        WAYS[way](service)
+        wait_for_state(service, "firing")
+    hanging_storage.resume()
+    fired = [when for when, name, _ in device.events() if name == "fire"]
+    assert fired and fail + EARLIEST <= fired[0] <= fail + FREE
 
 
 def test_ignored_is_no_reason(start, device, hanging_storage, make_worker):

@@ -51,6 +51,10 @@ class PseudoDevice:
     def wait_for(self, name, count=1):
         poll_until(lambda: self.count(name) >= count, f"{name} in the device's log")
 
+    def timeout(self):
+        """What it is set to."""
+        return next((seconds for _, name, seconds in reversed(self.events()) if name == "settimeout"), 60)
+
     def fires_at(self):
         """As it is set; 0: it is stopped."""
         fires, timeout, disabled = 0, 60, False

@@ -47,7 +47,9 @@ static void look(World *self)
     if (step.seconds == 0)
         return;
     self->n_set++;
+    self->timer.set = step.seconds;
     self->timer.fires_us = self->now + time_from_seconds(step.seconds);
+    self->timer.found_us = 0;
 }
 
 /* Until then, or until the timer fires. */
@@ -83,13 +85,26 @@ static void test_numbers(void)
     g_assert_cmpuint(RESET_AIM_SECONDS, >, RESET_EARLIEST_SECONDS);
     g_assert_cmpuint(RESET_AIM_SECONDS, <, RESET_LATEST_SECONDS);
     g_assert_cmpuint(reset_deadline(TIME_NEVER), ==, RESET_SAFE);
-    g_assert_cmpuint(reset_deadline_failed(TIME_NEVER, START), ==, RESET_SAFE);
     g_assert_cmpuint(reset_deadline(START), ==, START + 55 * SECOND);
-    g_assert_cmpuint(reset_deadline_failed(START, START), ==, START + 55 * SECOND);
-    /* Found out a minute too late: ten seconds for what is being killed now. */
-    g_assert_cmpuint(reset_deadline_failed(START, START + 60 * SECOND), ==, START + 70 * SECOND);
     g_assert_cmpuint(reset_feed_interval(60), ==, 5 * SECOND);
     g_assert_cmpuint(reset_feed_interval(10), ==, SECOND);
+}
+
+static void test_failing_gives_no_time(void)
+{
+    const guint64 minute = 60 * SECOND;
+
+    /* In time, and noticed late: what was in force stays. */
+    g_assert_cmpuint(reset_fail_deadline(START, START, START), ==, START);
+    g_assert_cmpuint(reset_fail_deadline(START, START, START + 52 * SECOND), ==, START);
+    g_assert_cmpuint(reset_fail_deadline(START, START, START + 10 * minute), ==, START);
+    /* Earlier than was thought. */
+    g_assert_cmpuint(reset_fail_deadline(START + minute, START, START + 5 * SECOND), ==, START);
+    /* By a minute: ten seconds for what is being killed now. */
+    g_assert_cmpuint(reset_deadline(reset_fail_deadline(START + minute, START - minute, START)), ==,
+                     START + 10 * SECOND);
+    g_assert_cmpuint(reset_fail_deadline(RESET_SAFE, RESET_SAFE, START), ==, RESET_SAFE);
+    g_assert_cmpuint(reset_fail_deadline(RESET_SAFE, 0, 0), ==, 0);
 }
 
 /* Nothing is guarded, or all is fresh: fed for as long as it goes on. */
@@ -152,7 +167,74 @@ static void test_feeder_dies(void)
         g_assert_true(world.has_fired);
         g_assert_cmpuint(world.now, <=, fail + RESET_AIM_SECONDS * SECOND);
         /* Nor so early that nobody could have taken over. */
-        g_assert_cmpuint(world.now, >=, START + at * SECOND * 6 / 10 + 15 * SECOND);
+        g_assert_cmpuint(world.now, >=, START + at * SECOND * 6 / 10 + 14 * SECOND);
+    }
+}
+
+/* Whoever feeds is killed: the kernel feeds once more with what the timer was set to. */
+static void test_last_close(void)
+{
+    for (guint at = 0; at < 1340; at++) {
+        guint64 fail;
+        World world;
+
+        world_init(&world, 60);
+        renew(&world, 0, 10);
+        fail = world.now + timing_fail(10);
+        run_until(&world, START + at * SECOND / 10);
+        if (world.has_fired)
+            break;
+        world.timer.fires_us = world.now + time_from_seconds(world.timer.set);
+        g_assert_cmpuint(world.timer.fires_us, <, fail + RESET_LATEST_SECONDS * SECOND);
+        /* Until the last seconds it is no later for that than without. */
+        if (world.now < fail + 45 * SECOND)
+            g_assert_cmpuint(world.timer.fires_us, <=, fail + (RESET_AIM_SECONDS + 1) * SECOND);
+    }
+}
+
+/* Followers that are killed as soon as they have looked at a timer which somebody else has set. */
+static void test_followers(void)
+{
+    /* When the first one comes, in seconds from the fail deadline, and what the next ones do after
+     * that many seconds. */
+    for (guint first = 0; first < 55; first++)
+        for (guint every = 1; every < 15; every++) {
+            guint64 fires_us = START + 55 * SECOND;
+            World world;
+
+            world_init(&world, 60);
+            world.now = START + first * SECOND;
+            for (guint i = 0; i < 60 && world.now < fires_us; i++) {
+                world.timer = (ResetTimer){ .timeout = 60, .shortest = 5, .fires_us = TIME_NEVER };
+                world.timer.found_us = world.now;
+                world.deadlines[0] = reset_deadline(START);
+                look(&world);
+                if (world.timer.found_us == 0)
+                    fires_us = world.timer.fires_us;
+                g_assert_cmpuint(fires_us, <=, START + 55 * SECOND);
+                world.now += every * SECOND;
+            }
+            g_assert_cmpuint(world.now, >=, fires_us);
+        }
+}
+
+/* What is overdue is left to fire, and set to the shortest when it must have, if it ran. */
+static void test_found_and_does_not_run(void)
+{
+    static const guint64 agos[] = { 1, 54, 56, 900 };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(agos); i++) {
+        guint64 deadline = reset_deadline(START - agos[i] * SECOND);
+        World world;
+
+        world_init(&world, 60);
+        world.timer = (ResetTimer){ .timeout = 60, .shortest = 5, .fires_us = TIME_NEVER };
+        world.timer.found_us = START;
+        world.deadlines[0] = deadline;
+        look(&world);
+        run_until(&world, TIME_NEVER - 1);
+        g_assert_cmpuint(world.now, >=, MAX(deadline - 2 * SECOND, START));
+        g_assert_cmpuint(world.now, <=, MAX(deadline, START + 19 * SECOND));
     }
 }
 
@@ -274,6 +356,10 @@ int main(int argc, char **argv)
     g_test_add_data_func("/reset-plan/healthy/10", GUINT_TO_POINTER(10), test_healthy);
     g_test_add_func("/reset-plan/fires-in-the-window", test_fires_in_the_window);
     g_test_add_func("/reset-plan/feeder-dies", test_feeder_dies);
+    g_test_add_func("/reset-plan/failing-gives-no-time", test_failing_gives_no_time);
+    g_test_add_func("/reset-plan/last-close", test_last_close);
+    g_test_add_func("/reset-plan/followers", test_followers);
+    g_test_add_func("/reset-plan/found-and-does-not-run", test_found_and_does_not_run);
     g_test_add_func("/reset-plan/troubles-do-not-add-up", test_troubles_do_not_add_up);
     g_test_add_func("/reset-plan/one-cleared-of-two", test_one_cleared_of_two);
     g_test_add_func("/reset-plan/cleared-in-the-last-moment", test_cleared_in_the_last_moment);

@@ -98,32 +98,78 @@ static void test_troubles_that_overlap(Bench *self, gconstpointer unused)
     watchdog_guard_free(third);
 }
 
-/* One that failed a minute ago, as others see it: soon, but not before what is killed can be gone.
- */
+/* One that turns out to have failed long ago: soon, but not before what is killed can be gone. */
 static void test_overdue(Bench *self, gconstpointer unused)
 {
     guint64 now = boottime_now();
     WatchdogGuard *one;
-    guint64 fires_us;
+    guint64 fail_us, fires_us;
 
     if (is_skipped(self))
         return;
     one = guard(self, "one", now + FRESH_US);
-    watchdog_guard_failed(one, now - 60 * SECOND);
+    fail_us = reset_fail_deadline(now + FRESH_US, now - 60 * SECOND, now);
+    watchdog_guard_failed(one, fail_us);
     /* What has failed is not renewed; confirm() would. */
     WAIT_FOR(pseudo_device_fires_at(self->device) < boottime_now() + 30 * SECOND);
     fires_us = pseudo_device_fires_at(self->device);
     g_assert_cmpuint(fires_us, >=, now + 5 * SECOND);
     /* Said again and again, it is not put off. */
     WAIT_FOR(boottime_now() > fires_us - 6 * SECOND);
-    watchdog_guard_failed(one, now - 60 * SECOND);
+    watchdog_guard_failed(one, fail_us);
     {
         /* What comes after it was seen to. */
         WatchdogGuard *other = guard(self, "other", TIME_NEVER);
 
         watchdog_guard_free(other);
     }
-    g_assert_cmpuint(pseudo_device_fires_at(self->device), <=, fires_us);
+    g_assert_cmpuint(pseudo_device_fires_at(self->device), <=, now + 10 * SECOND);
+    watchdog_guard_free(one);
+    WAIT_FOR(pseudo_device_count(self->device, "stop") == 1);
+}
+
+/* It may run, left by another daemon: it is not opened, which would feed it, nor for another one's
+ * sake. When all is over it is stopped. */
+static void test_due_when_it_is_guarded(Bench *self, gconstpointer unused)
+{
+    WatchdogGuard *one, *other;
+    g_autoptr(GAsyncResult) result = NULL;
+    g_autoptr(GError) error = NULL;
+
+    if (is_skipped(self))
+        return;
+    one = guard(self, "one", boottime_now() - 51 * SECOND);
+    other = guard(self, "other", TIME_NEVER);
+    watchdog_guard_confirm_async(other, boottime_now() + FRESH_US, keep_result, &result);
+    WAIT_FOR(result != NULL);
+    g_assert_false(watchdog_guard_confirm_finish(result, &error));
+    g_assert_error(error, BAILIFF_ERROR, BAILIFF_ERROR_BUSY);
+    g_assert_cmpuint(pseudo_device_count(self->device, "open"), ==, 0);
+    watchdog_guard_free(other);
+    watchdog_guard_free(one);
+    WAIT_FOR(pseudo_device_count(self->device, "stop") == 1);
+    g_assert_cmpuint(pseudo_device_count(self->device, "open"), ==, 1);
+    /* The other one goes on. */
+    one = guard(self, "one", boottime_now() - 51 * SECOND);
+    other = guard(self, "other", boottime_now() + FRESH_US);
+    watchdog_guard_free(one);
+    WAIT_FOR(pseudo_device_count(self->device, "open") == 2 && fires_in_full(self));
+    watchdog_guard_free(other);
+    WAIT_FOR(pseudo_device_count(self->device, "stop") == 2);
+}
+
+/* It has not fired for so long that it does not run. */
+static void test_due_and_does_not_run(Bench *self, gconstpointer unused)
+{
+    guint64 begin_us = boottime_now();
+    WatchdogGuard *one;
+
+    if (is_skipped(self))
+        return;
+    one = guard(self, "one", begin_us - 3600 * SECOND);
+    WAIT_FOR(pseudo_device_count(self->device, "open") == 1);
+    g_assert_cmpuint(boottime_now(), >=, begin_us + RESET_AFTER_KILL_SECONDS * SECOND);
+    WAIT_FOR(pseudo_device_count(self->device, "fire") == 1);
     watchdog_guard_free(one);
     WAIT_FOR(pseudo_device_count(self->device, "stop") == 1);
 }
@@ -296,6 +342,8 @@ int main(int argc, char **argv)
     ADD("counts-down", NULL, test_counts_down);
     ADD("troubles-that-overlap", NULL, test_troubles_that_overlap);
     ADD("overdue", NULL, test_overdue);
+    ADD("due-when-it-is-guarded", NULL, test_due_when_it_is_guarded);
+    ADD("due-and-does-not-run", NULL, test_due_and_does_not_run);
     ADD("excused", NULL, test_excused);
     ADD("ends-armed", NULL, test_ends_armed);
     ADD("learns-the-shortest", "min=9", test_learns_the_shortest);
