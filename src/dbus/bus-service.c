@@ -109,10 +109,12 @@ void bailiff_bus_service_show(BailiffBusService *self, const char *path,
     g_dbus_object_manager_server_export(self->objects, object);
 }
 
-void bailiff_bus_service_hide(BailiffBusService *self, const char *path)
+void bailiff_bus_service_hide(BailiffBusService *self, const char *path,
+                              GDBusInterfaceSkeleton *interface)
 {
-    /* Its last state is told before it goes. */
+    /* Its last state is told before it goes, but not what would have passed anyway. */
     bailiff_bus_service_flush(self);
+    passing_changes_remove(self->passing, interface);
     g_dbus_object_manager_server_unexport(self->objects, path);
 }
 

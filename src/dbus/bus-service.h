@@ -60,7 +60,9 @@ gpointer bailiff_bus_service_find(BailiffBusService *self, const char *path, GTy
 /* Shows `interface` as an object at `path`, instead of what is there. */
 void bailiff_bus_service_show(BailiffBusService *self, const char *path,
                               GDBusInterfaceSkeleton *interface);
-void bailiff_bus_service_hide(BailiffBusService *self, const char *path);
+/* What is shown there, and what of it is not announced yet. */
+void bailiff_bus_service_hide(BailiffBusService *self, const char *path,
+                              GDBusInterfaceSkeleton *interface);
 
 /* `interface` has changes that have not been announced. They will be before the next reply of any
  * method, so that a caller who got a reply has seen everything that led to it. */

@@ -242,7 +242,7 @@ void bailiff_host_object_hide(BailiffBusService *service, BailiffLockspace *lock
         return;
     g_signal_handlers_disconnect_by_data(host, self);
     fail_waiters(self);
-    bailiff_bus_service_hide(service, path);
+    bailiff_bus_service_hide(service, path, G_DBUS_INTERFACE_SKELETON(self));
 }
 
 void bailiff_host_object_announce(BailiffBusService *service, BailiffLockspace *lockspace,

@@ -264,5 +264,5 @@ void bailiff_incident_object_hide(BailiffBusService *service, BailiffIncident *i
     if (self == NULL)
         return;
     g_signal_handlers_disconnect_by_data(incident, self);
-    bailiff_bus_service_hide(service, path);
+    bailiff_bus_service_hide(service, path, G_DBUS_INTERFACE_SKELETON(self));
 }

@@ -231,7 +231,7 @@ static void set_registrations(BailiffLockspaceObject *self)
     g_auto(GStrv) paths = g_strv_builder_end(builder);
     bailiff_bus_lockspace_set_registrations(BAILIFF_BUS_LOCKSPACE(self),
                                             (const char *const *)paths);
-    path_list_set(&self->registrations, registrations->len);
+    self->registrations.stale = FALSE;
 }
 
 /* What is not announced, and what has not been announced yet. */
@@ -249,20 +249,11 @@ static void refresh(gpointer interface)
         set_registrations(self);
 }
 
-static gboolean announce_registrations(gpointer user_data)
-{
-    BailiffLockspaceObject *self = user_data;
-    path_list_clear(&self->registrations);
-    if (self->registrations.stale)
-        set_registrations(self);
-    g_dbus_interface_skeleton_flush(G_DBUS_INTERFACE_SKELETON(self));
-    return G_SOURCE_REMOVE;
-}
-
 static void flush(GDBusInterfaceSkeleton *interface)
 {
     BailiffLockspaceObject *self = BAILIFF_LOCKSPACE_OBJECT(interface);
-    if (path_list_due(&self->registrations, announce_registrations, self))
+    if (path_list_due(&self->registrations, interface,
+                      bailiff_bus_service_get_passing_changes(self->service)))
         set_registrations(self);
     G_DBUS_INTERFACE_SKELETON_CLASS(bailiff_lockspace_object_parent_class)->flush(interface);
 }
@@ -371,7 +362,6 @@ static void watch_lockspace(BailiffLockspaceObject *self)
 static void bailiff_lockspace_object_finalize(GObject *object)
 {
     BailiffLockspaceObject *self = BAILIFF_LOCKSPACE_OBJECT(object);
-    path_list_clear(&self->registrations);
     g_clear_object(&self->lockspace);
     G_OBJECT_CLASS(bailiff_lockspace_object_parent_class)->finalize(object);
 }
@@ -433,8 +423,7 @@ static void hide_at(BailiffBusService *service, const char *path, BailiffLockspa
     g_autoptr(GPtrArray) hosts = bailiff_lockspace_list_hosts(lockspace);
     for (guint i = 0; i < hosts->len; i++)
         bailiff_host_object_hide(service, lockspace, g_ptr_array_index(hosts, i));
-    path_list_clear(&object->registrations);
-    bailiff_bus_service_hide(service, path);
+    bailiff_bus_service_hide(service, path, G_DBUS_INTERFACE_SKELETON(object));
 }
 
 void bailiff_lockspace_object_show(BailiffBusService *service, BailiffLockspace *lockspace)

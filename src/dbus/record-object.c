@@ -280,5 +280,5 @@ void bailiff_record_object_hide(BailiffBusService *service, BailiffRecord *recor
     if (self == NULL || self->record != record)
         return;
     g_signal_handlers_disconnect_by_data(record, self);
-    bailiff_bus_service_hide(service, path);
+    bailiff_bus_service_hide(service, path, G_DBUS_INTERFACE_SKELETON(self));
 }

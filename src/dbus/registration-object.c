@@ -158,7 +158,7 @@ static void set_resources(BailiffRegistrationObject *self)
     g_auto(GStrv) paths = g_strv_builder_end(builder);
     bailiff_bus_registration_set_resources(BAILIFF_BUS_REGISTRATION(self),
                                            (const char *const *)paths);
-    path_list_set(&self->resources, resources->len);
+    self->resources.stale = FALSE;
 }
 
 /* What has not been announced yet. */
@@ -171,21 +171,13 @@ static void refresh(gpointer interface)
         set_resources(self);
 }
 
-static gboolean announce_resources(gpointer user_data)
-{
-    BailiffRegistrationObject *self = user_data;
-    path_list_clear(&self->resources);
-    refresh(self);
-    g_dbus_interface_skeleton_flush(G_DBUS_INTERFACE_SKELETON(self));
-    return G_SOURCE_REMOVE;
-}
-
 static void flush(GDBusInterfaceSkeleton *interface)
 {
     BailiffRegistrationObject *self = BAILIFF_REGISTRATION_OBJECT(interface);
     if (self->stale)
         sync_properties(self);
-    if (path_list_due(&self->resources, announce_resources, self))
+    if (path_list_due(&self->resources, interface,
+                      bailiff_bus_service_get_passing_changes(self->service)))
         set_resources(self);
     G_DBUS_INTERFACE_SKELETON_CLASS(bailiff_registration_object_parent_class)->flush(interface);
 }
@@ -263,7 +255,6 @@ static void watch_registration(BailiffRegistrationObject *self)
 static void bailiff_registration_object_finalize(GObject *object)
 {
     BailiffRegistrationObject *self = BAILIFF_REGISTRATION_OBJECT(object);
-    path_list_clear(&self->resources);
     g_clear_object(&self->registration);
     G_OBJECT_CLASS(bailiff_registration_object_parent_class)->finalize(object);
 }
@@ -316,6 +307,5 @@ void bailiff_registration_object_hide(BailiffBusService *service, BailiffRegistr
     if (self == NULL || self->registration != registration)
         return;
     g_signal_handlers_disconnect_by_data(registration, self);
-    path_list_clear(&self->resources);
-    bailiff_bus_service_hide(service, path);
+    bailiff_bus_service_hide(service, path, G_DBUS_INTERFACE_SKELETON(self));
 }

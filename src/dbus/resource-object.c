@@ -288,8 +288,6 @@ void bailiff_resource_object_hide(BailiffBusService *service, BailiffResource *r
 
     if (self != NULL && self->resource == resource) {
         g_signal_handlers_disconnect_by_data(resource, self);
-        passing_changes_remove(bailiff_bus_service_get_passing_changes(service),
-                               G_DBUS_INTERFACE_SKELETON(self));
-        bailiff_bus_service_hide(service, path);
+        bailiff_bus_service_hide(service, path, G_DBUS_INTERFACE_SKELETON(self));
     }
 }

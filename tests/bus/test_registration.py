@@ -2,6 +2,7 @@
 """Registrations and the leases they hold: on the bus, on disk, and when those who asked are gone."""
 
 import os
+import time
 
 import pytest
 
@@ -113,7 +114,9 @@ def test_announcements_come_before_replies(daemon, worker, fresh):
         "Name": wanted[1], "Lockspace": "space", "Path": wanted[2], "Offset": wanted[3], "Mode": "exclusive",
         "Version": 1, "Registration": path, "Registrations": [path], "Orphan": False, "State": "held"}
     assert values_of(daemon, path, "Registration", "Resources", seen) == [[resource]]
-    assert path in values_of(daemon, SPACE, "Lockspace", "Registrations", seen)[-1]
+    # Not before the reply where earlier tests have changed it again and again.
+    daemon.wait_for_signal("PropertiesChanged", SPACE, seen,
+                           lambda arguments: path in arguments[1].get("Registrations", []))
 
     release(daemon, path, resource)
     removed = [s.arguments for s in daemon.signals[seen:] if s.member == "InterfacesRemoved"]
@@ -383,3 +386,21 @@ def test_race_of_two_hosts_has_one_winner(daemon, second_service, make_worker, f
 def test_service_goes_on(daemon, space):
     assert daemon.property(SPACE, "Lockspace", "State") == "held"
     assert disk.field(space, 0, disk.OWNER_GENERATION) == 1
+
+
+def test_what_changes_again_and_again_is_announced_twice_a_second(daemon, worker, fresh):
+    """Who acquires and releases without a pause does not make everybody listen to each time; the last one is told."""
+    path = register(daemon, worker)
+    wanted = fresh()
+    begin, began = len(daemon.signals), time.monotonic()
+    for _ in range(20):
+        acquire(daemon, path, wanted)
+        release(daemon, path)
+
+    def announced():
+        return [signal.arguments[1]["Resources"] for signal in daemon.signals[begin:]
+                if signal.path == path and "Resources" in signal.arguments[1]]
+    daemon.wait_until(lambda: announced()[-1:] == [[]], "the announcement of the last release")
+    assert announced()[0] == [path_of(wanted)]
+    # Five before that.
+    assert len(announced()) <= 6 + (time.monotonic() - began) / 0.5
