@@ -24,6 +24,7 @@ void bailiff_engine_insert_registration(BailiffEngine *self, BailiffRegistration
 void bailiff_engine_lockspace_changed(BailiffEngine *self, BailiffLockspace *lockspace);
 
 gboolean bailiff_engine_is_shutting_down(BailiffEngine *self);
+void bailiff_engine_begin_to_shut_down(BailiffEngine *self);
 gboolean bailiff_engine_check_accepts_work(BailiffEngine *self, GError **error);
 
 /* By what failure policies reach the world; stays at its place. */

@@ -61,8 +61,6 @@ struct _BailiffEngine {
     InstanceLock *lock;
     gboolean told_misplaced; /* its file */
     gboolean shutting_down;
-    guint leaving;
-    GTask *shut_down_task;
 };
 
 G_DEFINE_TYPE(BailiffEngine, bailiff_engine, G_TYPE_OBJECT)
@@ -399,6 +397,11 @@ void bailiff_engine_await_bus(BailiffEngine *self)
     self->services.bus_is_awaited = TRUE;
 }
 
+void bailiff_engine_begin_to_shut_down(BailiffEngine *self)
+{
+    self->shutting_down = TRUE;
+}
+
 gboolean bailiff_engine_is_shutting_down(BailiffEngine *self)
 {
     return self->shutting_down;
@@ -546,52 +549,4 @@ void bailiff_engine_remove_registration(BailiffEngine *self, BailiffRegistration
 
     g_hash_table_remove(self->registrations, &id);
     g_signal_emit(self, signals[SIGNAL_REGISTRATION_REMOVED], 0, registration);
-}
-
-/* --- the end --------------------------------------------------------------------------------- */
-
-static void one_less(BailiffEngine *self)
-{
-    g_autoptr(GTask) task = NULL;
-
-    if (--self->leaving > 0)
-        return;
-    task = g_steal_pointer(&self->shut_down_task);
-    g_task_return_boolean(task, TRUE);
-}
-
-static void on_left(GObject *source, GAsyncResult *result, gpointer user_data)
-{
-    g_autoptr(BailiffEngine) self = user_data;
-
-    bailiff_lockspace_leave_finish(BAILIFF_LOCKSPACE(source), result, NULL);
-    one_less(self);
-}
-
-static void on_forsaken_gone(GObject *source, GAsyncResult *result, gpointer user_data)
-{
-    g_autoptr(BailiffEngine) self = user_data;
-
-    forsaken_wait_finish(result);
-    one_less(self);
-}
-
-void bailiff_engine_shut_down_async(BailiffEngine *self, GAsyncReadyCallback callback,
-                                    gpointer user_data)
-{
-    g_autoptr(GPtrArray) lockspaces = bailiff_engine_list_lockspaces(self);
-
-    g_return_if_fail(!self->shutting_down);
-    self->shutting_down = TRUE;
-    bailiff_records_forget_left(self->records);
-    self->shut_down_task = g_task_new(self, NULL, callback, user_data);
-    self->leaving = lockspaces->len + 1;
-    forsaken_wait_async(self->forsaken, on_forsaken_gone, g_object_ref(self));
-    for (guint i = 0; i < lockspaces->len; i++)
-        bailiff_lockspace_leave_async(lockspaces->pdata[i], TRUE, on_left, g_object_ref(self));
-}
-
-gboolean bailiff_engine_shut_down_finish(BailiffEngine *self, GAsyncResult *result, GError **error)
-{
-    return g_task_propagate_boolean(G_TASK(result), error);
 }

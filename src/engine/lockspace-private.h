@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The inside of a lockspace, shared by its two halves: lockspace.c (what is shown) and
- * lockspace-lease.c (how the host lease is kept).
+ * The inside of a lockspace, shared by its parts: lockspace.c (what is shown), lockspace-resources.c,
+ * and lockspace-lease.c (how the host lease is kept).
  */
 #pragma once
 
@@ -118,9 +118,6 @@ void bailiff_lockspace_set_joined(BailiffLockspace *self, guint64 generation, co
 void bailiff_lockspace_set_join_ends(BailiffLockspace *self, guint64 join_ends_us);
 void bailiff_lockspace_update_hosts(BailiffLockspace *self);
 void bailiff_lockspace_describe(BailiffLockspace *self, LeaseErrorContext *ret);
-/* Of a resource, with what this host is in the lockspace now: not held, nothing known of it. */
-void bailiff_lockspace_init_lease(BailiffLockspace *self, const char *resource, guint64 offset,
-                                  ResourceLease *ret);
 void bailiff_lockspace_emit_renewal_late(BailiffLockspace *self, guint64 seconds_left,
                                          const char *reason);
 void bailiff_lockspace_emit_lease_lost(BailiffLockspace *self, const char *reason);
@@ -132,14 +129,20 @@ void bailiff_lockspace_set_host_id(BailiffLockspace *self, guint64 host_id);
 BailiffLockspace *bailiff_lockspace_new(BailiffEngine *engine, const char *name, const char *path,
                                         guint64 offset, guint64 host_id, guint32 io_timeout);
 
-/* For resources. */
+/* A resource is there to be shown, and is no more. */
+void bailiff_lockspace_publish_resource(BailiffLockspace *self, BailiffResource *resource);
+void bailiff_lockspace_emit_resource_removed(BailiffLockspace *self, BailiffResource *resource);
+void bailiff_lockspace_registrations_changed(BailiffLockspace *self);
+
+/* lockspace-resources.c */
+/* Of a resource, with what this host is in the lockspace now: not held, nothing known of it. */
+void bailiff_lockspace_init_lease(BailiffLockspace *self, const char *resource, guint64 offset,
+                                  ResourceLease *ret);
 /* The worker of resource leases, made with the first use; FALSE with an error without one. */
 gboolean bailiff_lockspace_ensure_resource_worker(BailiffLockspace *self, GError **error);
 BailiffResource *bailiff_lockspace_find_resource(BailiffLockspace *self, const char *name);
 void bailiff_lockspace_add_resource(BailiffLockspace *self, BailiffResource *resource);
-void bailiff_lockspace_publish_resource(BailiffLockspace *self, BailiffResource *resource);
 void bailiff_lockspace_resource_gone(BailiffLockspace *self, BailiffResource *resource);
-void bailiff_lockspace_registrations_changed(BailiffLockspace *self);
 /* TRUE when new leases may be acquired; else Busy, NotJoined or Lost. */
 gboolean bailiff_lockspace_check_usable(BailiffLockspace *self, GError **error);
 /* FALSE with Lost when `path` is the lockspace's own and `device`, which it led to now, is not what
