@@ -10,7 +10,7 @@ import pytest  # noqa: E402
 from lease_calls import end_worker, start_worker  # noqa: E402
 from private_service import PrivateService  # noqa: E402
 from sanlock_daemon import SanlockDaemon  # noqa: E402
-from lease_storage import HangingStorage, NoSuchStorage, storage_directory, storage_files  # noqa: E402
+from lease_storage import NoSuchStorage, hanging_file, storage_files  # noqa: E402
 
 # What Meson takes for "skipped".
 SKIPPED_STATUS = 77
@@ -97,12 +97,8 @@ def storage(make_storage):
 def hanging_storage():
     """A file whose store hangs, fails and goes on by command: see HangingStorage."""
     try:
-        with storage_directory() as directory:
-            store = HangingStorage(directory)
-            try:
-                yield store
-            finally:
-                store.stop()
+        with hanging_file() as store:
+            yield store
     except NoSuchStorage as reason:
         pytest.skip(str(reason))
 

@@ -3,8 +3,10 @@
 
 import pytest
 
+from control_groups import ControlGroup, NoControlGroups
 from lease_calls import MIB, format_lockspace, format_resource, join
 from private_service import PrivateService
+from watchdogs import NoSuchWatchdog, pseudo_device
 
 
 @pytest.fixture(scope="module")
@@ -39,3 +41,24 @@ def space(host, make_storage):
     format_resource(host, path, 2 * MIB, "second")
     join(host, path)
     return path
+
+
+@pytest.fixture
+def device():
+    """A watchdog that resets nothing."""
+    try:
+        with pseudo_device() as made:
+            yield made
+    except NoSuchWatchdog as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture
+def group():
+    """The control group of a unit."""
+    try:
+        made = ControlGroup("a.service")
+    except NoControlGroups as reason:
+        pytest.skip(str(reason))
+    yield made
+    made.remove()

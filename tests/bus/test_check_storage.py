@@ -8,7 +8,7 @@ import tempfile
 import pytest
 
 from ctl import PROGRAM, ctl
-from lease_storage import MIB, HangingStorage, NoSuchStorage, storage_directory
+from lease_storage import MIB, NoSuchStorage, hanging_file
 from private_service import BusError, options
 
 # Of a healthy host, by the io timeout.
@@ -82,12 +82,8 @@ def test_memory(daemon):
 @pytest.fixture
 def slow_storage():
     try:
-        with storage_directory() as directory:
-            store = HangingStorage(directory, read_delay="400ms")
-            try:
-                yield store
-            finally:
-                store.stop()
+        with hanging_file(read_delay="400ms") as store:
+            yield store
     except NoSuchStorage as reason:
         pytest.skip(str(reason))
 

@@ -13,12 +13,11 @@ import sys
 
 import pytest
 
-from lease_calls import (MIB, SPACE, acquire, fails_with, format_lockspace, format_resource, inspect_resource, join,
-                         lease, policy, register, release, wait_by_asking, wait_ended)
+from lease_calls import (MIB, SPACE, acquire, fails_with, inspect_resource, join, lease, make_space, policy, register,
+                         release, wait_by_asking, wait_ended)
 from main_loop import LIMIT
 from private_service import DaemonProcess
 from sealed_files import reseal
-from watchdogs import NoSuchWatchdog, pseudo_device
 
 
 def wait_held_again(host):
@@ -94,9 +93,7 @@ def test_configuration_that_is_refused_changes_nothing(make_service, make_storag
     host = make_service("none")
     host.start_daemon(f"--config {configuration}")
     storage = make_storage()
-    format_lockspace(host, storage)
-    format_resource(host, storage)
-    join(host, storage)
+    make_space(host, storage)
     held, = acquire(host, register(host, make_worker()), lease(storage))
     before = host.owner()
     configuration.write_text("[watchdogs]\n")
@@ -117,9 +114,7 @@ def test_configuration_that_is_refused_changes_nothing(make_service, make_storag
 
 def test_no_reexecution_while_storage_hangs(host, hanging_storage, make_worker):
     """It could not end the old program: nobody would be left to enforce the deadline."""
-    format_lockspace(host, hanging_storage.path)
-    format_resource(host, hanging_storage.path)
-    join(host, hanging_storage.path)
+    make_space(host, hanging_storage.path)
     worker = make_worker()
     acquire(host, register(host, worker, failure_policy=policy(("kill", 0))), lease(hanging_storage.path))
     hanging_storage.hang()
@@ -133,9 +128,7 @@ def test_no_reexecution_while_storage_hangs(host, hanging_storage, make_worker):
 
 
 def test_walk_goes_on_after_reexecution(host, hanging_storage, make_worker):
-    format_lockspace(host, hanging_storage.path)
-    format_resource(host, hanging_storage.path)
-    join(host, hanging_storage.path)
+    make_space(host, hanging_storage.path)
     worker = make_worker()
     registration = register(host, worker, failure_policy=policy(("notify", 1), ("notify", 10), ("kill", 0)))
     acquire(host, registration, lease(hanging_storage.path))
@@ -281,25 +274,19 @@ def test_one_that_cannot_read_what_is_held_takes_nothing_over(host, space, make_
     assert_goes_on(host, before, held)
 
 
-def test_one_with_another_watchdog_takes_nothing_over(make_service, storage, make_worker, tmp_path):
+def test_one_with_another_watchdog_takes_nothing_over(device, make_service, storage, make_worker, tmp_path):
     """Nobody would feed the first one's."""
     config = tmp_path / "bailiffd.conf"
-    try:
-        with pseudo_device() as device:
-            config.write_text(f"[watchdog]\ntype=device\ndevice={device.path}\n")
-            host = make_service(f"--config {config}")
-            format_lockspace(host, storage)
-            format_resource(host, storage)
-            join(host, storage)
-            held, = acquire(host, register(host, make_worker()), lease(storage))
-            before = host.owner()
-            another = start_another(host, "--replace")
-            _out, message = another.communicate(timeout=30)
-            assert another.returncode == 1 and device.path in message and "[watchdog]" in message
-            assert_goes_on(host, before, held)
-            host.kill_daemon(signal.SIGTERM)
-    except NoSuchWatchdog as reason:
-        pytest.skip(str(reason))
+    config.write_text(f"[watchdog]\ntype=device\ndevice={device.path}\n")
+    host = make_service(f"--config {config}")
+    make_space(host, storage)
+    held, = acquire(host, register(host, make_worker()), lease(storage))
+    before = host.owner()
+    another = start_another(host, "--replace")
+    _out, message = another.communicate(timeout=LIMIT)
+    assert another.returncode == 1 and device.path in message and "[watchdog]" in message
+    assert_goes_on(host, before, held)
+    host.kill_daemon(signal.SIGTERM)
 
 
 @pytest.mark.parametrize("descriptors", [4, 8, 12, 16, 20, 24, 28, 32, 40, 64, 96])
@@ -329,16 +316,13 @@ def test_replace_without_a_first_one_is_an_ordinary_start(make_service):
     assert service.property("Manager", "Manager", "HostName")
 
 
-def test_killed_daemon_that_cannot_end(host, hanging_storage, make_worker):
-    """It has I/O out to storage that hangs: the next one takes the bus name, enforces the deadline without touching that
-    storage, and renews only when the old one is gone."""
-    format_lockspace(host, hanging_storage.path)
-    format_resource(host, hanging_storage.path)
-    join(host, hanging_storage.path)
+def kill_with_io_out(host, storage, make_worker):
+    """The next one has the bus name. Who holds a lease, and the daemon that cannot end."""
+    make_space(host, storage.path)
     worker = make_worker()
     registration = register(host, worker, failure_policy=policy(("kill", 0)))
-    acquire(host, registration, lease(hanging_storage.path))
-    hanging_storage.hang()
+    acquire(host, registration, lease(storage.path))
+    storage.hang()
     host.wait_for_property(SPACE, "Lockspace", "State", lambda state: state == "late")
     stuck = host.daemon
     stuck.expected_to_end = True
@@ -346,6 +330,13 @@ def test_killed_daemon_that_cannot_end(host, hanging_storage, make_worker):
     os.kill(stuck.pid, signal.SIGKILL)
     host.start_daemon(wait=False)
     host.wait_for_another_owner(old)
+    return worker, stuck
+
+
+def test_killed_daemon_that_cannot_end(host, hanging_storage, make_worker):
+    """It has I/O out to storage that hangs: the next one takes the bus name, enforces the deadline without touching that
+    storage, and renews only when the old one is gone."""
+    worker, stuck = kill_with_io_out(host, hanging_storage, make_worker)
     assert not stuck.ended
     assert wait_ended(host, worker) == -signal.SIGKILL
     host.wait_for_property(SPACE, "Lockspace", "State", lambda state: state == "lost")
@@ -359,20 +350,7 @@ def test_killed_daemon_that_cannot_end(host, hanging_storage, make_worker):
 
 def test_second_one_beside_one_that_cannot_end(host, hanging_storage, make_worker):
     """Both would walk the failure policies, and take each other's name: only one waits for the stuck one's end."""
-    format_lockspace(host, hanging_storage.path)
-    format_resource(host, hanging_storage.path)
-    join(host, hanging_storage.path)
-    worker = make_worker()
-    registration = register(host, worker, failure_policy=policy(("kill", 0)))
-    acquire(host, registration, lease(hanging_storage.path))
-    hanging_storage.hang()
-    host.wait_for_property(SPACE, "Lockspace", "State", lambda state: state == "late")
-    stuck = host.daemon
-    stuck.expected_to_end = True
-    old = host.owner()
-    os.kill(stuck.pid, signal.SIGKILL)
-    host.start_daemon(wait=False)
-    host.wait_for_another_owner(old)
+    worker, stuck = kill_with_io_out(host, hanging_storage, make_worker)
     first = host.owner()
     for more in (), ("--replace",):
         second = start_another(host, *more)
@@ -400,9 +378,7 @@ def lock_is_of(host, pid):
 
 def test_reexecution_beside_one_that_cannot_end(host, hanging_storage, make_worker):
     """It has not got the lock yet, and is the next one all the same: it goes on, and stays the only one."""
-    format_lockspace(host, hanging_storage.path)
-    format_resource(host, hanging_storage.path)
-    join(host, hanging_storage.path)
+    make_space(host, hanging_storage.path)
     worker = make_worker()
     registration = register(host, worker, failure_policy=policy(("notify", 20), ("kill", 0)))
     acquire(host, registration, lease(hanging_storage.path))

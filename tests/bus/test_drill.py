@@ -13,9 +13,9 @@ import pytest
 from gi.repository import GLib
 
 from ctl import PROGRAM, ctl, ctl_json, environment
-from lease_calls import (IGNORE_TERM, MIB, SPACE, acquire, begin_join, fails_with, format_lockspace, format_resource,
-                         inspect_resource, join, lease, policy, register, release, unregister, wait_by_asking,
-                         wait_ended)
+from lease_calls import (IGNORE_TERM, MIB, SPACE, acquire, begin_join, fails_with, format_lockspace, inspect_resource,
+                         make_space_of_three, policy, register, release, unregister, wait_by_asking, wait_ended,
+                         wanted)
 from main_loop import LIMIT
 from private_service import BusError, options
 
@@ -24,15 +24,7 @@ SECOND = 1_000_000
 
 @pytest.fixture
 def space(service, storage):
-    format_lockspace(service, storage)
-    for number in 1, 2, 3:
-        format_resource(service, storage, number * MIB, f"r{number}")
-    join(service, storage)
-    return storage
-
-
-def wanted(path, number):
-    return lease(path, number * MIB, f"r{number}")
+    return make_space_of_three(service, storage)
 
 
 def drill(service, lockspace=SPACE):

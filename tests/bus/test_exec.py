@@ -7,11 +7,10 @@ import signal
 
 import pytest
 
-from control_groups import ControlGroup, NoControlGroups
 from event_times import EventTimes
 from exec_programs import launchers, running, scripts, steps
-from lease_calls import (IGNORE_TERM, MIB, SPACE, acquire, fails_with, format_lockspace,
-                         format_resource, join, lease, register, unregister, wait_by_asking, wait_ended)
+from lease_calls import (IGNORE_TERM, SPACE, acquire, fails_with, make_space_of_three, register, unregister,
+                         wait_by_asking, wait_ended, wanted)
 from mocked_systemd import MockedSystemd
 from private_service import BusError, options
 
@@ -91,18 +90,13 @@ def test_a_look_that_takes_too_long_holds_up_nobody(daemon, worker, scripts):
 
 @pytest.fixture
 def space(service, hanging_storage):
-    path = hanging_storage.path
-    format_lockspace(service, path)
-    for number in 1, 2, 3:
-        format_resource(service, path, number * MIB, f"r{number}")
-    join(service, path)
-    yield path
+    yield make_space_of_three(service, hanging_storage.path)
     hanging_storage.resume()
 
 
 def hold(service, path, number, worker, *given, name="worker"):
     registration = register(service, worker, name=name, failure_policy=steps(*given))
-    acquire(service, registration, lease(path, number * MIB, f"r{number}"))
+    acquire(service, registration, wanted(path, number))
     return registration
 
 
@@ -161,12 +155,8 @@ def test_the_walk(service, hanging_storage, space, make_worker, scripts):
     wait_by_asking(service, lambda: "Registration first, shows: it is told" in service.log(), "the program's output")
 
 
-def test_a_unit(service, scripts):
+def test_a_unit(service, scripts, group):
     """In a drill, which runs what would be run. This unit has no main process."""
-    try:
-        group = ControlGroup("a.service")
-    except NoControlGroups as reason:
-        pytest.skip(str(reason))
     systemd = MockedSystemd(service, group)
     try:
         process = group.run()
@@ -180,4 +170,3 @@ def test_a_unit(service, scripts):
         assert wait_ended(service, process) == -signal.SIGKILL
     finally:
         systemd.vanish()
-        group.remove()

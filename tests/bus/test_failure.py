@@ -13,8 +13,8 @@ import pytest
 import disk_records as disk
 from event_times import EventTimes
 from lease_calls import (IGNORE_TERM, MIB, SPACE, acquire, begin_acquire, begin_join, check_two_lines, fails_with,
-                         format_lockspace, format_resource, inspect_resource, join, lease, leave, policy, register,
-                         release, unregister, values_of, wait_by_asking, wait_ended)
+                         format_lockspace, format_resource, inspect_resource, join, lease, leave, make_space_of_three,
+                         policy, register, release, unregister, values_of, wait_by_asking, wait_ended, wanted)
 from private_service import BUS_NAME, BusError, options
 
 SECOND = 1_000_000
@@ -31,18 +31,8 @@ in_no_hurry = pytest.mark.parametrize("space", [3], indirect=True)
 @pytest.fixture
 def space(service, hanging_storage, request):
     """Joined on storage that can hang, with three resources; the test begins right after a renewal."""
-    path = hanging_storage.path
-    io_timeout = getattr(request, "param", 1)
-    format_lockspace(service, path, io_timeout=("u", io_timeout))
-    for number in 1, 2, 3:
-        format_resource(service, path, number * MIB, f"r{number}")
-    join(service, path, io_timeout=io_timeout)
-    yield path
+    yield make_space_of_three(service, hanging_storage.path, io_timeout=getattr(request, "param", 1))
     hanging_storage.resume()
-
-
-def wanted(path, number):
-    return lease(path, number * MIB, f"r{number}")
 
 
 def state(service, lockspace=SPACE):

@@ -8,11 +8,11 @@ import re
 import pytest
 
 from descriptor_store import ServiceManager
-from lease_calls import (MIB, SPACE, acquire, begin_join, end_worker, format_lockspace, format_resource,
-                         inspect_resource, join, lease, leave, policy, register, release, unregister, wait_by_asking, wait_ended)
+from lease_calls import (MIB, SPACE, acquire, begin_join, end_worker, format_resource, inspect_resource, lease, leave,
+                         make_space, policy, register, release, unregister, wait_by_asking, wait_ended)
 from main_loop import poll_until
 from private_service import SOURCE
-from watchdogs import SECOND, NoSuchWatchdog, boottime, pseudo_device
+from watchdogs import SECOND, boottime
 
 
 @pytest.fixture
@@ -33,22 +33,6 @@ def host(make_service, systemd):
 @pytest.fixture
 def space(host, make_storage):
     return make_space(host, make_storage())
-
-
-@pytest.fixture
-def device():
-    try:
-        with pseudo_device() as one:
-            yield one
-    except NoSuchWatchdog as reason:
-        pytest.skip(str(reason))
-
-
-def make_space(host, path, io_timeout=1):
-    format_lockspace(host, path, io_timeout=("u", io_timeout))
-    format_resource(host, path)
-    join(host, path, io_timeout=io_timeout)
-    return path
 
 
 def pid_of(pidfd):

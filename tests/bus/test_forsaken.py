@@ -15,21 +15,12 @@ from lease_calls import (IGNORE_TERM, SPACE, acquire, end_worker, fails_with, fo
 from main_loop import poll_until
 from sealed_files import damage, reseal
 from stopped_thread import StoppedThread
-from watchdogs import SECOND, NoSuchWatchdog, boottime, pseudo_device
+from watchdogs import SECOND, boottime
 
 # Counted from the fail deadline: the last kill; and the window of a reset, with what a device's timer does on top.
 LAST_KILL, EARLIEST, LATEST = 40 * SECOND, 50 * SECOND, 56 * SECOND
 # Is asked for long enough to be seen, and harms nobody.
 SLOW = policy(("notify", 39), ("kill", 0))
-
-
-@pytest.fixture
-def device():
-    try:
-        with pseudo_device() as one:
-            yield one
-    except NoSuchWatchdog as reason:
-        pytest.skip(str(reason))
 
 
 @pytest.fixture

@@ -102,8 +102,8 @@ def test_what_is_used_is_left_when_its_users_have_ended(service, logind, storage
     assert inspect_resource(service, storage)["state"] == "free"
 
 
-def test_sigterm_then_waits_for_the_users(service, logind, storage, make_worker):
-    """systemd ends who uses leases as it ends bailiffd: no failure policy is walked meanwhile."""
+def hold_and_end(service, logind, storage, make_worker):
+    """bailiffd is to end in a shutdown of the host, while this worker holds a lease."""
     make_space(service, storage)
     worker = make_worker("signal.signal(signal.SIGINT, signal.SIG_DFL)")
     registration = register(service, worker, failure_policy=policy(("signal", 30, "INT"), ("kill", 0)))
@@ -112,6 +112,12 @@ def test_sigterm_then_waits_for_the_users(service, logind, storage, make_worker)
     poll_until(lambda: "The host shuts down" in service.log(), "the log to say that the host shuts down")
     service.daemon.expected_to_end = True
     os.kill(service.daemon.pid, signal.SIGTERM)
+    return worker
+
+
+def test_sigterm_then_waits_for_the_users(service, logind, storage, make_worker):
+    """systemd ends who uses leases as it ends bailiffd: no failure policy is walked meanwhile."""
+    worker = hold_and_end(service, logind, storage, make_worker)
     poll_until(lambda: f"waiting for the end of who holds leases: worker (process {worker.pid}): space/thing"
                in service.log(), "the log to say who is waited for")
     # It goes on as before.
@@ -170,14 +176,7 @@ def test_a_daemon_that_starts_meanwhile(service, storage):
 
 def test_no_patience_without_end(service, logind, storage, make_worker):
     """Nobody ends it: after a time that is longer than systemd's own its failure policy is walked."""
-    make_space(service, storage)
-    worker = make_worker("signal.signal(signal.SIGINT, signal.SIG_DFL)")
-    registration = register(service, worker, failure_policy=policy(("signal", 30, "INT"), ("kill", 0)))
-    acquire(service, registration, lease(storage))
-    prepare_for_shutdown(service, logind)
-    poll_until(lambda: "The host shuts down" in service.log(), "the log to say that the host shuts down")
-    service.daemon.expected_to_end = True
-    os.kill(service.daemon.pid, signal.SIGTERM)
+    worker = hold_and_end(service, logind, storage, make_worker)
     assert worker.wait(PATIENCE + LIMIT) == -signal.SIGINT
     assert "still leases are held: worker" in service.log()
     service.wait_until(lambda: service.daemon.ended, "the end of bailiffd")

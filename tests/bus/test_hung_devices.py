@@ -18,7 +18,7 @@ import pytest
 
 from lease_calls import (MIB, acquire, begin_acquire, begin_join, format_resource, lease, leave, policy, register,
                          release, wait_by_asking, wait_ended, wait_held)
-from lease_storage import HangingStorage, NoSuchStorage, storage_directory
+from lease_storage import NoSuchStorage, hanging_file
 from private_service import BUS_NAME, options
 
 EACH = 16
@@ -35,12 +35,8 @@ HUNG = [f"hung{number}" for number in range(EACH)]
 def wide_hanging_storage():
     """With room for the lockspaces and a resource for each."""
     try:
-        with storage_directory() as directory:
-            store = HangingStorage(directory, 2 * EACH)
-            try:
-                yield store
-            finally:
-                store.stop()
+        with hanging_file(mib=2 * EACH) as store:
+            yield store
     except NoSuchStorage as reason:
         pytest.skip(str(reason))
 

@@ -11,7 +11,7 @@ import pytest
 
 from ctl import Running, ctl, ctl_json, spelled
 from lease_calls import (IGNORE_TERM, MIB, SPACE, acquire, check_two_lines, format_lockspace, format_resource, join,
-                         lease, policy, register, release, wait_by_asking, wait_ended)
+                         lease, make_space_of_three, policy, register, release, wait_by_asking, wait_ended, wanted)
 from private_service import ROOT_PATH
 
 SECOND = 1_000_000
@@ -21,17 +21,8 @@ INTERFACE = "Incident"
 @pytest.fixture
 def space(service, hanging_storage):
     """Joined on storage that can hang, with three resources."""
-    path = hanging_storage.path
-    format_lockspace(service, path)
-    for number in 1, 2, 3:
-        format_resource(service, path, number * MIB, f"r{number}")
-    join(service, path)
-    yield path
+    yield make_space_of_three(service, hanging_storage.path)
     hanging_storage.resume()
-
-
-def wanted(path, number):
-    return lease(path, number * MIB, f"r{number}")
 
 
 def incidents(service):

@@ -11,12 +11,12 @@ import pytest
 
 from event_times import EventTimes
 from exec_programs import launchers, running, scripts, steps
-from lease_calls import (IGNORE_TERM, MIB, acquire, format_lockspace, format_resource, join, lease, register,
-                         unregister, wait_by_asking, wait_ended)
+from lease_calls import (IGNORE_TERM, acquire, format_lockspace, join, lease, make_space, register, unregister,
+                         wait_by_asking, wait_ended)
 from main_loop import poll_until
 import open_metrics
 from open_metrics import value
-from private_service import BUILD, options
+from private_service import BUILD
 
 SECOND = 1_000_000
 # A program with a child in another session: "hanging" twice.
@@ -107,11 +107,7 @@ def test_an_upgrade(make_service, worker, scripts, tmp_path):
 
 @pytest.fixture
 def space(service, hanging_storage):
-    path = hanging_storage.path
-    format_lockspace(service, path)
-    format_resource(service, path)
-    join(service, path)
-    yield path
+    yield make_space(service, hanging_storage.path)
     hanging_storage.resume()
 
 

@@ -8,9 +8,9 @@ import pytest
 
 import disk_records as disk
 from ctl import ctl, ctl_json
-from lease_calls import (MIB, SPACE, acquire, begin_acquire, end_worker, fails_with, format_lockspace,
-                         format_resource, inspect_resource, join, leave, lease, policy, register, release, values_of,
-                         wait_by_asking, wait_ended, wait_held, wait_removed)
+from lease_calls import (MIB, SPACE, acquire, begin_acquire, end_worker, fails_with, format_lockspace, format_resource,
+                         inspect_resource, join, lease, leave, make_space_of_three, policy, register, release,
+                         values_of, wait_by_asking, wait_ended, wait_held, wait_removed, wanted)
 from private_service import ROOT_PATH, options
 
 RESOURCE = f"{ROOT_PATH}/{SPACE}/resources"
@@ -18,21 +18,9 @@ PERSISTENT = {"persistent": ("b", True)}
 ADOPT = {"adopt": ("b", True)}
 
 
-def wanted(path, number=1, **given):
-    return lease(path, number * MIB, f"r{number}", **given)
-
-
-def prepare(service, path):
-    format_lockspace(service, path)
-    for number in 1, 2, 3:
-        format_resource(service, path, number * MIB, f"r{number}")
-    join(service, path)
-    return path
-
-
 @pytest.fixture
 def space(service, storage):
-    return prepare(service, storage)
+    return make_space_of_three(service, storage)
 
 
 @pytest.fixture
@@ -199,7 +187,7 @@ def test_stopping_the_daemon_with_orphans(service, space, make_orphan):
 def test_losing_the_lockspace(service, hanging_storage, storage, make_orphan, make_worker):
     """Orphans do not delay it. Of the leases of a registration that has to be killed the persistent ones are lost with
     the lockspace; in a lockspace that is well they are orphans."""
-    path = prepare(service, hanging_storage.path)
+    path = make_space_of_three(service, hanging_storage.path)
     format_lockspace(service, storage, name="well")
     format_resource(service, storage, lockspace="well")
     join(service, storage, name="well")

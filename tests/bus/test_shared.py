@@ -8,8 +8,8 @@ import pytest
 import disk_records as disk
 from ctl import ctl, ctl_json
 from lease_calls import (MIB, SPACE, acquire, begin_acquire, end_worker, fails_with, format_lockspace, format_resource,
-                         inspect_resource, join, lease, policy, register, release, values_of, wait_by_asking,
-                         wait_ended, wait_removed)
+                         inspect_resource, join, lease, make_space, policy, register, release, values_of,
+                         wait_by_asking, wait_ended, wait_removed)
 from private_service import ROOT_PATH, options
 
 RESOURCE = f"{ROOT_PATH}/{SPACE}/resources/thing"
@@ -18,10 +18,7 @@ SHARED = {"mode": ("s", "shared")}
 
 @pytest.fixture
 def space(service, storage):
-    format_lockspace(service, storage)
-    format_resource(service, storage)
-    join(service, storage)
-    return storage
+    return make_space(service, storage)
 
 
 def convert(service, mode, path=RESOURCE):

@@ -10,7 +10,6 @@ import sys
 
 import pytest
 
-from control_groups import ControlGroup, NoControlGroups
 from exec_programs import launchers, running, scripts, steps
 from lease_calls import SPACE, acquire, lease, policy, register, wait_by_asking, wait_ended
 from mocked_systemd import SYSTEMD_MANAGER, MockedLogind, MockedSystemd
@@ -158,16 +157,6 @@ def test_signal_is_sent_once(host, hanging_storage, failing_space, tmp_path, way
     finally:
         worker.kill()
         worker.wait()
-
-
-@pytest.fixture
-def group():
-    try:
-        made = ControlGroup("a.service")
-    except NoControlGroups as reason:
-        pytest.skip(str(reason))
-    yield made
-    made.remove()
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -5,8 +5,8 @@ import os
 import signal
 
 from ctl import ctl
-from lease_calls import (MIB, acquire, end_worker, fails_with, format_lockspace, format_resource, inspect_lockspace,
-                         inspect_resource, join, lease, policy, register, release, wait_ended, wait_removed)
+from lease_calls import (MIB, acquire, end_worker, fails_with, inspect_lockspace, inspect_resource, lease, make_space,
+                         policy, register, release, wait_removed)
 from main_loop import LIMIT
 from private_service import options
 
@@ -26,14 +26,8 @@ def hold(service, path, worker, name="worker", **given):
     return registration
 
 
-def prepare(service, path):
-    format_lockspace(service, path)
-    format_resource(service, path)
-    join(service, path)
-
-
 def test_without_leases(service, storage, worker):
-    prepare(service, storage)
+    make_space(service, storage)
     register(service, worker)
     stop(service)
     wait_gone(service)
@@ -44,7 +38,7 @@ def test_without_leases(service, storage, worker):
 
 
 def test_refused_while_leases_are_held(service, storage, worker):
-    prepare(service, storage)
+    make_space(service, storage)
     registration = hold(service, storage, worker)
     with fails_with("Busy", f"worker (process {worker.pid}): space/thing"):
         service.call("Manager", "Manager", "Stop", "(a{sv})", {})
@@ -58,7 +52,7 @@ def test_refused_while_leases_are_held(service, storage, worker):
 
 
 def test_by_force(service, storage, make_worker):
-    prepare(service, storage)
+    make_space(service, storage)
     worker = make_worker("signal.signal(signal.SIGINT, signal.SIG_DFL)")
     hold(service, storage, worker, failure_policy=policy(("signal", 30, "INT"), ("kill", 0)))
     stop(service, force=("b", True))
@@ -69,7 +63,7 @@ def test_by_force(service, storage, make_worker):
 
 
 def test_who_asks_during_the_end_waits_for_it(service, storage, make_worker):
-    prepare(service, storage)
+    make_space(service, storage)
     worker = make_worker("signal.signal(signal.SIGUSR1, signal.SIG_IGN)")
     registration = hold(service, storage, worker, failure_policy=policy(("signal", 30, "USR1"), ("kill", 0)))
     service.daemon.expected_to_end = True
@@ -90,7 +84,7 @@ def test_unknown_option(service):
 
 
 def test_for_people(service, storage, worker):
-    prepare(service, storage)
+    make_space(service, storage)
     hold(service, storage, worker, "database")
     assert f"database (process {worker.pid}): space/thing" in ctl(service, "stop", status=3).stderr
     service.daemon.expected_to_end = True
@@ -116,7 +110,7 @@ def test_holders_and_orphans_are_named_with_what_to_do_about_each(host, space, m
 
 def test_orphans_keep_it_unless_forced(service, storage, worker):
     """What keeps them from other hosts are this host's renewals: who ends those is told what that means."""
-    prepare(service, storage)
+    make_space(service, storage)
     registration = register(service, worker)
     resource, = acquire(service, registration, lease(storage, persistent=("b", True)))
     end_worker(worker)

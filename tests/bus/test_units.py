@@ -7,10 +7,9 @@ import signal
 import pytest
 
 import disk_records as disk
-from control_groups import ControlGroup, NoControlGroups
 from event_times import EventTimes
-from lease_calls import (MIB, SPACE, acquire, fails_with, format_lockspace, format_resource, inspect_resource, join,
-                         lease, policy, register, unregister, values_of, wait_by_asking, wait_ended, wait_removed)
+from lease_calls import (MIB, SPACE, acquire, fails_with, inspect_resource, lease, make_space, policy, register,
+                         unregister, values_of, wait_by_asking, wait_ended, wait_removed)
 from mocked_systemd import MockedLogind, MockedSystemd
 from private_service import BUILD, options
 
@@ -20,16 +19,6 @@ BUDGET = 40 * SECOND
 
 def register_unit(service, unit="a.service", **given):
     return service.call("Manager", "Manager", "RegisterUnit", "(sa{sv})", unit, options(**given))
-
-
-@pytest.fixture
-def group():
-    try:
-        made = ControlGroup("a.service")
-    except NoControlGroups as reason:
-        pytest.skip(str(reason))
-    yield made
-    made.remove()
 
 
 @pytest.fixture
@@ -48,10 +37,7 @@ def logind(service):
 
 @pytest.fixture
 def space(service, hanging_storage):
-    format_lockspace(service, hanging_storage.path)
-    format_resource(service, hanging_storage.path)
-    join(service, hanging_storage.path)
-    yield hanging_storage.path
+    yield make_space(service, hanging_storage.path)
     hanging_storage.resume()
 
 
@@ -99,9 +85,7 @@ def test_systemd_does_not_answer(service, group, systemd):
 
 def test_unit_ends(service, storage, group, systemd):
     """Its processes end, then systemd says so: only then are its leases released."""
-    format_lockspace(service, storage)
-    format_resource(service, storage)
-    join(service, storage)
+    make_space(service, storage)
     process = group.run()
     unit = register_unit(service)
     assert service.property(unit, "Registration", "Kind") == "unit"
@@ -233,14 +217,17 @@ def test_restart(service, hanging_storage, space, group, systemd):
     assert inspect_resource(service, space)["state"] == "free"
 
 
-def test_drill_comes_back_with_its_first_attempt(service, storage, group, systemd):
-    """The lockspace is held all the time: what the unit gives up is waited for before it is acquired again."""
-    format_lockspace(service, storage)
-    format_resource(service, storage)
-    join(service, storage)
+def hold_to_restart(service, storage, group):
+    make_space(service, storage)
     group.run()
     unit = register_unit(service, failure_policy=policy(("restart", 10), ("kill", 0)))
     acquire(service, unit, lease(storage))
+    return unit
+
+
+def test_drill_comes_back_with_its_first_attempt(service, storage, group, systemd):
+    """The lockspace is held all the time: what the unit gives up is waited for before it is acquired again."""
+    unit = hold_to_restart(service, storage, group)
     service.call(unit, "Registration", "Drill", "(a{sv})", {})
     wait_by_asking(service, lambda: systemd.calls("StartUnit"), "the start of the unit")
     service.wait_for_property(unit, "Registration", "Recovery", "")
@@ -252,12 +239,7 @@ def test_drill_comes_back_with_its_first_attempt(service, storage, group, system
 
 def test_stopped_when_its_start_has_failed(service, storage, group, systemd):
     """Its leases are in hand meanwhile: it is stopped as its file says."""
-    format_lockspace(service, storage)
-    format_resource(service, storage)
-    join(service, storage)
-    group.run()
-    unit = register_unit(service, failure_policy=policy(("restart", 10), ("kill", 0)))
-    acquire(service, unit, lease(storage))
+    unit = hold_to_restart(service, storage, group)
     systemd.refuse_start()
     times = EventTimes(service)
     service.call(unit, "Registration", "Drill", "(a{sv})", {})
@@ -282,9 +264,7 @@ def test_killed_when_somebody_has_started_it(service, hanging_storage, space, gr
 
 def test_killed_when_it_has_just_been_started(service, storage, group, systemd):
     """The call is out, and its answer is the next bailiffd's to see: what is about to run keeps its leases."""
-    format_lockspace(service, storage)
-    format_resource(service, storage)
-    join(service, storage)
+    make_space(service, storage)
     process = group.run()
     unit = register_unit(service, failure_policy=policy(("restart", 10), ("kill", 0)))
     acquire(service, unit, lease(storage))

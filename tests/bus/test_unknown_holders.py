@@ -11,22 +11,13 @@ from lease_calls import (MIB, SPACE, acquire, end_worker, fails_with, format_loc
                          inspect_resource, join, leave, lease, register, release, wait_by_asking, wait_removed)
 from private_service import options
 from sealed_files import damage
-from watchdogs import SECOND, NoSuchWatchdog, boottime, pseudo_device
+from watchdogs import SECOND, boottime
 
 THING = "lockspaces/space/resources/thing"
 # Counted from the fail deadline: the window of a reset, with what a device's timer does on top.
 EARLIEST, LATEST = 50 * SECOND, 56 * SECOND
 SHARED = {"mode": ("s", "shared")}
 PERSISTENT = {"persistent": ("b", True)}
-
-
-@pytest.fixture
-def device():
-    try:
-        with pseudo_device() as one:
-            yield one
-    except NoSuchWatchdog as reason:
-        pytest.skip(str(reason))
 
 
 def make_unreadable(host, registration, how="damaged"):

@@ -5,15 +5,11 @@ import itertools
 
 import pytest
 
-from lease_calls import (MIB, SPACE, acquire, begin_acquire, end_worker, fails_with, format_lockspace,
-                         format_resource, inspect_resource, join, leave, lease, register, release, wait_by_asking)
-from private_service import BusError, options
+from lease_calls import (SPACE, acquire, begin_acquire, end_worker, fails_with, inspect_resource, join, leave,
+                         make_space_of_three, register, release, wait_by_asking, wanted)
+from private_service import BusError
 
 PATIENCE = 120
-
-
-def wanted(path, number=1, **given):
-    return lease(path, number * MIB, f"r{number}", **given)
 
 
 def waited_for(path, number=1):
@@ -22,11 +18,7 @@ def waited_for(path, number=1):
 
 @pytest.fixture
 def space(service, storage):
-    format_lockspace(service, storage)
-    for number in 1, 2, 3:
-        format_resource(service, storage, number * MIB, f"r{number}")
-    join(service, storage)
-    return storage
+    return make_space_of_three(service, storage)
 
 
 @pytest.fixture

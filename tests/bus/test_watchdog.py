@@ -8,8 +8,8 @@ import pytest
 
 import open_metrics
 from ctl import ctl
-from lease_calls import (MIB, SPACE, acquire, begin_join, check_two_lines, end_worker, fails_with, format_lockspace,
-                         format_resource, join, lease, leave, policy, register, release)
+from lease_calls import (SPACE, acquire, begin_join, check_two_lines, end_worker, fails_with, format_lockspace, join,
+                         lease, leave, make_space, policy, register, release)
 from main_loop import poll_until
 from sealed_files import reseal
 from stopped_thread import StoppedThread
@@ -69,12 +69,6 @@ def description(service):
 
 def wait_for_state(service, wanted):
     service.wait_for_property("Manager", "Manager", "WatchdogState", wanted)
-
-
-def make_space(service, path, io_timeout=1):
-    format_lockspace(service, path, io_timeout=("u", io_timeout))
-    format_resource(service, path)
-    join(service, path, io_timeout=io_timeout)
 
 
 def hold(service, path, worker, *steps):

@@ -16,7 +16,7 @@ import pytest
 
 from event_times import EventTimes
 from lease_calls import (MIB, acquire, format_lockspace, format_resource, join, lease, policy, wait_by_asking)
-from lease_storage import HangingStorage, NoSuchStorage, storage_directory
+from lease_storage import NoSuchStorage, hanging_file
 from main_loop import poll_until
 from private_service import BusError, options
 from real_libvirt import PAUSED, RUNNING, make_guest_disk
@@ -65,11 +65,9 @@ def space(daemon, hanging_storage):
 def disk():
     """The guest's own storage, which hangs apart from that of the leases."""
     try:
-        with storage_directory() as directory:
-            store = HangingStorage(directory)
+        with hanging_file() as store:
             make_guest_disk(store.backing)
             yield store
-            store.stop()
     except NoSuchStorage as reason:
         pytest.skip(str(reason))
 

@@ -7,7 +7,7 @@ import shutil
 
 import pytest
 
-from lease_calls import acquire, format_lockspace, format_resource, join, lease, policy
+from lease_calls import acquire, lease, make_space, policy
 from libvirt_test_driver import UUID, LibvirtTestDriver, write_configuration
 from private_service import options
 
@@ -36,11 +36,7 @@ def domain(libvirt):
 
 @pytest.fixture
 def space(service, hanging_storage):
-    path = hanging_storage.path
-    format_lockspace(service, path)
-    format_resource(service, path)
-    join(service, path)
-    yield path
+    yield make_space(service, hanging_storage.path)
     hanging_storage.resume()
     hanging_storage.fail(False, False)
 

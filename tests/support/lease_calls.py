@@ -74,6 +74,28 @@ def join(service, path, host_id=1, offset=0, name="space", io_timeout=1):
     return lockspace
 
 
+def make_space(service, path, io_timeout=1):
+    """Formatted with one resource, and joined. The path."""
+    format_lockspace(service, path, io_timeout=("u", io_timeout))
+    format_resource(service, path)
+    join(service, path, io_timeout=io_timeout)
+    return path
+
+
+def make_space_of_three(service, path, io_timeout=1):
+    """The same with three resources: see wanted()."""
+    format_lockspace(service, path, io_timeout=("u", io_timeout))
+    for number in 1, 2, 3:
+        format_resource(service, path, number * MIB, f"r{number}")
+    join(service, path, io_timeout=io_timeout)
+    return path
+
+
+def wanted(path, number=1, **given):
+    """One of the three, as Acquire() takes it."""
+    return lease(path, number * MIB, f"r{number}", **given)
+
+
 def leave(service, lockspace=SPACE, **given):
     service.call(lockspace, "Lockspace", "Leave", "(a{sv})", options(**given))
 

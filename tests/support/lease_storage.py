@@ -101,3 +101,13 @@ class HangingStorage:
 
     def stop(self):
         self.run("stop", self.directory)
+
+
+@contextlib.contextmanager
+def hanging_file(**given):
+    with storage_directory() as directory:
+        store = HangingStorage(directory, **given)
+        try:
+            yield store
+        finally:
+            store.stop()
