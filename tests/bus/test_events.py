@@ -7,8 +7,8 @@ import pytest
 
 import disk_records as disk
 from ctl import Running, ctl
-from lease_calls import SPACE, check_error, fails_with, format_lockspace, join, leave, wait_by_asking
-from private_service import BusError, full_path, options
+from lease_calls import SPACE, check_error, fails_with, format_lockspace, join, leave, wait_by_asking, wait_live
+from private_service import BusError, options
 
 EVENT_GENERATION = (176, "<Q")
 EVENT = (184, "<Q")
@@ -54,9 +54,7 @@ def hosts(service, second_service, storage):
     join(service, storage)
     join(second_service, storage, host_id=2)
     for each, other in (service, 2), (second_service, 1):
-        path = full_path(f"{SPACE}/hosts/{other}")
-        wait_by_asking(each, lambda: path in each.objects(), f"host {other}", 20)
-        each.wait_for_property(path, "Host", "State", "live")
+        wait_live(each, other)
     return service, second_service
 
 

@@ -8,8 +8,8 @@ import pytest
 
 import disk_records as disk
 from ctl import ctl
-from lease_calls import (IGNORE_TERM, MIB, SPACE, acquire, end_worker, fails_with, format_lockspace, format_resource, join, lease,
-                         policy, register, release, wait_by_asking, wait_ended)
+from lease_calls import (IGNORE_TERM, MIB, SPACE, acquire, end_worker, fails_with, format_lockspace, format_resource,
+                         join, lease, policy, register, release, wait_by_asking, wait_ended, wait_live)
 from private_service import full_path, options
 
 MAGIC, VERSION = 0x08292011, 0x00010001
@@ -70,9 +70,7 @@ def other(second_service, space, service):
     """Another host, which both see live."""
     join(second_service, space, host_id=2)
     for each, host in (service, 2), (second_service, 1):
-        path = full_path(f"{SPACE}/hosts/{host}")
-        wait_by_asking(each, lambda: path in each.objects(), path)
-        each.wait_for_property(path, "Host", "State", "live")
+        wait_live(each, host)
     return second_service
 
 

@@ -5,8 +5,8 @@ import itertools
 
 import pytest
 
-from lease_calls import (SPACE, acquire, begin_acquire, end_worker, fails_with, inspect_resource, join, leave,
-                         make_space_of_three, register, release, wait_by_asking, wanted)
+from lease_calls import (acquire, begin_acquire, end_worker, fails_with, inspect_resource, join, leave,
+                         make_space_of_three, register, release, wait_by_asking, wait_live, wanted)
 from private_service import BusError
 
 PATIENCE = 120
@@ -75,7 +75,7 @@ def test_who_does_not_wait_does_not_overtake(service, second_service, space, mak
     """Neither while it is held nor while it is handed over; nor when the next in turn gives other hosts a chance, so
     that it is held by nobody."""
     join(second_service, space, 2)
-    wait_by_asking(service, lambda: service.property(f"{SPACE}/hosts/2", "Host", "State") == "live", "the other host")
+    wait_live(service, 2)
     holder, first, hasty = (make_registration(service, name) for name in ("holder", "first", "hasty"))
     acquire(service, holder, wanted(space))
     for _ in range(9):

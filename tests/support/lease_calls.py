@@ -10,7 +10,7 @@ from gi.repository import GLib
 import pytest
 
 from main_loop import LIMIT
-from private_service import ROOT_PATH, BusError, options
+from private_service import ROOT_PATH, BusError, full_path, options
 
 SPACE = "lockspaces/space"
 MIB = 1 << 20
@@ -94,6 +94,13 @@ def make_space_of_three(service, path, io_timeout=1):
 def wanted(path, number=1, **given):
     """One of the three, as Acquire() takes it."""
     return lease(path, number * MIB, f"r{number}", **given)
+
+
+def wait_live(service, host_id):
+    """Another host: its object comes with the first look at it."""
+    path = full_path(f"{SPACE}/hosts/{host_id}")
+    wait_by_asking(service, lambda: path in service.objects(), f"host {host_id}")
+    service.wait_for_property(path, "Host", "State", "live")
 
 
 def leave(service, lockspace=SPACE, **given):
