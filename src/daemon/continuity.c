@@ -199,20 +199,28 @@ static gboolean check_fitness(const ContinuityWish *wish, InstanceLock *lock, GE
  * long as its process lives. A agrees only if somebody is next, and looks again in the last moment
  * before its end (leave()).
  *
- *   B ends before A looks:   A finds nobody, stays, and takes the name again.
- *   B is told to end:        it ends if A has not looked (instance-lock.c); else it waits for A's
- *                            end, takes its place, and ends in order.
- *   B is killed after A has looked: as if it had been killed later, when A has ended: a crash. What
- *                            A held is written down, for whoever is started next.
- *   A stands still, before or after it looks: B waits, as long as it takes, and says so. Only one
- * of them may go on with the leases, and nobody but A can say that it will not. A is killed before
- * it agrees, or after that: its lock is free, or it cannot end, since storage hangs: B goes on as
- * after a crash. A stays and B lives:     not after A has agreed. Before, B is refused, or gets no
- * answer in HAND_OVER_MS, and ends, so that A, when it comes to the call at last, finds nobody. C
- * is started meanwhile, by the bus or by systemd: it cannot take the lock before B, nor be next; it
- * waits for a while, then says who runs, and ends. C is to take A's place, too, and B has died: C
- * is next and may be taken for B. It has made sure of everything that B had, and finds A gone when
- * it asks.
+ *   - B ends before A looks: A finds nobody, stays, and takes the name again.
+ *
+ *   - B is told to end: it does so if A has not looked (instance-lock.c); else it waits for A's
+ *     end, takes its place, and ends in order.
+ *
+ *   - B is killed after A has looked: as if it had been killed later, when A has ended: a crash.
+ *     What A held is written down, for whoever is started next.
+ *
+ *   - A stands still, before or after it looks: B waits, as long as it takes, and says so. Only
+ *     one of them may go on with the leases, and nobody but A can say that it will not.
+ *
+ *   - A is killed before it agrees, or after that: its lock is free, or it cannot end, since
+ *     storage hangs: B goes on as after a crash.
+ *
+ *   - A stays and B lives: not after A has agreed. Before, B is refused, or gets no answer in
+ *     HAND_OVER_MS, and ends, so that A, when it comes to the call at last, finds nobody.
+ *
+ *   - C is started meanwhile, by the bus or by systemd: it cannot take the lock before B, nor be
+ *     next; it waits for a while, then says who runs, and ends.
+ *
+ *   - C is to take A's place, too, and B has died: C is next and may be taken for B. It has made
+ *     sure of everything that B had, and finds A gone when it asks.
  */
 static gboolean replace_running(const ContinuityWish *wish, InstanceLock *lock, GError **error)
 {
