@@ -317,7 +317,7 @@ def test_bad_files(start, case):
     with pytest.raises(AssertionError) as caught:
         start(text, **drop_ins)
     complaint = str(caught.value)
-    assert "ended with status 1 before it was on the bus" in complaint
+    assert "ended with status 78 before it was on the bus" in complaint
     for words in says:
         assert words in complaint, complaint
 
