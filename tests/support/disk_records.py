@@ -36,6 +36,9 @@ def checksum(data):
     return register
 
 
+assert checksum(b"123456789") == 0xE8C7BB34
+
+
 def read(path, offset, length):
     with open(path, "rb") as file:
         file.seek(offset)

@@ -11,6 +11,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "actions/domain-target.h"
+
 #define CONNECT_PATH "/org/libvirt/QEMU"
 #define DOMAIN_PATH CONNECT_PATH "/domain/_6695eb01_f6a4_8304_79aa_97f2502e193f"
 
@@ -326,4 +328,22 @@ void libvirt_double_free(LibvirtDouble *self)
     g_rmdir(self->run_dir);
     g_free(self->run_dir);
     g_free(self);
+}
+
+static void count(guint *n)
+{
+    (*n)++;
+}
+
+BailiffTarget *libvirt_double_make_target(LibvirtDouble *self, guint *n_resumed)
+{
+    g_autoptr(GError) error = NULL;
+    BailiffTarget *target;
+
+    libvirt_double_start_qemu(self, DOUBLE_UUID);
+    target = bailiff_domain_target_new(self->libvirt, DOUBLE_UUID, DOUBLE_NAME, &error);
+    g_assert_no_error(error);
+    g_signal_connect_swapped(target, "resumed", G_CALLBACK(count), n_resumed);
+    WAIT_FOR(self->was_called);
+    return target;
 }

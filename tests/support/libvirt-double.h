@@ -63,6 +63,9 @@ void libvirt_double_emit(LibvirtDouble *self, int event, int detail);
  * libvirt_double_end_qemu.
  */
 void libvirt_double_start_qemu(LibvirtDouble *self, const char *uuid);
+/* The same as a target that has asked the double about itself; counts how often it was "resumed".
+ */
+BailiffTarget *libvirt_double_make_target(LibvirtDouble *self, guint *n_resumed);
 void libvirt_double_write_pid_file(LibvirtDouble *self, const char *content);
 void libvirt_double_end_qemu(LibvirtDouble *self);
 

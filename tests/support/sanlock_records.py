@@ -9,6 +9,8 @@ import mmap
 import os
 import struct
 
+from disk_records import checksum
+
 SECTOR = 512
 HOST_LEASE_MAGIC = 0x12212010
 RESOURCE_MAGIC = 0x06152010
@@ -29,19 +31,6 @@ BALLOT = struct.Struct("<6Q I I")
 BALLOT_FIELDS = "mbal bal inp inp2 inp3 lver checksum flags".split()
 MODE_OFFSET = 128
 MODE = struct.Struct("<I 4x Q")
-
-
-def checksum(data):
-    """CRC-32C, but begun at all ones less one, and not inverted at the end."""
-    register = 0xFFFFFFFE
-    for byte in data:
-        register ^= byte
-        for _ in range(8):
-            register = register >> 1 ^ (0x82F63B78 if register & 1 else 0)
-    return register
-
-
-assert checksum(b"123456789") == 0xE8C7BB34
 
 
 class Leader:

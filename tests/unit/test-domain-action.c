@@ -21,23 +21,11 @@ typedef struct Fixture {
     guint n_resumed;
 } Fixture;
 
-static void count(guint *n)
-{
-    (*n)++;
-}
-
 static void set_up(Fixture *fixture, gconstpointer unused)
 {
-    g_autoptr(GError) error = NULL;
-
     fixture->libvirt = libvirt_double_new();
     fixture->cancellable = g_cancellable_new();
-    libvirt_double_start_qemu(fixture->libvirt, DOUBLE_UUID);
-    fixture->target =
-        bailiff_domain_target_new(fixture->libvirt->libvirt, DOUBLE_UUID, DOUBLE_NAME, &error);
-    g_assert_no_error(error);
-    g_signal_connect_swapped(fixture->target, "resumed", G_CALLBACK(count), &fixture->n_resumed);
-    WAIT_FOR(fixture->libvirt->was_called);
+    fixture->target = libvirt_double_make_target(fixture->libvirt, &fixture->n_resumed);
 }
 
 static void tear_down(Fixture *fixture, gconstpointer unused)
