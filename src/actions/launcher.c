@@ -212,15 +212,8 @@ static void on_changed(gpointer user_data)
 
 static void end_stop(Launcher *self, GError *error)
 {
-    g_autoptr(GTask) task = g_steal_pointer(&self->stop);
-
     g_clear_pointer(&self->stop_timer, boottime_timer_free);
-    if (task == NULL)
-        g_clear_error(&error);
-    else if (error != NULL)
-        g_task_return_error(task, error);
-    else
-        g_task_return_boolean(task, TRUE);
+    launcher_answer_caller(g_steal_pointer(&self->stop), error);
 }
 
 static void on_stopped(gpointer user_data)
