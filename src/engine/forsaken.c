@@ -19,8 +19,8 @@
 #include "failure/failure-policy.h"
 #include "lease/lease-timing.h"
 
-/* How often the watchdog is asked for again, and looked for records that were removed. */
-#define LOOK_US (2 * USEC_PER_SECOND)
+/* How often the watchdog is asked for again. */
+#define RETRY_US (2 * USEC_PER_SECOND)
 
 typedef struct Place Place;
 
@@ -39,11 +39,10 @@ struct Place {
     guint64 fail_us;
     GPtrArray *users;   /* of User; who is gone is taken out */
     GArray *unreadable; /* of guint64: registrations; whose record was removed is taken out */
-    GArray *unseen;     /* those of them in whose place nothing could be put (unknown-holders.h) */
     guint64 kill_line;  /* 0: could not be had */
     WatchdogGuard *guard;
     gboolean is_guarding; /* it is asked for */
-    BoottimeTimer *look_timer;
+    BoottimeTimer *guard_timer;
 };
 
 struct Forsaken {
@@ -150,6 +149,8 @@ static void on_guarded(GObject *source, GAsyncResult *result, gpointer user_data
         self->guard = g_steal_pointer(&guard);
         engine_watchdog_trouble(bailiff_engine_get_watchdog(wish->engine),
                                 self->guard == NULL ? error : NULL);
+        if (self->guard == NULL)
+            boottime_timer_set(self->guard_timer, time_add(boottime_now(), RETRY_US));
         review_guard(self);
     }
     g_object_unref(wish->engine);
@@ -157,8 +158,9 @@ static void on_guarded(GObject *source, GAsyncResult *result, gpointer user_data
     g_free(wish);
 }
 
-static void guard(Place *self)
+static void guard(gpointer place)
 {
+    Place *self = place;
     BailiffEngine *engine = self->owner->engine;
     Watchdog *watchdog = engine_watchdog_get(bailiff_engine_get_watchdog(engine));
     Wish *wish;
@@ -196,9 +198,8 @@ static void place_free(gpointer data)
     g_ptr_array_unref(self->users);
     if (self->kill_line != 0)
         kill_guard_remove_line(kill_guard, self->kill_line);
-    boottime_timer_free(self->look_timer);
+    boottime_timer_free(self->guard_timer);
     g_array_unref(self->unreadable);
-    g_array_unref(self->unseen);
     g_free(self->name);
     g_free(self);
 }
@@ -254,45 +255,21 @@ static void on_state(BailiffRegistration *registration, GParamSpec *spec, User *
     consider_end(self);
 }
 
-static gboolean is_in(const GArray *ids, guint64 id)
+gboolean forsaken_acknowledge(Forsaken *self, const GArray *never_there)
 {
-    for (guint i = 0; i < ids->len; i++)
-        if (g_array_index(ids, guint64, i) == id)
-            return TRUE;
-    return FALSE;
-}
+    const char *runtime_dir = bailiff_engine_get_runtime_dir(self->engine);
+    gboolean any = FALSE;
 
-/* What was never there has not been removed by anybody. */
-static void find_unseen(Place *self)
-{
-    const char *runtime_dir = bailiff_engine_get_runtime_dir(self->owner->engine);
+    for (guint i = self->places->len; i-- > 0;) {
+        Place *place = self->places->pdata[i];
 
-    g_array_set_size(self->unseen, 0);
-    for (guint i = 0; i < self->unreadable->len; i++) {
-        guint64 id = g_array_index(self->unreadable, guint64, i);
+        gboolean changed = held_records_drop_removed(runtime_dir, place->unreadable, never_there);
 
-        if (!held_record_is_there(runtime_dir, id))
-            g_array_append_val(self->unseen, id);
+        any = any || place->unreadable->len > 0;
+        if (changed)
+            consider_end(place); /* may free it */
     }
-}
-
-static void on_look(gpointer user_data)
-{
-    Place *self = user_data;
-    const char *runtime_dir = bailiff_engine_get_runtime_dir(self->owner->engine);
-    guint before = self->unreadable->len;
-
-    boottime_timer_set(self->look_timer, time_add(boottime_now(), LOOK_US));
-    guard(self);
-    for (guint i = self->unreadable->len; i-- > 0;) {
-        guint64 id = g_array_index(self->unreadable, guint64, i);
-
-        if (!held_record_is_there(runtime_dir, id) && !is_in(self->unseen, id))
-            g_array_remove_index_fast(self->unreadable, i);
-    }
-    find_unseen(self);
-    if (self->unreadable->len != before)
-        consider_end(self); /* may free it */
+    return any;
 }
 
 /* --- its beginning --------------------------------------------------------------------------- */
@@ -365,9 +342,7 @@ gboolean forsaken_add(Forsaken *self, const char *lockspace, guint64 fail_us,
     place->fail_us = assumed_fail_time(self, lockspace, fail_us, registrations);
     place->users = g_ptr_array_new_with_free_func(user_free);
     place->unreadable = g_array_copy(unreadable);
-    place->unseen = g_array_new(FALSE, FALSE, sizeof(guint64));
-    find_unseen(place);
-    place->look_timer = boottime_timer_new(on_look, place);
+    place->guard_timer = boottime_timer_new(guard, place);
     for (guint i = 0; i < registrations->len; i++)
         add_user(place, registrations->pdata[i]);
     log_message(MESSAGE_LOCKSPACE_FORSAKEN, LOG_SUBJECT(.lockspace = lockspace),
@@ -376,7 +351,6 @@ gboolean forsaken_add(Forsaken *self, const char *lockspace, guint64 fail_us,
                 lockspace, registrations->len, unreadable->len);
     g_ptr_array_add(self->places, place);
     prepare_last_kill(place);
-    boottime_timer_set(place->look_timer, time_add(boottime_now(), LOOK_US));
     guard(place);
     start_failing(place);
     return TRUE;

@@ -40,6 +40,10 @@ gboolean forsaken_add(Forsaken *self, const char *lockspace, guint64 fail_us,
 
 gboolean forsaken_has(Forsaken *self, const char *lockspace);
 
+/* Looks whether records that could not be read were removed; `never_there`: as
+ * held_records_drop_removed(). FALSE: there are none any more. */
+gboolean forsaken_acknowledge(Forsaken *self, const GArray *never_there);
+
 /* Busy while somebody may still use leases of `lockspace`, with their names. */
 gboolean forsaken_check_join(Forsaken *self, const char *lockspace, GError **error);
 

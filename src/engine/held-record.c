@@ -81,7 +81,7 @@ static gint compare_ids(gconstpointer a, gconstpointer b)
 }
 
 /* What is no number is a temporary file of a write that never ended: no lease was given. */
-gboolean held_record_is_there(const char *runtime_dir, guint64 id)
+static gboolean is_there(const char *runtime_dir, guint64 id)
 {
     g_autofree char *path = record_path(runtime_dir, id);
     struct stat facts;
@@ -89,17 +89,34 @@ gboolean held_record_is_there(const char *runtime_dir, guint64 id)
     return lstat(path, &facts) == 0 || (errno != ENOENT && errno != ENOTDIR);
 }
 
-GArray *held_records_look(const char *runtime_dir)
+static gboolean is_among(const GArray *ids, guint64 id)
+{
+    for (guint i = 0; i < ids->len; i++)
+        if (g_array_index(ids, guint64, i) == id)
+            return TRUE;
+    return FALSE;
+}
+
+gboolean held_records_drop_removed(const char *runtime_dir, GArray *ids, const GArray *never_there)
+{
+    guint before = ids->len;
+
+    for (guint i = ids->len; i-- > 0;) {
+        guint64 id = g_array_index(ids, guint64, i);
+
+        if (!is_there(runtime_dir, id) && !is_among(never_there, id))
+            g_array_remove_index(ids, i);
+    }
+    return ids->len < before;
+}
+
+GArray *held_records_list(const char *runtime_dir)
 {
     g_autofree char *directory = held_directory(runtime_dir);
-    g_autoptr(GError) error = NULL;
-    g_autoptr(GDir) dir = g_dir_open(directory, 0, &error);
-    GArray *ids;
+    g_autoptr(GDir) dir = g_dir_open(directory, 0, NULL);
+    GArray *ids = g_array_new(FALSE, FALSE, sizeof(guint64));
     const char *entry;
 
-    if (dir == NULL && !g_error_matches(error, G_FILE_ERROR, G_FILE_ERROR_NOENT))
-        return NULL;
-    ids = g_array_new(FALSE, FALSE, sizeof(guint64));
     while (dir != NULL && (entry = g_dir_read_name(dir)) != NULL) {
         guint64 id;
 
@@ -108,13 +125,6 @@ GArray *held_records_look(const char *runtime_dir)
     }
     g_array_sort(ids, compare_ids);
     return ids;
-}
-
-GArray *held_records_list(const char *runtime_dir)
-{
-    GArray *ids = held_records_look(runtime_dir);
-
-    return ids != NULL ? ids : g_array_new(FALSE, FALSE, sizeof(guint64));
 }
 
 gboolean held_record_mark_missing(const char *runtime_dir, guint64 id, GError **error)

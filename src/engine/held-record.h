@@ -27,14 +27,12 @@ GKeyFile *held_record_new(const char *name, BailiffTarget *target, const char *c
 gboolean held_record_write(const char *runtime_dir, guint64 id, GKeyFile *record, GError **error);
 /* Errors as those of runtime_file_load(). */
 GKeyFile *held_record_load(const char *runtime_dir, guint64 id, GError **error);
-/* FALSE: it was removed. That it cannot be seen (no descriptors are left, say) does not tell that.
- */
-gboolean held_record_is_there(const char *runtime_dir, guint64 id);
 /* Of guint64, in order: all that there are, also those that cannot be read. */
 GArray *held_records_list(const char *runtime_dir);
-/* The same; NULL when they cannot be listed (no descriptors are left, say), which says of none that
- * it was removed. */
-GArray *held_records_look(const char *runtime_dir);
+/* Takes those out of `ids` whose records were removed; TRUE if there were any. That one cannot be
+ * seen (the directory is a loop of links, say) does not tell that, nor that one of `never_there` is
+ * not. */
+gboolean held_records_drop_removed(const char *runtime_dir, GArray *ids, const GArray *never_there);
 /* In the place of a record that is missing: a file that cannot be read as one, for somebody who may
  * be anybody. IoError. */
 gboolean held_record_mark_missing(const char *runtime_dir, guint64 id, GError **error);

@@ -130,10 +130,11 @@ gboolean bailiff_resource_has_unknown(BailiffResource *self);
 char *bailiff_resource_describe_unknown(BailiffResource *self);
 /* Its lockspace fails or is left, and nothing can be done about them: who they are is told. */
 void bailiff_resource_tell_unknown(BailiffResource *self);
-/* `records`: (element-type guint64) those that are there. Who has none any more does not use it:
- * somebody has made sure. TRUE when nobody unknown is left: it is what it would be if they had
+/* Whose record was removed does not use it: somebody has made sure. `never_there`: as
+ * held_records_drop_removed(). TRUE when nobody unknown is left: it is what it would be if they had
  * ended. */
-gboolean bailiff_resource_acknowledge(BailiffResource *self, const GArray *records);
+gboolean bailiff_resource_acknowledge(BailiffResource *self, const char *runtime_dir,
+                                      const GArray *never_there);
 /* It is inherited, not proved yet, and has not had its turn in this round. */
 gboolean bailiff_resource_wants_proof(BailiffResource *self, guint round);
 /* Looks on disk what is so. Done when it is known: kept, or being given back. FALSE with an error

@@ -26,6 +26,7 @@
 #include "common/bailiff-error.h"
 #include "common/log-message.h"
 #include "engine/engine-private.h"
+#include "engine/held-record.h"
 #include "engine/lockspace-private.h"
 #include "engine/registration-private.h"
 
@@ -117,19 +118,10 @@ static void be_without_unknown(BailiffResource *self)
         bailiff_resource_abandon(self);
 }
 
-static gboolean is_in(const GArray *ids, guint64 id)
+gboolean bailiff_resource_acknowledge(BailiffResource *self, const char *runtime_dir,
+                                      const GArray *never_there)
 {
-    for (guint i = 0; i < ids->len; i++)
-        if (g_array_index(ids, guint64, i) == id)
-            return TRUE;
-    return FALSE;
-}
-
-gboolean bailiff_resource_acknowledge(BailiffResource *self, const GArray *records)
-{
-    for (guint i = self->unknown->len; i-- > 0;)
-        if (!is_in(records, g_array_index(self->unknown, guint64, i)))
-            g_array_remove_index(self->unknown, i);
+    (void)held_records_drop_removed(runtime_dir, self->unknown, never_there);
     if (bailiff_resource_has_unknown(self))
         return FALSE;
     be_without_unknown(self);

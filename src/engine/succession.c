@@ -295,7 +295,7 @@ Succession *succession_new(BailiffEngine *engine)
     self->lockspaces = g_ptr_array_new_with_free_func(g_object_unref);
     self->registrations = g_ptr_array_new_with_free_func(g_object_unref);
     self->ended = g_hash_table_new_full(g_int64_hash, g_int64_equal, g_free, NULL);
-    self->unknown = unknown_holders_new(self->runtime_dir);
+    self->unknown = unknown_holders_new(engine);
     self->poll = boottime_timer_new(on_poll, self);
     restore_registrations(self);
     restore_lockspaces(self);

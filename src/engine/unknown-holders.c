@@ -7,13 +7,15 @@
 #include "common/boottime-timer.h"
 #include "common/boottime.h"
 #include "common/log-message.h"
+#include "engine/engine-private.h"
+#include "engine/forsaken.h"
 #include "engine/held-record.h"
 #include "engine/resource-private.h"
 
 #define LOOK_US (2 * USEC_PER_SECOND)
 
 struct UnknownHolders {
-    const char *runtime_dir;
+    BailiffEngine *engine;
     GArray *unmarked;     /* of guint64: missing, and nothing could be put into their places yet */
     GPtrArray *resources; /* that may be used by some */
     BoottimeTimer *timer;
@@ -25,7 +27,7 @@ static void mark(UnknownHolders *self)
         guint64 id = g_array_index(self->unmarked, guint64, i);
         g_autoptr(GError) error = NULL;
 
-        if (held_record_mark_missing(self->runtime_dir, id, &error))
+        if (held_record_mark_missing(bailiff_engine_get_runtime_dir(self->engine), id, &error))
             g_array_remove_index_fast(self->unmarked, i);
         else
             log_message(MESSAGE_RECORD_FAILED, LOG_SUBJECT(.registration = id), "%s",
@@ -36,33 +38,29 @@ static void mark(UnknownHolders *self)
 static void on_look(gpointer user_data)
 {
     UnknownHolders *self = user_data;
-    /* Before what is missing is put there: nobody can have removed it yet. */
-    g_autoptr(GArray) records = held_records_look(self->runtime_dir);
-    g_autoptr(GPtrArray) list = NULL;
+    const char *runtime_dir = bailiff_engine_get_runtime_dir(self->engine);
+    g_autoptr(GPtrArray) list = g_steal_pointer(&self->resources);
+    gboolean any;
 
-    if (records == NULL) {
-        boottime_timer_set(self->timer, time_add(boottime_now(), LOOK_US));
-        return;
-    }
-    list = g_steal_pointer(&self->resources);
-    g_array_append_vals(records, self->unmarked->data, self->unmarked->len);
-    mark(self);
     self->resources = g_ptr_array_new_with_free_func(g_object_unref);
     for (guint i = 0; i < list->len; i++)
-        if (!bailiff_resource_acknowledge(list->pdata[i], records))
+        if (!bailiff_resource_acknowledge(list->pdata[i], runtime_dir, self->unmarked))
             g_ptr_array_add(self->resources, g_object_ref(list->pdata[i]));
-    if (self->resources->len > 0 || self->unmarked->len > 0)
+    any = forsaken_acknowledge(bailiff_engine_get_forsaken(self->engine), self->unmarked);
+    mark(self);
+    if (any || self->resources->len > 0 || self->unmarked->len > 0)
         boottime_timer_set(self->timer, time_add(boottime_now(), LOOK_US));
 }
 
-UnknownHolders *unknown_holders_new(const char *runtime_dir)
+UnknownHolders *unknown_holders_new(BailiffEngine *engine)
 {
     UnknownHolders *self = g_new0(UnknownHolders, 1);
 
-    self->runtime_dir = runtime_dir;
+    self->engine = engine;
     self->unmarked = g_array_new(FALSE, FALSE, sizeof(guint64));
     self->resources = g_ptr_array_new_with_free_func(g_object_unref);
     self->timer = boottime_timer_new(on_look, self);
+    boottime_timer_set(self->timer, time_add(boottime_now(), LOOK_US));
     return self;
 }
 
@@ -78,11 +76,9 @@ void unknown_holders_add_missing(UnknownHolders *self, guint64 id)
 {
     g_array_append_val(self->unmarked, id);
     mark(self);
-    boottime_timer_set(self->timer, time_add(boottime_now(), LOOK_US));
 }
 
 void unknown_holders_watch(UnknownHolders *self, BailiffResource *resource)
 {
     g_ptr_array_add(self->resources, g_object_ref(resource));
-    boottime_timer_set(self->timer, time_add(boottime_now(), LOOK_US));
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Registrations of an earlier daemon that may be anybody, and the resources that they may use:
- * looks whether somebody has removed their records, which says that they do not run
- * (resource-unknown.c).
+ * Registrations of an earlier daemon that may be anybody: looks, for the resources that they may
+ * use (resource-unknown.c) and for forsaken lockspaces, whether somebody has removed their records,
+ * which says that they do not run.
  *
  * A record that is missing, though a resource names its registration as a holder, is as bad as one
  * that cannot be read. No daemon leaves it so in a lockspace that can be taken over: a record goes
@@ -17,7 +17,8 @@
 
 typedef struct UnknownHolders UnknownHolders;
 
-UnknownHolders *unknown_holders_new(const char *runtime_dir);
+/* Before anything is taken over: all that it looks for is added in that turn of the main loop. */
+UnknownHolders *unknown_holders_new(BailiffEngine *engine);
 void unknown_holders_free(UnknownHolders *self);
 
 void unknown_holders_add_missing(UnknownHolders *self, guint64 id);
