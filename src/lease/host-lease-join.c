@@ -372,8 +372,3 @@ uint64_t host_lease_join_expected_us(const HostLeaseJoin *self)
         return time_add(self->watch_until_us, timing_join_settle(self->old_io_timeout));
     return 0;
 }
-
-bool host_lease_join_is_watching(const HostLeaseJoin *self)
-{
-    return self->state == JOIN_WATCH || self->state == JOIN_SECOND_LOOK;
-}

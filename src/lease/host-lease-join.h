@@ -37,5 +37,3 @@ MachineStep host_lease_join_resume(HostLeaseJoin *self, const MachineInput *inpu
 /* When the join will be done if nothing goes wrong: a point in time, known from the first read of
  * our sector on; 0 before. For progress only. */
 uint64_t host_lease_join_expected_us(const HostLeaseJoin *self);
-/* True while it watches another host's lease. */
-bool host_lease_join_is_watching(const HostLeaseJoin *self);
