@@ -50,6 +50,8 @@ static const MessageKind kinds[] = {
     [MESSAGE_LAUNCHER_LOST] = { "launcher-lost", "1ee972002bc14a82b9b28565ff0855bd", LOG_WARNING },
     [MESSAGE_LAUNCHER_BACK] = { "launcher-back", "4da8e5fd565e457baaf561cfcb2f4189", LOG_NOTICE },
     [MESSAGE_RECORD_FAILED] = { "record-failed", "47f1884eae964fc080b4070e648edbd1", LOG_ERR },
+    [MESSAGE_DESCRIPTORS_SHORT] = { "descriptors-short", "dde0de174ea04bb5bdbe7194635f02da",
+                                    LOG_ERR },
     [MESSAGE_LINES_LOST] = { "lines-lost", "93495d87b4d240a697c979b571e36403", LOG_WARNING },
 
     [MESSAGE_LOCKSPACE_JOINED] = { "lockspace-joined", "db4406a767e74beba62dd2c241de5ca0",

@@ -44,7 +44,8 @@ typedef enum MessageId {
     MESSAGE_POLKIT_ABSENT,
     MESSAGE_LAUNCHER_LOST,
     MESSAGE_LAUNCHER_BACK,
-    MESSAGE_RECORD_FAILED, /* something that outlasts bailiffd could not be written */
+    MESSAGE_RECORD_FAILED,     /* something that outlasts bailiffd could not be written */
+    MESSAGE_DESCRIPTORS_SHORT, /* nothing new is begun */
     MESSAGE_LINES_LOST,
 
     /* lockspaces */

@@ -8,7 +8,6 @@
  */
 #include <errno.h>
 #include <signal.h>
-#include <sys/resource.h>
 #include <sysexits.h>
 
 #include <glib-unix.h>
@@ -17,6 +16,7 @@
 
 #include "actions/launcher-process.h"
 #include "common/bailiff-error.h"
+#include "common/descriptors.h"
 #include "common/fd-store.h"
 #include "common/language.h"
 #include "common/log-message.h"
@@ -27,6 +27,7 @@
 #include "daemon/host-shutdown.h"
 #include "daemon/idle-exit.h"
 #include "daemon/lease-users.h"
+#include "daemon/main-poll.h"
 #include "daemon/metrics-socket.h"
 #include "daemon/service-manager.h"
 #include "daemon/service-status.h"
@@ -448,16 +449,10 @@ static void watch_signals(Daemon *daemon)
     continuity_take_signals();
 }
 
-/* Each lockspace takes five descriptors, each registration one or more. The soft limit of 1024 is
- * for programs that use select(), which nothing here does. */
+/* What is new is refused when they run out (engine/descriptor-budget.h). */
 static void raise_descriptor_limit(void)
 {
-    struct rlimit limit;
-
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
-        return;
-    limit.rlim_cur = limit.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+    if (!descriptors_raise_limit())
         log_line(LOG_WARNING, NULL, "The limit on open files could not be raised: %s",
                  g_strerror(errno));
 }
@@ -524,6 +519,7 @@ int main(int argc, char **argv)
     log_writer_install(log);
 
     raise_descriptor_limit();
+    main_poll_install();
     Daemon daemon = { .loop = g_main_loop_new(NULL, FALSE),
                       .manager = service_manager_new(),
                       .store = fd_store_new(continuity_take_descriptors()),

@@ -15,6 +15,7 @@
 #include <gio/gunixsocketaddress.h>
 
 #include "common/bailiff-error.h"
+#include "engine/descriptor-budget.h"
 
 /* A request with all its header lines. */
 #define REQUEST_SIZE_MAX 4096u
@@ -185,6 +186,10 @@ static gboolean on_client(GSocket *listener, GIOCondition condition, gpointer da
             pause_accepting(self);
             return G_SOURCE_REMOVE;
         }
+        return G_SOURCE_CONTINUE;
+    }
+    if (!bailiff_engine_check_descriptors(self->engine, 1, NULL)) {
+        g_object_unref(socket);
         return G_SOURCE_CONTINUE;
     }
     connection = g_new0(Connection, 1);

@@ -25,6 +25,8 @@ void bailiff_engine_lockspace_changed(BailiffEngine *self, BailiffLockspace *loc
 
 gboolean bailiff_engine_is_shutting_down(BailiffEngine *self);
 void bailiff_engine_begin_to_shut_down(BailiffEngine *self);
+/* Whether anything new may be begun: a lockspace, a registration, a job on storage. Busy; IoError,
+ * when the runtime directory is not the one that is locked. */
 gboolean bailiff_engine_check_accepts_work(BailiffEngine *self, GError **error);
 
 /* By what failure policies reach the world; stays at its place. */

@@ -11,6 +11,7 @@
 #include "base/fixed-name.h"
 #include "common/bailiff-error.h"
 #include "common/log-message.h"
+#include "engine/descriptor-budget.h"
 #include "engine/forsaken.h"
 #include "engine/host-name.h"
 #include "engine/last-kill.h"
@@ -507,7 +508,8 @@ gboolean bailiff_engine_check_runtime_dir(BailiffEngine *self, GError **error)
 gboolean bailiff_engine_check_accepts_work(BailiffEngine *self, GError **error)
 {
     if (!self->shutting_down)
-        return bailiff_engine_check_runtime_dir(self, error);
+        return bailiff_engine_check_runtime_dir(self, error) &&
+               bailiff_engine_check_descriptors(self, DESCRIPTORS_OF_LOCKSPACE, error);
     bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Wait for bailiffd to be started again.",
                       "bailiffd is shutting down.");
     return FALSE;

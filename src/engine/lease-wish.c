@@ -6,6 +6,7 @@
 
 #include "base/fixed-name.h"
 #include "common/bailiff-error.h"
+#include "engine/descriptor-budget.h"
 #include "engine/name-error.h"
 #include "engine/registration-private.h"
 
@@ -44,5 +45,7 @@ gboolean lease_wishes_check(BailiffEngine *engine, BailiffRegistration *registra
                 return FALSE;
             }
     }
-    return bailiff_registration_check_ready(registration, error);
+    return bailiff_registration_check_ready(registration, error) &&
+           bailiff_engine_check_descriptors(
+               engine, (guint)n_wishes * (DESCRIPTORS_OF_LEASE + DESCRIPTORS_OF_COVER), error);
 }

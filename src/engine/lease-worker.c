@@ -5,7 +5,11 @@
 #include "engine/lease-worker.h"
 
 #include "common/bailiff-error.h"
+#include "common/descriptors.h"
 #include "common/urgency.h"
+
+/* That of its loop, the queue's, its timer's, and some that other threads take meanwhile. */
+#define DESCRIPTORS_OF_WORKER 8u
 
 struct LeaseWorker {
     gatomicrefcount references;
@@ -40,9 +44,17 @@ static gpointer worker_thread(gpointer data)
 
 LeaseWorker *lease_worker_new(const char *name, unsigned depth, GError **error)
 {
-    LeaseWorker *self = g_new0(LeaseWorker, 1);
+    LeaseWorker *self;
     GThread *thread;
 
+    /* GLib ends the program when it cannot have a descriptor for an event loop. */
+    if (descriptors_left() < DESCRIPTORS_OF_WORKER) {
+        bailiff_set_error(error, BAILIFF_ERROR_BUSY,
+                          "Raise bailiffd's limit on open files (LimitNOFILE= in its unit).",
+                          "No file descriptors are left for lease I/O.");
+        return NULL;
+    }
+    self = g_new0(LeaseWorker, 1);
     g_atomic_ref_count_init(&self->references);
     self->context = g_main_context_new();
     self->loop = g_main_loop_new(self->context, FALSE);

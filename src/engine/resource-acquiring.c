@@ -7,6 +7,7 @@
 
 #include "common/bailiff-error.h"
 #include "common/boottime.h"
+#include "engine/descriptor-budget.h"
 #include "engine/device-opener.h"
 #include "engine/engine-private.h"
 #include "engine/lockspace-private.h"
@@ -101,7 +102,10 @@ static void start_acquire_machine(BailiffResource *self)
     g_autoptr(GError) error = NULL;
 
     bailiff_lockspace_init_lease(lockspace, self->name, self->offset, &self->lease);
-    if (!bailiff_lockspace_check_usable(lockspace, &error)) {
+    /* Its device is open by now, and others were let in while it was opened. */
+    if (!bailiff_lockspace_check_usable(lockspace, &error) ||
+        (lockspace->engine != NULL &&
+         !bailiff_engine_check_descriptors(lockspace->engine, 1, &error))) {
         acquire_failed(self, g_steal_pointer(&error));
         return;
     }

@@ -11,6 +11,7 @@
 #include "engine/engine-private.h"
 #include "base/checked-time.h"
 #include "engine/lockspace-private.h"
+#include "engine/registration-private.h"
 
 #define ALIGN (1024 * 1024)
 
@@ -220,12 +221,14 @@ static gboolean lower_limit(struct rlimit *before)
     return setrlimit(RLIMIT_NOFILE, &none) == 0;
 }
 
-/* No descriptor for the guard: no lease. */
+/* No descriptor for the guard: no lease. Nothing is begun with so few, so the guard is asked by
+ * itself, as it is when they run out after that. */
 static void test_refused(Fixture *fixture, gconstpointer data)
 {
     BailiffRegistration *registration;
     g_autoptr(GPtrArray) left = NULL;
-    g_autoptr(GError) error = NULL;
+    g_autoptr(GError) early = NULL, error = NULL;
+    const BailiffLeaseWish wish = { .lockspace = SPACE, .resource = "one" };
     struct rlimit before;
 
     if (skip_without_pidfds())
@@ -233,8 +236,11 @@ static void test_refused(Fixture *fixture, gconstpointer data)
     start(fixture);
     registration = register_child(fixture, start_child(fixture), "one");
     g_assert_true(lower_limit(&before));
-    g_assert_null(acquire(fixture, registration, "one", ALIGN, &error));
+    g_assert_null(acquire(fixture, registration, "one", ALIGN, &early));
+    g_assert_false(bailiff_registration_record_held(registration, &wish, 1, &error));
     setrlimit(RLIMIT_NOFILE, &before);
+    g_assert_error(early, BAILIFF_ERROR, BAILIFF_ERROR_BUSY);
+    g_assert_nonnull(strstr(early->message, "file descriptors left"));
     g_assert_error(error, BAILIFF_ERROR, BAILIFF_ERROR_BUSY);
     g_assert_nonnull(strstr(error->message, "last kill"));
     left = bailiff_registration_list_resources(registration);
