@@ -7,7 +7,8 @@
  * that it helped: the target shows that by its end.
  *
  * It runs at most once in a walk, also when its daemon is executed anew meanwhile, which it
- * outlives, or killed, which it does not.
+ * outlives, or killed, which it does not. The exception is a daemon that is killed when it could not
+ * write down that the program was begun: see note_program() in engine/registration-failing.c.
  *
  * When the step is over before it has ended (its grace, or the target was cleared) it is killed
  * with all that it has started.

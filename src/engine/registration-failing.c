@@ -65,8 +65,29 @@ static void on_step_finished(guint index, const FailureStep *step, gboolean work
     registration_emit_step_finished(self, index, failure_action_name(step->action), worked, detail);
 }
 
-/* A program must not be run twice: that it may run is written down before it does. Everything else
- * can be written after it is done, and is when the main loop comes round. */
+/* A program is not to be run twice: that it may run is written down before it does. Where that does
+ * not work it runs all the same. It may be what makes this host harmless, and a walk that stops
+ * keeps no promise, while a second run by the next bailiffd is what authors of programs are told to
+ * reckon with (bailiff-failure-policy(7), exec). */
+static void note_program(BailiffRegistration *self)
+{
+    const LogSubject subject = registration_log_subject(self);
+    g_autoptr(GError) error = NULL;
+    g_autofree char *why = NULL;
+
+    if (registration_save(self, &error))
+        return;
+    why = bailiff_error_in_one_line(error->message);
+    log_message(MESSAGE_RECORD_FAILED, &subject,
+                "%s (%s): that its program is begun could not be written down. It is run all the "
+                "same; should bailiffd end before it can be, the next one may run it a second "
+                "time. %s",
+                self->name, bailiff_target_get_description(self->target), why);
+    registration_save_soon(self);
+}
+
+/* Everything but programs can be written down after it is done, and is when the main loop comes
+ * round. */
 static void on_point(const FailureStep *step, const FailureRunnerPoint *point, gpointer user_data)
 {
     BailiffRegistration *self = user_data;
@@ -75,9 +96,10 @@ static void on_point(const FailureStep *step, const FailureRunnerPoint *point, g
     self->walk_detail = g_strdup(point->detail);
     self->walk_point = *point;
     self->walk_point.detail = self->walk_detail;
-    registration_save_soon(self);
     if (step->action == FAILURE_ACTION_EXEC && !point->worked)
-        bailiff_registration_save_pending(self);
+        note_program(self);
+    else
+        registration_save_soon(self);
 }
 
 /* --- what should not happen ------------------------------------------------------------------ */

@@ -2,13 +2,15 @@
 """No room is left to write down what is held: then nothing new is, and it is said why."""
 
 import os
+import pathlib
 import subprocess
 
 import pytest
 
+from exec_programs import scripts, steps  # noqa: F401
 from full_directory import FullDirectory, NoMount
 from lease_calls import (SPACE, acquire, begin_join, check_two_lines, fails_with, format_lockspace, format_resource,
-                         inspect_lockspace, inspect_resource, join, lease, register, release, wait_by_asking)
+                         inspect_lockspace, inspect_resource, join, lease, register, release, wait_by_asking, wait_ended)
 
 
 @pytest.fixture
@@ -72,6 +74,27 @@ def test_registration_and_acquisition(full, storage, make_worker):
     directory.fill()
     release(host, first)
     assert inspect_resource(host, storage)["state"] == "free"
+
+
+def test_program_whose_begin_cannot_be_noted(host, hanging_storage, scripts, make_worker):  # noqa: F811
+    """It may be what fences: it is run, and the log tells what may come of that. (Room is not what is missing here: what
+    is one page is written over.)"""
+    format_lockspace(host, hanging_storage.path)
+    format_resource(host, hanging_storage.path)
+    join(host, hanging_storage.path)
+    worker = make_worker()
+    program = scripts("fence", 'echo run >> "$0.out"')
+    registration = register(host, worker, failure_policy=steps(("exec", 5, program), ("kill", 0)))
+    acquire(host, registration, lease(hanging_storage.path))
+    held = pathlib.Path(host.directory, "run", "held")
+    held.rename(held.with_name("held-before"))
+    held.touch()
+    hanging_storage.fail()
+    wait_ended(host, worker)
+    assert pathlib.Path(f"{program}.out").read_text() == "run\n"
+    wait_by_asking(host, lambda: "may run it a second time" in host.log(), "the line in the log")
+    held.unlink()
+    held.with_name("held-before").rename(held)
 
 
 def test_directory_that_is_not_in_memory(full, make_service, tmp_path):
