@@ -12,18 +12,17 @@
 #include "ctl/list-command.h"
 #include "ctl/model-table.h"
 #include "ctl/record-keys.h"
+#include "ctl/safe-text.h"
 
 static void add_row(OutputTable *table, BailiffBusRecord *record, guint64 now_us)
 {
     const char *state = bailiff_bus_record_get_state(record);
-    const char *error = bailiff_bus_record_get_last_error(record);
     guint64 next_us = bailiff_bus_record_get_next_attempt_usec(record);
     gboolean refused = g_strcmp0(state, "refused") == 0;
     g_autofree char *place = refused ? g_strdup("")
                                      : place_text(bailiff_bus_record_get_path(record),
                                                   bailiff_bus_record_get_offset(record));
     g_autofree char *host_id = refused ? g_strdup("") : record_host_id_text(record);
-    g_auto(GStrv) lines = g_strsplit(error != NULL ? error : "", "\n", 2);
 
     output_table_add(table, TABLE_PLAIN, bailiff_bus_record_get_name(record));
     output_table_add(table, TABLE_PLAIN, place);
@@ -35,14 +34,30 @@ static void add_row(OutputTable *table, BailiffBusRecord *record, guint64 now_us
     } else {
         output_table_add(table, state_color(state), state);
     }
-    output_table_add(table, TABLE_PLAIN, lines[0]);
+}
+
+/* Both lines, below the table: what is wrong with each, and what to do. */
+static void print_error(BailiffBusRecord *record)
+{
+    const char *error = bailiff_bus_record_get_last_error(record);
+    g_autofree char *name = safe_text(bailiff_bus_record_get_name(record));
+    g_auto(GStrv) lines = g_strsplit(error != NULL ? error : "", "\n", 0);
+
+    for (gsize i = 0; lines[i] != NULL; i++) {
+        g_autofree char *line = safe_text(lines[i]);
+
+        if (i == 0)
+            output_line("%s: %s", name, line);
+        else
+            output_line("  %s", line);
+    }
 }
 
 static void print_text(const Output *output, GPtrArray *records)
 {
     guint64 now_us = boottime_now();
-    g_autoptr(OutputTable) table = output_table_new(_("LOCKSPACE"), _("PLACE"), _("HOST ID"),
-                                                    _("STARTUP"), _("STATE"), _("ERROR"), NULL);
+    g_autoptr(OutputTable) table =
+        output_table_new(_("LOCKSPACE"), _("PLACE"), _("HOST ID"), _("STARTUP"), _("STATE"), NULL);
 
     for (guint i = 0; i < records->len; i++)
         add_row(table, records->pdata[i], now_us);
@@ -50,6 +65,8 @@ static void print_text(const Output *output, GPtrArray *records)
         output_line("%s", _("There are no lockspace records."));
     else
         output_table(output, table, 0);
+    for (guint i = 0; i < records->len; i++)
+        print_error(records->pdata[i]);
 }
 
 int command_records(CommandLine *line)

@@ -7,21 +7,9 @@
 
 #include <glib/gi18n.h>
 
+#include "ctl/model-table.h"
 #include "ctl/policy-option.h"
 #include "ctl/register-call.h"
-
-/* Its properties, and how to find it again. */
-static GVariant *described(BailiffBusRegistration *registration)
-{
-    const char *path = g_dbus_proxy_get_object_path(G_DBUS_PROXY(registration));
-    GVariantDict dict;
-
-    g_autoptr(GVariant) properties = g_variant_ref_sink(proxy_properties(registration));
-    g_variant_dict_init(&dict, properties);
-    g_variant_dict_insert(&dict, "Registration", "s", object_path_leaf(path));
-    g_variant_dict_insert(&dict, "Path", "o", path);
-    return g_variant_dict_end(&dict);
-}
 
 typedef struct RegisterOptions {
     char *unit;
@@ -102,7 +90,7 @@ int command_register(CommandLine *line)
     if (!registration)
         return command_line_fail(error);
     if (line->json)
-        output_json(described(registration), FALSE);
+        output_json(registration_to_variant(registration), FALSE);
     else
         output_line("%s",
                     object_path_leaf(g_dbus_proxy_get_object_path(G_DBUS_PROXY(registration))));

@@ -56,8 +56,9 @@ static char *get_place(const StateFile *file, const char *group)
 /* --- for programs ---------------------------------------------------------------------------- */
 
 typedef struct StateKey {
-    const char *name;
-    char type; /* of GVariant: s, t, b; S: a list of texts; T: a list of numbers */
+    const char *name; /* in the file */
+    char type;        /* of GVariant: s, t, b; S: a list of texts; T: a list of numbers */
+    const char *told; /* the D-Bus property of the same, where that is named otherwise */
 } StateKey;
 
 static const StateKey lockspace_keys[] = {
@@ -70,16 +71,25 @@ static const StateKey lockspace_keys[] = {
 };
 
 static const StateKey resource_keys[] = {
-    { "Lockspace", 's' },    { "Name", 's' },       { "Path", 's' },       { "Offset", 't' },
-    { "Use", 's' },          { "Mode", 's' },       { "WonVersion", 't' }, { "Holders", 'T' },
-    { "FormerHolder", 's' }, { "Persistent", 'b' }, { "Orphan", 'b' },     { NULL },
+    { "Lockspace", 's' },
+    { "Name", 's' },
+    { "Path", 's' },
+    { "Offset", 't' },
+    { "Use", 's' },
+    { "Mode", 's' },
+    { "WonVersion", 't', "Version" },
+    { "Holders", 'T' },
+    { "FormerHolder", 's' },
+    { "Persistent", 'b' },
+    { "Orphan", 'b' },
+    { NULL },
 };
 
 static const StateKey registration_keys[] = {
     { "Name", 's' },
     { "Kind", 's' },
     { "Target", 's' },
-    { "Owner", 't' },
+    { "Owner", 't', "Uid" },
     { "State", 's' },
     { "Policy", 's' },
     { "Lockspaces", 'S' },
@@ -153,7 +163,8 @@ static void add_values(GVariantDict *dict, const StateFile *file, const char *gr
 {
     for (guint i = 0; keys[i].name != NULL; i++)
         if (g_key_file_has_key(file->keys, group, keys[i].name, NULL))
-            g_variant_dict_insert_value(dict, keys[i].name, value_of(file, group, &keys[i]));
+            g_variant_dict_insert_value(dict, keys[i].told != NULL ? keys[i].told : keys[i].name,
+                                        value_of(file, group, &keys[i]));
 }
 
 static char *given_up_group(guint number)
@@ -190,7 +201,7 @@ static GVariant *files_variant(const GPtrArray *files, const char *group, const 
 
         add_values(&dict, file, group, keys);
         if (registrations) {
-            g_variant_dict_insert(&dict, "Id", "t", state_file_id(file));
+            g_variant_dict_insert(&dict, "Number", "t", state_file_id(file));
             g_variant_dict_insert_value(&dict, "GivenUp", given_up_variant(file));
         }
         g_variant_builder_add_value(&list, g_variant_dict_end(&dict));

@@ -30,7 +30,8 @@ static void print_json(BusClient *client, GPtrArray *lockspaces, GPtrArray *regi
     g_variant_builder_add(&status, "{sv}", "Manager", proxy_properties(client->manager));
     g_variant_builder_add(&status, "{sv}", "BootTimeUsec", g_variant_new_uint64(boottime_now()));
     g_variant_builder_add(&status, "{sv}", "Lockspaces", g_variant_builder_end(&list));
-    g_variant_builder_add(&status, "{sv}", "Registrations", proxies_to_variant(registrations));
+    g_variant_builder_add(&status, "{sv}", "Registrations",
+                          registrations_to_variant(registrations));
     output_json(g_variant_builder_end(&status), FALSE);
 }
 

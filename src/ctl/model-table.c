@@ -136,6 +136,26 @@ OutputTable *registrations_table(GPtrArray *registrations)
     return table;
 }
 
+GVariant *registration_to_variant(gpointer registration)
+{
+    const char *path = g_dbus_proxy_get_object_path(registration);
+    g_autoptr(GVariant) properties = g_variant_ref_sink(proxy_properties(registration));
+    g_auto(GVariantDict) dict = G_VARIANT_DICT_INIT(properties);
+
+    g_variant_dict_insert(&dict, "Registration", "o", path);
+    g_variant_dict_insert(&dict, "Number", "t", g_ascii_strtoull(object_path_leaf(path), NULL, 10));
+    return g_variant_dict_end(&dict);
+}
+
+GVariant *registrations_to_variant(GPtrArray *registrations)
+{
+    g_auto(GVariantBuilder) builder = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE("aa{sv}"));
+
+    for (guint i = 0; i < registrations->len; i++)
+        g_variant_builder_add_value(&builder, registration_to_variant(registrations->pdata[i]));
+    return g_variant_builder_end(&builder);
+}
+
 GVariant *proxies_to_variant(GPtrArray *proxies)
 {
     g_auto(GVariantBuilder) builder = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE("aa{sv}"));

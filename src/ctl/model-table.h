@@ -17,5 +17,10 @@ OutputTable *registrations_table(GPtrArray *registrations);
 /* aa{sv}, floating: the properties of each. */
 GVariant *proxies_to_variant(GPtrArray *proxies);
 
+/* Of registrations, also what names them: Registration, the object's path, as Resource.Registration
+ * has it, and Number, the last part of that. Floating. */
+GVariant *registration_to_variant(gpointer registration);
+GVariant *registrations_to_variant(GPtrArray *registrations);
+
 /* "PATH" or "PATH:OFFSET", as it is typed. */
 char *place_text(const char *path, guint64 offset);

@@ -146,9 +146,10 @@ def test_json_of_a_registration_names_it(daemon, worker):
     """A program needs the number to go on with."""
     shown = ctl_json(daemon, "register", worker.pid, "for-json")
     path, = [path for path in daemon.objects() if "/registrations/" in path]
-    number = path.rpartition("/")[2]
+    status, = ctl_json(daemon, "status")["Registrations"]
     unregister(daemon, path)
-    assert number in [str(value).rpartition("/")[2] for value in shown.values()]
+    for each in shown, status:
+        assert (each["Registration"], each["Number"]) == (path, int(path.rpartition("/")[2]))
 
 
 def test_ambiguous_name_of_a_registration(daemon, make_worker):

@@ -445,8 +445,8 @@ def test_bailiffctl(service, space, tmp_path):
     assert "held as host 1" in ctl(service, "join", "space", space, "auto", "--io-timeout", 1, "--persist").stdout
     wait_by_asking(service, lambda: keys_of(service).get("ChosenHostId") == "1", "the host id in the record")
     head, row = ctl(service, "records").stdout.splitlines()
-    assert head.split() == ["LOCKSPACE", "PLACE", "HOST", "ID", "STARTUP", "STATE", "ERROR"]
-    assert row.split() == ["space", f"{space}:0", "auto", "(1)", "automatic", "held", "-"]
+    assert head.split() == ["LOCKSPACE", "PLACE", "HOST", "ID", "STARTUP", "STATE"]
+    assert row.split() == ["space", f"{space}:0", "auto", "(1)", "automatic", "held"]
     assert [each["Name"] for each in ctl_json(service, "records")] == ["space"]
 
     ctl(service, "edit", "space", "Startup=manual", "IoTimeout=2", "HostId=4")

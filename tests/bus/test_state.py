@@ -58,14 +58,14 @@ def assert_tells_all(host, run, space, registration, pid):
     assert lockspace["FailAtUsec"] == lockspace["LastRenewalUsec"] + 8 * timeout
     assert lockspace["FreeAtUsec"] == lockspace["FailAtUsec"] + 60 * 10**6
     first, second = sorted(told["Resources"], key=lambda one: one["Mode"])
-    assert (first["Use"], first["Mode"], first["WonVersion"]) == ("held", "exclusive", 1)
+    assert (first["Use"], first["Mode"], first["Version"]) == ("held", "exclusive", 1)
     assert (second["Use"], second["Mode"], second["Name"]) == ("held", "shared", "second")
     for one in first, second:
         assert one["Lockspace"] == "space" and one["Holders"] == [number(registration)]
         assert not one["Orphan"] and not one["Persistent"]
     holder, = told["Registrations"]
-    assert holder["Id"] == number(registration) and holder["Pid"] == pid and holder["State"] == "active"
-    assert holder["Policy"] == "signal TERM 5s, kill" and holder["Lockspaces"] == ["space"] and holder["Owner"] == os.getuid()
+    assert holder["Number"] == number(registration) and holder["Pid"] == pid and holder["State"] == "active"
+    assert holder["Policy"] == "signal TERM 5s, kill" and holder["Lockspaces"] == ["space"] and holder["Uid"] == os.getuid()
     assert holder["GivenUp"] == [] and told["Unreadable"] == []
     text = state(host, run).stdout
     row, = re.findall(r"^space +held +\d+ +1 +(\d+) s ago +(\S+(?: s)?) +(\S+(?: s)?) +(\S+)$", text, re.M)

@@ -96,7 +96,7 @@ def test_leases_for_a_service_and_for_a_unit(guest):
     guest.wait_until("bailiffctl status | grep -q thing")
     guest.run("systemctl service-log-level bailiffd info")
     guest.run("systemd-run --unit guarded sleep infinity")
-    registration = json.loads(guest.out("bailiffctl register --unit guarded.service --json"))["Registration"]
+    registration = json.loads(guest.out("bailiffctl register --unit guarded.service --json"))["Number"]
     guest.run(f"bailiffctl acquire {registration} demo second@{DISK}:2M")
     resources, registrations = held(guest)
     assert {name: state for name, (state, _, _) in resources.items()} == {"thing": "held", "second": "held"}
