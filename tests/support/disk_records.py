@@ -14,6 +14,7 @@ FLAGS = (8, "<I")
 SECTOR_SIZE = (12, "<I")
 OWNER_ID = (32, "<Q")
 OWNER_GENERATION = (40, "<Q")
+LEASE_VERSION = (48, "<Q")
 SPACE_NAME = (56, "48s")
 RECORD_NAME = (104, "48s")  # of a resource; of the host in a host lease
 TIMESTAMP = (152, "<Q")

@@ -17,6 +17,9 @@ import shutil
 import socket
 import subprocess
 import time
+import uuid
+
+import chipset_watchdog
 
 PROGRAM = "qemu-system-x86_64"
 
@@ -77,19 +80,24 @@ class Outcome:
 
 
 class VirtualMachine:
-    """`disks`: name to raw file; in the guest they are /dev/disk/by-id/virtio-NAME."""
+    """`disks`: name to raw file; in the guest they are /dev/disk/by-id/virtio-NAME. `shared`: the same of disks that other
+    machines have at the same time. `name` makes it another host than those with the same root disk. Each has a watchdog in
+    its chipset, whose driver nobody loads unasked.
+    """
 
-    def __init__(self, directory, kernel, initrd, root, disks=None):
+    def __init__(self, directory, kernel, initrd, root, disks=None, shared=None, name=None, processors=2):
+        self.name = name
         self.directory = pathlib.Path(directory)
         self.directory.mkdir(parents=True, exist_ok=True)
         self.serial_log = self.directory / "serial.log"
         self.sockets = {name: self.directory / name for name in ("qmp", "agent")}
         for path in (*self.sockets.values(), self.serial_log):
             path.unlink(missing_ok=True)
-        self.events = []  # (time.monotonic(), event)
+        self.events = []  # (when it happened, on the clock of time.monotonic(), and the event)
         self.taken = 0
-        self.process = subprocess.Popen(self._command(kernel, initrd, root, disks or {}), stdin=subprocess.DEVNULL,
-                                        stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        command = [*self._command(kernel, initrd, root, processors), *chipset_watchdog.options(self.directory),
+                   *self._disk_options(disks or {}, shared or {})]
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         try:
             self.qmp = self._connect("qmp")
             self._receive_qmp(LIMIT)  # the greeting
@@ -100,11 +108,15 @@ class VirtualMachine:
             self.stop()
             raise
 
-    def _command(self, kernel, initrd, root, disks):
-        command = [
-            PROGRAM, "-M", "q35", "-accel", "tcg,tb-size=256", "-cpu", "qemu64", "-smp", "2", "-m", "384",
+    def _command(self, kernel, initrd, root, processors):
+        arguments = "console=ttyS0 loglevel=4 net.ifnames=0 panic=1 systemd.show_status=no"
+        if self.name is not None:
+            identity = uuid.uuid5(uuid.NAMESPACE_DNS, self.name).hex
+            arguments += f" systemd.hostname={self.name} systemd.machine_id={identity}"
+        return [
+            PROGRAM, "-M", "q35", "-accel", "tcg,tb-size=256", "-cpu", "qemu64", "-smp", str(processors), "-m", "384",
             "-nodefaults", "-no-user-config", "-display", "none", "-kernel", str(kernel), "-initrd", str(initrd),
-            "-append", "console=ttyS0 loglevel=4 net.ifnames=0 panic=1 systemd.show_status=no",
+            "-append", arguments,
             "-chardev", f"file,id=serial,path={self.serial_log}", "-serial", "chardev:serial",
             "-qmp", f"unix:{self.sockets['qmp']},server=on,wait=off",
             "-device", "virtio-serial-pci",
@@ -114,10 +126,18 @@ class VirtualMachine:
             "-drive", f"file={root},format=raw,if=none,id=root,snapshot=on",
             "-device", "virtio-blk-pci,drive=root,serial=root",
         ]
+
+    @staticmethod
+    def _disk_options(disks, shared):
+        options = []
         for name, path in disks.items():
-            command += ["-drive", f"file={path},format=raw,if=none,id={name},cache=writethrough",
+            options += ["-drive", f"file={path},format=raw,if=none,id={name},cache=writethrough",
                         "-device", f"virtio-blk-pci,drive={name},serial={name}"]
-        return command
+        # As storage that is far away: what one machine has written another one reads, without a cache between.
+        for name, path in shared.items():
+            options += ["-drive", f"file={path},format=raw,if=none,id={name},cache=none,aio=threads,file.locking=off",
+                        "-device", f"virtio-blk-pci,drive={name},serial={name},share-rw=on"]
+        return options
 
     def _connect(self, name):
         """QEMU tells nobody that it has made its sockets."""
@@ -135,7 +155,8 @@ class VirtualMachine:
     def _receive_qmp(self, limit):
         message = self.qmp.receive(limit)
         if message and "event" in message:
-            self.events.append((time.monotonic(), message))
+            since = message["timestamp"]["seconds"] + message["timestamp"]["microseconds"] / 1e6
+            self.events.append((time.monotonic() - max(time.time() - since, 0), message))
         return message
 
     def qmp_call(self, name, **arguments):
@@ -227,6 +248,12 @@ class VirtualMachine:
         outcome = self.run(f"timeout {limit} sh -c {loop}", status=None, limit=2 * limit)
         if outcome.status != 0:
             raise GuestError(f"it did not come to be: {condition}\n{outcome}\n{self.console()}")
+
+    def clock_zero(self):
+        """The earliest and the latest time.monotonic() at which the guest's CLOCK_BOOTTIME was zero."""
+        before = time.monotonic()
+        uptime = float(self.out("cut -d ' ' -f 1 /proc/uptime"))
+        return before - uptime - 0.01, time.monotonic() - uptime
 
     # The end
 
