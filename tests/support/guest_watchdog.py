@@ -48,13 +48,13 @@ def run_in_unit(guest, unit, *command):
     guest.wait_until("bailiffctl status | grep -q '^  thing  *held'")
 
 
-def join_with_softdog(guest):
-    """Both devices, softdog behind the leases, and the lockspace joined, now and at each boot."""
+def join_with_softdog(guest, kind="device"):
+    """Both devices, softdog behind the leases, and the lockspace joined, now and at each boot. Of kind "wdmd" that feeds it."""
     install_devices(guest)
     guest.run("modprobe softdog && mkdir -p /etc/bailiff && "
-              "printf '[watchdog]\\ntype=device\\n[failure-policy]\\nprocess=signal TERM 2s, kill\\n' "
+              f"printf '[watchdog]\\ntype={kind}\\n[failure-policy]\\nprocess=signal TERM 2s, kill\\n' "
               ">/etc/bailiff/bailiffd.conf && echo softdog >>/etc/modules-load.d/vm.conf && "
-              "systemctl enable --now bailiffd")
+              f"systemctl enable --now {'wdmd' if kind == 'wdmd' else ''} bailiffd")
     guest.run(f"bailiffctl format-lockspace {SPACE} space --io-timeout {IO_TIMEOUT} && "
               f"bailiffctl format-resource {SPACE}:1M space thing && "
               f"bailiffctl join space {SPACE} 1 --io-timeout {IO_TIMEOUT} --persist")
