@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""The kernel's watchdog behind leases: when it runs, and what it is not for. One guest, so these tests go on from each other."""
+"""Watchdogs behind leases: when they run, and what they are not for. One guest, so these tests go on from each other."""
 
 import time
 
 from guest_watchdog import DISK, DOG, dog, join_with_softdog, run_in_unit, set_space, wait_lockspace
 from service_state import kept, main_pid, status
+
+# The second one of this guest.
+HARDWARE = "/sys/class/watchdog/watchdog1"
 
 # The shortest timeout that a device may have, and what a busy machine adds to it.
 SHORT, SLACK = 10, 5
@@ -51,10 +54,29 @@ def test_who_can_be_killed_is_killed_and_nothing_is_reset(guest):
 
 def test_one_that_stands_still_has_the_host_reset(guest):
     """Nobody feeds the device any more: that takes its timeout, whatever the leases are."""
-    guest.run(f"sed -i 's/^type=device/&\\ntimeout={SHORT}/' /etc/bailiff/bailiffd.conf && bailiffctl reexecute")
+    guest.run(f"sed -i 's/^type=device/&\\ntimeout={SHORT}/' /etc/bailiff/bailiffd.conf && sync && bailiffctl reexecute")
     guest.wait_until(f"grep -qx {SHORT} {DOG}/timeout")
     guest.look()
     guest.run("systemctl kill --kill-who=main --signal=SIGSTOP bailiffd")
     stopped = time.monotonic()
     when, _ = guest.wait_event("RESET")
     assert when <= stopped + SHORT + SLACK
+
+
+def test_a_kernel_that_stands_still(guest):
+    """softdog goes with it; the watchdog of the chipset does not. bailiffd gives one up for the other."""
+    guest.wait_up()
+    wait_lockspace(guest, "held")
+    guest.run(f"modprobe wdat_wdt && grep -q wdat_wdt {HARDWARE}/identity")
+    guest.run("sed -i 's,^type=device,&\\ndevice=/dev/watchdog1,' /etc/bailiff/bailiffd.conf && bailiffctl reexecute")
+    guest.wait_until(f"grep -q inactive {DOG}/state && grep -qx active {HARDWARE}/state")
+    guest.wait_until(f"grep -qx {SHORT} {HARDWARE}/timeout")
+    assert "did not stop" not in guest.out("dmesg")
+    wait_lockspace(guest, "held")
+    assert status(guest)["Manager"]["WatchdogState"] == "armed"
+    guest.look()
+    stands_still = "echo 0 >/proc/sys/kernel/panic; echo c >/proc/sysrq-trigger"
+    guest.begin(f"setsid sh -c 'sleep 1; {stands_still}' >/dev/null 2>&1 &")
+    guest.wait_event("WATCHDOG", action="reset")
+    guest.wait_event("RESET")
+    assert "sysrq triggered crash" in guest.console()
