@@ -80,7 +80,7 @@ def add_program(tally, entry):
 
 
 # Their tests wait for deadlines more than they compute: so many run at a time on each processor.
-WAITING = {"bus": 3, "interop": 2}
+WAITING = {"bus": 3, "interop": 2, "vm": 2}
 
 
 def suites_of(build):
