@@ -256,7 +256,7 @@ InstanceLock *continuity_take_place(const ContinuityWish *wish, GError **error)
         lock = instance_lock_new(wish->runtime_dir, error);
     if (lock == NULL)
         return NULL;
-    state = instance_lock_look(lock, &pid);
+    state = predecessor_look(lock, &pid);
     if (state == INSTANCE_ENDING && !instance_lock_take_next(lock)) {
         bailiff_set_error(
             error, BAILIFF_ERROR_ALREADY_EXISTS,

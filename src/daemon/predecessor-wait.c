@@ -8,6 +8,7 @@
 #include "daemon/predecessor-wait.h"
 
 #include <glib-unix.h>
+#include <poll.h>
 #include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -16,6 +17,9 @@
 
 /* For what no event tells. */
 #define LOOK_MS 100
+/* For the end of a process that has begun to end: longer than the kernel takes to clear up, little
+ * beside the deadlines of leases, which nobody enforces meanwhile. */
+#define ENDING_MS 300
 /* Longer than a standstill, a farewell and an end take. */
 #define TOLD_MS 2000
 
@@ -67,6 +71,11 @@ static void unwatch(Wait *self)
     g_clear_pointer(&self->end, g_source_unref);
 }
 
+static int open_pidfd(pid_t pid)
+{
+    return pid != 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+}
+
 /* Which process that is stands in a file, and may be old by now: the event is a reason to look, and
  * says nothing by itself. */
 static void watch(Wait *self, pid_t pid)
@@ -77,7 +86,7 @@ static void watch(Wait *self, pid_t pid)
         return;
     unwatch(self);
     self->watched = pid;
-    fd = pid != 0 ? (int)syscall(SYS_pidfd_open, pid, 0) : -1;
+    fd = open_pidfd(pid);
     if (fd < 0)
         return;
     self->end = g_unix_fd_source_new(fd, G_IO_IN);
@@ -85,11 +94,25 @@ static void watch(Wait *self, pid_t pid)
     g_source_attach(self->end, self->context);
 }
 
+InstanceState predecessor_look(InstanceLock *lock, pid_t *ret_pid)
+{
+    InstanceState state = instance_lock_look(lock, ret_pid);
+    struct pollfd end = { .fd = -1, .events = POLLIN };
+
+    if (state == INSTANCE_ENDING)
+        end.fd = open_pidfd(*ret_pid);
+    if (end.fd < 0)
+        return state;
+    (void)poll(&end, 1, ENDING_MS);
+    close(end.fd);
+    return instance_lock_look(lock, ret_pid);
+}
+
 /* It is free, or is so when the one who has it has ended, for which nobody but this one waits. */
 static gboolean is_ours_to_take(Wait *self)
 {
     pid_t pid;
-    InstanceState state = instance_lock_look(self->lock, &pid);
+    InstanceState state = predecessor_look(self->lock, &pid);
 
     if (state == INSTANCE_ENDING && !instance_lock_take_next(self->lock))
         return FALSE;
