@@ -43,5 +43,8 @@ def test_after_the_reset_it_is_back(guest):
     wait_lockspace(guest, "held")
     assert dog(guest, "state") == "active"
     assert not held(guest)[0]
+    # What led to it is told on the host that was reset.
+    assert "the host was reset, before this had ended" in guest.out("bailiffctl incident last")
+    assert "passed over" not in guest.out("journalctl -b -u bailiffd -o cat")
     run_in_unit(guest, "next", "sleep", "infinity")
     assert held(guest)[0]["thing"][:2] == ("held", 2)
