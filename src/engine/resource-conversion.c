@@ -161,13 +161,9 @@ static void on_converted(GObject *source, GAsyncResult *result, gpointer user_da
 
 static gboolean check_convertible(BailiffResource *self, ResourceMode mode, GError **error)
 {
-    if (!resource_check_known(self, error))
+    if (!resource_check_known(self, error) || !resource_check_idle(self, error))
         return FALSE;
-    if (self->phase != RESOURCE_PUBLISHED || self->operating)
-        bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Look at its state, then try again.",
-                          "Resource %s of lockspace %s is being converted or released.", self->name,
-                          self->lockspace->name);
-    else if (self->registration == NULL)
+    if (self->registration == NULL)
         bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Adopt it first.",
                           "Resource %s of lockspace %s is an orphan.", self->name,
                           self->lockspace->name);

@@ -121,12 +121,9 @@ void bailiff_resource_start_failing(BailiffResource *self, guint64 fail_us)
 gboolean resource_check_rename(BailiffResource *self, const char *new_name, GError **error)
 {
     if (!bailiff_check_name("resource", new_name, FIXED_NAME_SIZE, error) ||
-        !resource_check_known(self, error))
+        !resource_check_known(self, error) || !resource_check_idle(self, error))
         return FALSE;
-    if (self->phase != RESOURCE_PUBLISHED || self->operating)
-        bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Look at its state, then try again.",
-                          "Resource %s is being released or converted.", self->name);
-    else if (self->mode == RESOURCE_SHARED)
+    if (self->mode == RESOURCE_SHARED)
         bailiff_set_error(
             error, BAILIFF_ERROR_INVALID_ARGUMENT,
             "Convert it to exclusive first, then release it with the new name.",

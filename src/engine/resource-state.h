@@ -105,6 +105,9 @@ void resource_resave(BailiffResource *self, SavedResourceUse use);
 void resource_save_holders(BailiffResource *self);
 void resource_unsave(BailiffResource *self);
 
+/* resource.c. Busy unless it is held, known to be, and nothing is being done to it. */
+gboolean resource_check_idle(BailiffResource *self, GError **error);
+
 /* resource-unknown.c. Busy while somebody unknown may use it. */
 gboolean resource_check_known(BailiffResource *self, GError **error);
 /* The last one that is known has let go of it. */

@@ -171,6 +171,23 @@ void resource_operate(BailiffResource *self, MachineResume resume, GCancellable 
 
 /* --- the end --------------------------------------------------------------------------------- */
 
+gboolean resource_check_idle(BailiffResource *self, GError **error)
+{
+    if (self->phase == RESOURCE_PUBLISHED && !self->operating)
+        return TRUE;
+    if (self->phase == RESOURCE_PUBLISHED && self->inherited)
+        bailiff_set_error(error, BAILIFF_ERROR_BUSY,
+                          "Try again when the lockspace is held, or failing.",
+                          "Resource %s of lockspace %s is held since before bailiffd was started, "
+                          "which has yet to be seen on the storage.",
+                          self->name, self->lockspace->name);
+    else
+        bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Look at its state, then try again.",
+                          "Resource %s of lockspace %s is being converted or released.", self->name,
+                          self->lockspace->name);
+    return FALSE;
+}
+
 static void answer_releases(BailiffResource *self, const GError *error)
 {
     g_autoptr(GError) not_renamed = NULL;

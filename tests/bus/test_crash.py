@@ -165,6 +165,23 @@ def test_what_nobody_uses_any_more_is_being_given_back(host, space, hanging_stor
     acquire(host, second, lease(hanging_storage.path, wait=("b", True)))
 
 
+def test_conversion_of_what_is_not_proved_yet(host, space, hanging_storage, make_worker):
+    """It is refused, and the lease is what it was: exclusive, of the same version."""
+    format_resource(host, hanging_storage.path)
+    held, = acquire(host, register(host, make_worker()), lease(hanging_storage.path))
+    version = host.property(held, "Resource", "Version")
+    hanging_storage.fail()
+    restart(host)
+    with fails_with("Busy", "has yet to be seen on the storage"):
+        host.call(held, "Resource", "Convert", "(sa{sv})", "shared", {})
+    hanging_storage.fail(False, False)
+    wait_taken_over(host)
+    assert (host.property(held, "Resource", "Mode"), host.property(held, "Resource", "Version")) == ("exclusive", version)
+    host.call(held, "Resource", "Convert", "(sa{sv})", "shared", {})
+    host.call(held, "Resource", "Convert", "(sa{sv})", "exclusive", {})
+    assert host.property(held, "Resource", "Version") > version
+
+
 def test_numbers_of_registrations_are_not_used_again(host, space, make_worker):
     """A client that still has the path of a registration of the dead daemon must not speak to another one."""
     path = register(host, make_worker(), "the-holder")
