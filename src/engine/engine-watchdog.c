@@ -201,6 +201,7 @@ void engine_watchdog_inherit(EngineWatchdog *self)
 {
     g_auto(GStrv) names = self->store != NULL ? fd_store_list_given(self->store) : NULL;
 
+    watchdog_begin_to_adopt(self->watchdog);
     for (guint i = 0; names != NULL && names[i] != NULL; i++) {
         int fd = watchdog_knows_descriptor(names[i]) ? fd_store_take(self->store, names[i]) : -1;
 

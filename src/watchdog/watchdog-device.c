@@ -12,11 +12,11 @@
  * Setting the timeout starts the timer again with drivers of the kernel's watchdog core. For those
  * that do not, it is fed right after.
  *
- * A close without the 'V' feeds it, too, and so may an open. One that has a deadline within its
- * timeout when it is guarded with may be running down already, left by a daemon that was killed and
- * had nowhere to keep it. It is tried out no more than one that was kept, and opened when it is to
- * be set (reset-plan.h), not before: a daemon that is killed as soon as it has started, again and
- * again, must not put the reset off.
+ * A close without the 'V' feeds it, too, and so may an open. One that is to guard what has a
+ * deadline already may be running down, left by a daemon that was killed and had nowhere to keep
+ * it. It is opened when it is to be set (reset-plan.h), by the deadlines of all, and not before: a
+ * daemon that is killed as soon as it has started, again and again, must not put the reset off.
+ * Unless it gets its whole timeout anyway it is tried out no more than one that was kept.
  */
 #include "watchdog/watchdog-backend.h"
 
@@ -380,7 +380,31 @@ static gboolean open_awaited(WatchdogDevice *self, GError **error)
     fd_store_keep(self->store, WATCHDOG_DEVICE_DESCRIPTOR, self->fd, FD_STORE_WATCHDOG);
     self->is_unproven = TRUE;
     self->is_awaited = FALSE;
+    /* By that it may have been fed, with more than anybody's deadline leaves. */
+    self->timer.found_us = 0;
     return TRUE;
+}
+
+static gboolean open_and_try(WatchdogDevice *self, GError **error)
+{
+    self->fd = open_device(self, error);
+    if (self->fd < 0)
+        return FALSE;
+    if (!check_trust(self, error)) {
+        (void)stop_device(self, NULL);
+        return FALSE;
+    }
+    fd_store_keep(self->store, WATCHDOG_DEVICE_DESCRIPTOR, self->fd, FD_STORE_WATCHDOG);
+    self->is_awaited = FALSE;
+    self->timer.set = self->wanted_timeout;
+    self->timer.found_us = 0;
+    return TRUE;
+}
+
+/* What gets its whole timeout anyway is tried out. */
+static gboolean open_to_set(WatchdogDevice *self, guint32 seconds, GError **error)
+{
+    return seconds < self->timer.timeout ? open_awaited(self, error) : open_and_try(self, error);
 }
 
 static gboolean device_feed(WatchdogBackend *backend, guint64 *ret_next_us, GError **error)
@@ -395,30 +419,9 @@ static gboolean device_feed(WatchdogBackend *backend, guint64 *ret_next_us, GErr
     *ret_next_us = step.next_us;
     if (step.seconds == 0)
         return TRUE;
-    if (self->is_awaited && !open_awaited(self, error))
+    if (self->is_awaited && !open_to_set(self, step.seconds, error))
         return FALSE;
     return feed_timer(self, step.seconds, error);
-}
-
-static gboolean open_and_try(WatchdogDevice *self, GError **error)
-{
-    self->fd = open_device(self, error);
-    if (self->fd < 0)
-        return FALSE;
-    if (!check_trust(self, error)) {
-        (void)stop_device(self, NULL);
-        return FALSE;
-    }
-    fd_store_keep(self->store, WATCHDOG_DEVICE_DESCRIPTOR, self->fd, FD_STORE_WATCHDOG);
-    self->timer.set = self->wanted_timeout;
-    self->timer.found_us = 0;
-    return TRUE;
-}
-
-static gboolean counts_down(const WatchdogDevice *self, guint entry)
-{
-    return reset_deadline(self->parent.entries[entry].fail_us) <=
-           time_add(boottime_now(), time_from_seconds(self->wanted_timeout));
 }
 
 static gboolean device_guard(WatchdogBackend *backend, guint entry, GError **error)
@@ -443,7 +446,8 @@ static gboolean device_guard(WatchdogBackend *backend, guint entry, GError **err
         self->is_adopted = FALSE;
         return TRUE;
     }
-    self->is_awaited = counts_down(self, entry);
+    /* Another one's deadline may be nearer, and not known yet. */
+    self->is_awaited = backend->entries[entry].fail_us != TIME_NEVER;
     return self->is_awaited || open_and_try(self, error);
 }
 

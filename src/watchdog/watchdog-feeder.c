@@ -263,17 +263,23 @@ static void close_descriptor(int fd)
         close(fd);
 }
 
-void watchdog_feeder_clear(WatchdogFeeder *self, gboolean keep)
+void watchdog_feeder_refuse(WatchdogFeeder *self, const GError *error)
 {
     WatchdogRequest *request;
 
-    watchdog_feeder_stop(self);
     while ((request = g_async_queue_try_pop(self->requests)) != NULL) {
-        answer(request, FALSE,
-               bailiff_error_make(BAILIFF_ERROR_BUSY, "Try again later.",
-                                  "The watchdog is given up."));
+        answer(request, FALSE, g_error_copy(error));
         request_free(request);
     }
+}
+
+void watchdog_feeder_clear(WatchdogFeeder *self, gboolean keep)
+{
+    g_autoptr(GError) error =
+        bailiff_error_make(BAILIFF_ERROR_BUSY, "Try again later.", "The watchdog is given up.");
+
+    watchdog_feeder_stop(self);
+    watchdog_feeder_refuse(self, error);
     if (self->backend != NULL)
         self->backend->class->free(self->backend, keep);
     for (guint i = 0; i < self->n_entries; i++)

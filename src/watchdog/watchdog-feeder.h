@@ -75,6 +75,9 @@ gboolean watchdog_feeder_start(WatchdogFeeder *self, GError **error);
 /* Feeds once more; waits for it. */
 void watchdog_feeder_stop(WatchdogFeeder *self);
 
+/* Without a thread: who waits for one gets this. */
+void watchdog_feeder_refuse(WatchdogFeeder *self, const GError *error);
+
 /* A deadline has changed. */
 void watchdog_feeder_wake(WatchdogFeeder *self);
 /* Takes over what `request` has. */

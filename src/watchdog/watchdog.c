@@ -33,6 +33,7 @@ struct Watchdog {
     gboolean is_taken[WATCHDOG_MAX_GUARDS];     /* also while it is asked for */
     WatchdogFindings findings;
     gboolean is_adopting; /* or handed over: the thread is not to run */
+    gboolean is_wanted;   /* when that is over, the thread is */
     GPtrArray *leftovers; /* of WatchdogDescriptor: adopted, of another kind */
     GSource *notify_source;
     WatchdogFeeder feeder;
@@ -80,6 +81,7 @@ static gboolean on_notified(int fd, GIOCondition condition, gpointer user_data)
 
 static gboolean ensure_thread(Watchdog *self, GError **error)
 {
+    self->is_wanted = self->is_wanted || self->is_adopting;
     return self->is_adopting || watchdog_feeder_start(&self->feeder, error);
 }
 
@@ -386,9 +388,15 @@ void watchdog_take_back(Watchdog *self)
         (void)ensure_thread(self, NULL);
 }
 
-void watchdog_adopt(Watchdog *self, const char *name, int fd)
+void watchdog_begin_to_adopt(Watchdog *self)
 {
     self->is_adopting = TRUE;
+}
+
+void watchdog_adopt(Watchdog *self, const char *name, int fd)
+{
+    watchdog_begin_to_adopt(self);
+    self->is_wanted = TRUE;
     if (self->feeder.backend == NULL ||
         !self->feeder.backend->class->adopt(self->feeder.backend, name, fd))
         watchdog_add_descriptor(self->leftovers, name, fd);
@@ -410,11 +418,14 @@ static void disarm_leftover(Watchdog *self, const WatchdogDescriptor *descriptor
 
 void watchdog_adopted(Watchdog *self)
 {
+    g_autoptr(GError) error = NULL;
+
     if (!self->is_adopting)
         return;
     self->is_adopting = FALSE;
-    if (self->feeder.backend != NULL)
-        (void)ensure_thread(self, NULL);
+    if (self->feeder.backend != NULL && self->is_wanted && !ensure_thread(self, &error))
+        watchdog_feeder_refuse(&self->feeder, error);
+    self->is_wanted = FALSE;
     for (guint i = 0; i < self->leftovers->len; i++)
         disarm_leftover(self, self->leftovers->pdata[i]);
     g_ptr_array_set_size(self->leftovers, 0);

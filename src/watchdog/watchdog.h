@@ -141,7 +141,8 @@ void watchdog_guard_forget(WatchdogGuard *guard);
  * nothing: what runs is the timer that was set last. It stops when it is told to stop, and with its
  * last close, which may be systemd's.
  *
- * The successor adopts them before its first guard, guards what it has taken over, with the
+ * The successor begins to adopt before its first guard, also where it was given nothing: a device
+ * may run that nobody could keep. It adopts what there is, guards what it has taken over, with the
  * deadlines of before, and says that this was all: watchdog_adopted(). Nothing is fed until then,
  * and nobody answered, so that the first feed already goes by all deadlines. What nothing is
  * guarded with then is disarmed, descriptors of another kind too (the configuration may have
@@ -163,5 +164,6 @@ typedef struct WatchdogDescriptor {
 /* (element-type WatchdogDescriptor) owned; the descriptors themselves are borrowed. */
 GPtrArray *watchdog_hand_over(Watchdog *self);
 void watchdog_take_back(Watchdog *self);
+void watchdog_begin_to_adopt(Watchdog *self);
 void watchdog_adopt(Watchdog *self, const char *name, int fd);
 void watchdog_adopted(Watchdog *self);

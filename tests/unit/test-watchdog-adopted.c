@@ -119,7 +119,7 @@ static void test_adopted_and_no_watchdog(Bench *self, gconstpointer unused)
         return;
     g_assert_cmpint(pipe2(ends, O_CLOEXEC | O_NONBLOCK), ==, 0);
     one = adopt_and_guard(self, ends[1], boottime_now() + FRESH_US);
-    g_assert_cmpuint(pseudo_device_count(self->device, "open"), ==, 1);
+    WAIT_FOR(pseudo_device_count(self->device, "open") == 1);
     g_assert_cmpint(read(ends[0], &byte, 1), ==, 0); /* closed, and nothing was written */
     close(ends[0]);
     watchdog_guard_free(one);
@@ -140,7 +140,7 @@ static void test_adopted_and_another_device(Bench *self, gconstpointer unused)
     g_assert_cmpint(fd, >=, 0);
     one = adopt_and_guard(self, fd, boottime_now() + FRESH_US);
     WAIT_FOR(pseudo_device_count(other, "stop") == 1);
-    g_assert_cmpuint(pseudo_device_count(self->device, "open"), ==, 1);
+    WAIT_FOR(pseudo_device_count(self->device, "open") == 1);
     watchdog_guard_free(one);
     WAIT_FOR(pseudo_device_count(self->device, "stop") == 1);
     pseudo_device_free(other);

@@ -45,7 +45,7 @@ static void test_arms_feeds_and_disarms(Bench *self, gconstpointer unused)
     WAIT_FOR(*watchdog_get_description(self->watchdog) == '\0');
     /* And again. */
     one = guard(self, "one", boottime_now() + FRESH_US);
-    g_assert_cmpuint(pseudo_device_count(self->device, "open"), ==, 2);
+    WAIT_FOR(pseudo_device_count(self->device, "open") == 2);
     watchdog_guard_free(one);
     WAIT_FOR(pseudo_device_count(self->device, "stop") == 2);
     g_assert_cmpuint(pseudo_device_count(self->device, "unclean"), ==, 0);
@@ -108,6 +108,7 @@ static void test_overdue(Bench *self, gconstpointer unused)
     if (is_skipped(self))
         return;
     one = guard(self, "one", now + FRESH_US);
+    confirm(self, one, now + FRESH_US);
     fail_us = reset_fail_deadline(now + FRESH_US, now - 60 * SECOND, now);
     watchdog_guard_failed(one, fail_us);
     /* What has failed is not renewed; confirm() would. */
@@ -156,6 +157,51 @@ static void test_due_when_it_is_guarded(Bench *self, gconstpointer unused)
     WAIT_FOR(pseudo_device_count(self->device, "open") == 2 && fires_in_full(self));
     watchdog_guard_free(other);
     WAIT_FOR(pseudo_device_count(self->device, "stop") == 2);
+}
+
+/* A daemon that was killed had two, and the fresh one comes first: it is no reason to open a device
+ * that may be about to fire, and would be fed by that in each daemon that follows. */
+static void test_due_beside_a_fresh_one(Bench *self, gconstpointer unused)
+{
+    g_autoptr(GAsyncResult) fresh_result = NULL;
+    g_autoptr(GAsyncResult) due_result = NULL;
+    g_autoptr(GAsyncResult) confirmed = NULL;
+    WatchdogGuard *fresh, *due;
+
+    if (is_skipped(self))
+        return;
+    watchdog_begin_to_adopt(self->watchdog);
+    watchdog_guard_async(self->watchdog, "fresh", 10, boottime_now() + FRESH_US, keep_result,
+                         &fresh_result);
+    watchdog_guard_async(self->watchdog, "due", 10, boottime_now() - 51 * SECOND, keep_result,
+                         &due_result);
+    watchdog_adopted(self->watchdog);
+    WAIT_FOR(fresh_result != NULL && due_result != NULL);
+    fresh = watchdog_guard_finish(fresh_result, NULL);
+    due = watchdog_guard_finish(due_result, NULL);
+    g_assert_true(fresh != NULL && due != NULL);
+    /* It is fed as all of them want it, by then. */
+    watchdog_guard_confirm_async(fresh, boottime_now() + FRESH_US, keep_result, &confirmed);
+    WAIT_FOR(confirmed != NULL);
+    g_assert_false(watchdog_guard_confirm_finish(confirmed, NULL));
+    g_assert_cmpuint(pseudo_device_count(self->device, "open"), ==, 0);
+    watchdog_guard_free(due);
+    WAIT_FOR(pseudo_device_count(self->device, "open") == 1 && fires_in_full(self));
+    watchdog_guard_free(fresh);
+    WAIT_FOR(pseudo_device_count(self->device, "stop") == 1);
+}
+
+/* Nothing has tried it out before, and it takes only what it has anyway: nobody relies on it. */
+static void test_tried_out_for_inherited(Bench *self, gconstpointer unused)
+{
+    WatchdogGuard *one;
+
+    if (is_skipped(self))
+        return;
+    one = guard(self, "one", boottime_now() + FRESH_US);
+    WAIT_FOR(g_str_equal(watchdog_state_name(watchdog_get_state(self->watchdog)), "failed"));
+    g_assert_nonnull(strstr(watchdog_get_reason(self->watchdog), "says 60"));
+    watchdog_guard_free(one);
 }
 
 /* It has not fired for so long that it does not run. */
@@ -344,6 +390,8 @@ int main(int argc, char **argv)
     ADD("overdue", NULL, test_overdue);
     ADD("due-when-it-is-guarded", NULL, test_due_when_it_is_guarded);
     ADD("due-and-does-not-run", NULL, test_due_and_does_not_run);
+    ADD("due-beside-a-fresh-one", NULL, test_due_beside_a_fresh_one);
+    ADD("tried-out-for-inherited", "fixed=60", test_tried_out_for_inherited);
     ADD("excused", NULL, test_excused);
     ADD("ends-armed", NULL, test_ends_armed);
     ADD("learns-the-shortest", "min=9", test_learns_the_shortest);
