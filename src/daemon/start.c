@@ -17,6 +17,7 @@
 #include "daemon/continuity.h"
 #include "daemon/real-time.h"
 #include "engine/saved-lockspace.h"
+#include "engine/saved-resource.h"
 #include "watchdog/watchdog.h"
 
 #define DEFAULT_CONFIG_FILE "/etc/bailiff/bailiffd.conf"
@@ -74,13 +75,28 @@ static gboolean make_runtime_dir(const char *runtime_dir, GError **error)
 
 /* --- the engine ------------------------------------------------------------------------------ */
 
+/* Leases count also where their lockspace is written down no more. */
+static gboolean is_any_lease_held(const char *runtime_dir)
+{
+    g_auto(GStrv) lockspaces = saved_resources_list_lockspaces(runtime_dir);
+
+    for (guint i = 0; lockspaces[i] != NULL; i++) {
+        g_auto(GStrv) names = saved_resources_list(runtime_dir, lockspaces[i]);
+
+        if (names[0] != NULL || !saved_resources_can_be_listed(runtime_dir, lockspaces[i]))
+            return TRUE;
+    }
+    return FALSE;
+}
+
 /* What cannot be looked at may be anything. */
 static gboolean is_anything_held(const char *runtime_dir)
 {
     g_auto(GStrv) held = runtime_dir != NULL ? saved_lockspaces_list(runtime_dir) : NULL;
 
-    return (held != NULL && held[0] != NULL) ||
-           (runtime_dir != NULL && !saved_lockspaces_can_be_listed(runtime_dir));
+    return runtime_dir != NULL &&
+           (held[0] != NULL || !saved_lockspaces_can_be_listed(runtime_dir) ||
+            is_any_lease_held(runtime_dir));
 }
 
 /* One that is refused ends a first start. One that follows another would leave that one's leases to

@@ -57,6 +57,22 @@ def test_faults_and_nothing_to_guard(make_service, tmp_path):
     assert "taken over with the built-in configuration" in host.log()
 
 
+def test_faults_and_leases_without_their_lockspace(start, make_storage, make_worker, tmp_path):
+    """That record is lost; those of the leases are there, and of who has them: he is stopped, whatever is configured."""
+    bad = tmp_path / "bad.conf"
+    bad.write_text("[watchdogs]\n")
+    service = start("")
+    worker = make_worker()
+    hold(service, make_storage, register(service, worker), "space")
+    service.kill_daemon()
+    pathlib.Path(service.directory, "run/lockspaces/n-space").unlink()
+    service.start_daemon(f"--config {bad}")
+    assert "taken over with the built-in configuration" in service.log()
+    wait_ended(service, worker)
+    service.kill_daemon()
+    assert start_with(service, bad) == 78
+
+
 def policy_of(service, registration):
     return [(action, grace, *given.values()) for action, grace, given in
             service.property(registration, "Registration", "FailurePolicy")]
