@@ -39,9 +39,15 @@ static void on_look(gpointer user_data)
 {
     UnknownHolders *self = user_data;
     const char *runtime_dir = bailiff_engine_get_runtime_dir(self->engine);
-    g_autoptr(GPtrArray) list = g_steal_pointer(&self->resources);
+    g_autoptr(GPtrArray) list = NULL;
     gboolean any;
 
+    /* Of another directory in its place nobody has removed anything. */
+    if (!bailiff_engine_check_runtime_dir(self->engine, NULL)) {
+        boottime_timer_set(self->timer, time_add(boottime_now(), LOOK_US));
+        return;
+    }
+    list = g_steal_pointer(&self->resources);
     self->resources = g_ptr_array_new_with_free_func(g_object_unref);
     for (guint i = 0; i < list->len; i++)
         if (!bailiff_resource_acknowledge(list->pdata[i], runtime_dir, self->unmarked))

@@ -241,3 +241,26 @@ def test_what_cannot_be_seen_for_now_was_not_removed(host, space, make_worker):
     record.parent.unlink()
     aside.rename(record.parent)
     refuses_everything(host, space, record, make_worker)
+
+
+@pytest.mark.parametrize("instead", ["nothing", "another one"])
+def test_runtime_directory_that_was_moved_away(host, space, make_worker, instead):
+    """That is no removal of what lies in it: he still runs."""
+    worker = make_worker()
+    record = make_unreadable(host, acquire_for(host, space, worker))
+    wait_taken_over(host)
+    directory = pathlib.Path(host.directory, "run")
+    directory.rename(directory.with_name("away"))
+    if instead == "another one":
+        (directory / "held").mkdir(parents=True)
+    outcomes = "was replaced while bailiffd runs", "is not used by anybody unknown"
+    wait_by_asking(host, lambda: any(outcome in host.log() for outcome in outcomes), "a look at that directory")
+    assert outcomes[1] not in host.log()
+    assert host.property(THING, "Resource", "Orphan")
+    if instead == "another one":
+        (directory / "held").rmdir()
+        directory.rmdir()
+    directory.with_name("away").rename(directory)
+    end_worker(worker)
+    record.unlink()
+    wait_on_disk(host, space, "free")
