@@ -69,6 +69,15 @@ void continuity_take_signals(void)
     block_stop(SIG_UNBLOCK);
 }
 
+void continuity_stop_now(void)
+{
+    if (!stop_wanted)
+        return;
+    stop_wanted = FALSE;
+    raise(SIGTERM); /* where it is blocked it is pending already, and comes once */
+    block_stop(SIG_UNBLOCK);
+}
+
 /* --- the start ------------------------------------------------------------------------------- */
 
 static int inherit_descriptor(const char *variable)
@@ -350,11 +359,7 @@ static void stay(Departure *self, const char *why, const GError *error)
 {
     hand_over_failed(self->engine, why);
     self->failed(error, self->user_data);
-    if (!stop_wanted)
-        return;
-    stop_wanted = FALSE;
-    raise(SIGTERM); /* where it is blocked it is pending already, and comes once */
-    block_stop(SIG_UNBLOCK);
+    continuity_stop_now();
 }
 
 static void execute(Departure *self)

@@ -23,6 +23,8 @@ void continuity_note_program(char **argv);
  * continuity_take_signals() once it can be stopped. */
 void continuity_stop_later(void);
 void continuity_take_signals(void);
+/* It does not depart, or not any more: one that came meanwhile is for this one. */
+void continuity_stop_now(void);
 
 typedef struct ContinuityWish {
     const char *runtime_dir;

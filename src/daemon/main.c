@@ -151,6 +151,7 @@ static gboolean succeed_finish(gpointer user_data, GAsyncResult *result, GError 
     }
     if (!standstill_finish(result, &refusal)) {
         daemon->departing = FALSE;
+        continuity_stop_now();
         if (!daemon->departs_for_it)
             g_prefix_error(&refusal, CONFIGURATION_COUNTS);
         tell_refusal(refusal, error);
@@ -160,6 +161,7 @@ static gboolean succeed_finish(gpointer user_data, GAsyncResult *result, GError 
     if (daemon->departs_for_it && g_cancellable_is_cancelled(daemon->successor_gone)) {
         daemon->departing = FALSE;
         standstill_end();
+        continuity_stop_now();
         bailiff_set_error(error, BAILIFF_ERROR_BUSY, "Start it again; this one goes on.",
                           "The bailiffd that was to take over is gone.");
         log_line(LOG_WARNING, NULL, "Who wanted to take over is gone: this bailiffd goes on");

@@ -15,7 +15,7 @@ import pytest
 
 from lease_calls import (MIB, SPACE, acquire, fails_with, inspect_resource, join, lease, make_space, policy, register,
                          release, wait_by_asking, wait_ended)
-from main_loop import LIMIT
+from main_loop import LIMIT, poll_until
 from private_service import DaemonProcess
 from sealed_files import reseal
 
@@ -125,6 +125,25 @@ def test_no_reexecution_while_storage_hangs(host, hanging_storage, make_worker):
                    "the refusal in the log")
     assert wait_ended(host, worker) == -signal.SIGKILL
     hanging_storage.resume()
+
+
+def test_told_to_end_while_it_waits_for_storage(host, hanging_storage, make_worker):
+    """It goes on after all, as the program that it is: so that is for this one, and not for whichever comes later."""
+    make_space(host, hanging_storage.path)
+    worker = make_worker()
+    acquire(host, register(host, worker, failure_policy=policy(("kill", 0))), lease(hanging_storage.path))
+    hanging_storage.hang()
+    host.wait_for_property(SPACE, "Lockspace", "State", lambda state: state == "late")
+    before = host.log().count("The configuration was read again")
+    call = host.begin("Manager", "Manager", "Reexecute", "(a{sv})", {})
+    poll_until(lambda: host.log().count("The configuration was read again") > before, "the wait for storage")
+    host.daemon.expected_to_end = True
+    os.kill(host.daemon.pid, signal.SIGTERM)
+    host.wait_until(lambda: "Shutting down: leases are given back" in host.log(), "the beginning of its end")
+    call.cancellable.cancel()
+    hanging_storage.resume()
+    host.wait_until(lambda: host.daemon.ended, "its end")
+    assert wait_ended(host, worker) == -signal.SIGKILL
 
 
 def test_walk_goes_on_after_reexecution(host, hanging_storage, make_worker):
