@@ -4,25 +4,25 @@
  */
 #include "dbus/call-filter.h"
 
+#include <unistd.h>
+
 #include <gio/gunixfdlist.h>
 
 /* The calls that take descriptors take one. All others would lie open here until the main loop
- * comes round to the call: anybody can send more of them meanwhile than there may be. */
-static GDBusMessage *drop_descriptors(GDBusMessage *message)
+ * comes round to the call: anybody can send more of them meanwhile than there may be. What came
+ * from the bus is locked, but its list is not; a copy of it would have duplicates of them all. */
+static void drop_descriptors(GDBusMessage *message)
 {
     GUnixFDList *list = g_dbus_message_get_unix_fd_list(message);
-    GDBusMessage *without;
+    g_autofree gint *fds = NULL;
+    gint n = 0;
 
     if (list == NULL || (g_unix_fd_list_get_length(list) == 1 &&
                          g_strcmp0(g_dbus_message_get_member(message), "RegisterProcess") == 0))
-        return message;
-    /* What came from the bus is locked: only a copy can be changed. It has no descriptors of its
-     * own. */
-    without = g_dbus_message_copy(message, NULL);
-    if (without != NULL)
-        g_dbus_message_set_unix_fd_list(without, NULL);
-    g_object_unref(message);
-    return without;
+        return;
+    fds = g_unix_fd_list_steal_fds(list, &n);
+    for (gint i = 0; i < n; i++)
+        close(fds[i]);
 }
 
 static GDBusMessage *filter(GDBusConnection *connection, GDBusMessage *message, gboolean incoming,
@@ -37,7 +37,8 @@ static GDBusMessage *filter(GDBusConnection *connection, GDBusMessage *message, 
         return NULL;
     }
     last_call->us = g_get_monotonic_time();
-    return drop_descriptors(message);
+    drop_descriptors(message);
+    return message;
 }
 
 void call_filter_install(GDBusConnection *connection, CallTime *last_call)

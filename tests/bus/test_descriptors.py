@@ -221,3 +221,18 @@ def test_descriptors_that_no_method_wants(few, make_worker):
     assert select.select([ends[0]], [], [], LIMIT)[0]
     os.close(ends[0])
     os.close(pidfd)
+
+
+def test_as_many_as_there_is_room_for(few):
+    """What is closed needs no room for a second one of each; the call is answered."""
+    used = {int(number) for number in os.listdir(f"/proc/{few.daemon.pid}/fd")}
+    room, number = 8 + 6, 0
+    while room > 0:
+        room -= number not in used
+        number += 1
+    resource.prlimit(few.daemon.pid, resource.RLIMIT_NOFILE, (number, HARD))
+    ends = os.pipe()
+    assert few.call("Manager", "org.freedesktop.DBus.Properties", "Get", "(ss)", "org.bailiff.Bailiff1.Manager",
+                    "Version", fds=[ends[1]] * 8)
+    for end in ends:
+        os.close(end)
