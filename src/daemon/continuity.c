@@ -116,21 +116,51 @@ char *continuity_take_launcher(void)
 static gboolean check_name_is_allowed(GDBusConnection *connection, GError **error)
 {
     enum { DO_NOT_QUEUE = 4 };
+    g_autoptr(GError) local = NULL;
     g_autoptr(GVariant) reply = g_dbus_connection_call_sync(
         connection, "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus",
         "RequestName", g_variant_new("(su)", BAILIFF_BUS_NAME, DO_NOT_QUEUE), G_VARIANT_TYPE("(u)"),
-        G_DBUS_CALL_FLAGS_NONE, HAND_OVER_MS, NULL, error);
+        G_DBUS_CALL_FLAGS_NONE, HAND_OVER_MS, NULL, &local);
 
-    return reply != NULL;
+    if (reply != NULL)
+        return TRUE;
+    g_dbus_error_strip_remote_error(local);
+    g_propagate_error(error, g_steal_pointer(&local));
+    return FALSE;
+}
+
+static gboolean call_hand_over(GDBusConnection *connection, const char *watchdog, GError **error)
+{
+    g_autoptr(GError) local = NULL;
+    g_auto(GVariantBuilder) options = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE_VARDICT);
+
+    g_variant_builder_add(&options, "{sv}", "watchdog", g_variant_new_string(watchdog));
+    g_autoptr(GVariant) reply = g_dbus_connection_call_sync(
+        connection, BAILIFF_BUS_NAME, "/org/bailiff/Bailiff1/Manager", BAILIFF_BUS_NAME ".Manager",
+        "HandOver", g_variant_new("(a{sv})", &options), NULL, G_DBUS_CALL_FLAGS_NO_AUTO_START,
+        HAND_OVER_MS, NULL, &local);
+    if (reply != NULL)
+        return TRUE;
+    if (g_error_matches(local, G_IO_ERROR, G_IO_ERROR_TIMED_OUT)) {
+        bailiff_set_error(error, BAILIFF_ERROR_BUSY,
+                          "Nothing has changed. Try again when it answers (bailiffctl status); if "
+                          "it never does kill it (SIGKILL): the next one goes on with what it "
+                          "holds, as after a crash.",
+                          "The bailiffd that runs has not answered for %d s: it hangs, or its "
+                          "process is stopped.",
+                          HAND_OVER_MS / 1000);
+        return FALSE;
+    }
+    g_dbus_error_strip_remote_error(local);
+    g_propagate_error(error, g_steal_pointer(&local));
+    return FALSE;
 }
 
 static gboolean ask_to_hand_over(GBusType bus, const char *watchdog, GError **error)
 {
-    g_autoptr(GError) local = NULL;
-    g_autofree char *address = g_dbus_address_get_for_bus_sync(bus, NULL, &local);
+    g_autofree char *address = g_dbus_address_get_for_bus_sync(bus, NULL, error);
     g_autoptr(GDBusConnection) connection = NULL;
-    g_autoptr(GVariant) reply = NULL;
-    g_auto(GVariantBuilder) options = G_VARIANT_BUILDER_INIT(G_VARIANT_TYPE_VARDICT);
+    gboolean agreed;
 
     /* Not the shared one, which ends the process when the bus goes. */
     if (address != NULL)
@@ -138,20 +168,13 @@ static gboolean ask_to_hand_over(GBusType bus, const char *watchdog, GError **er
             address,
             G_DBUS_CONNECTION_FLAGS_AUTHENTICATION_CLIENT |
                 G_DBUS_CONNECTION_FLAGS_MESSAGE_BUS_CONNECTION,
-            NULL, NULL, &local);
-    g_variant_builder_add(&options, "{sv}", "watchdog", g_variant_new_string(watchdog));
-    if (connection != NULL && check_name_is_allowed(connection, &local))
-        reply = g_dbus_connection_call_sync(
-            connection, BAILIFF_BUS_NAME, "/org/bailiff/Bailiff1/Manager",
-            BAILIFF_BUS_NAME ".Manager", "HandOver", g_variant_new("(a{sv})", &options), NULL,
-            G_DBUS_CALL_FLAGS_NO_AUTO_START, HAND_OVER_MS, NULL, &local);
-    if (connection != NULL)
-        g_dbus_connection_close_sync(connection, NULL, NULL);
-    if (reply != NULL)
-        return TRUE;
-    g_dbus_error_strip_remote_error(local);
-    g_propagate_error(error, g_steal_pointer(&local));
-    return FALSE;
+            NULL, NULL, error);
+    if (connection == NULL)
+        return FALSE;
+    agreed =
+        check_name_is_allowed(connection, error) && call_hand_over(connection, watchdog, error);
+    g_dbus_connection_close_sync(connection, NULL, NULL);
+    return agreed;
 }
 
 /* Not known: it is. */

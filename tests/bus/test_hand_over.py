@@ -205,3 +205,18 @@ def test_second_one_ends_before_the_first_one_answers(host, space, make_worker):
     assert host.owner() == owner
     assert host.property(held, "Resource", "State") == "held"
     assert "Another bailiffd takes over" not in host.log()
+
+
+def test_first_one_does_not_answer(host, space):
+    """Said as what it is, with what to do; the first one goes on when it can."""
+    first, owner = host.daemon, host.owner()
+    os.kill(first.pid, signal.SIGSTOP)
+    second = host.start_daemon("--replace", wait=False)
+    host.daemon.forget()
+    host.daemon = first
+    wait_by_asking(host, lambda: second.poll() is not None, "the end of the second one")
+    os.kill(first.pid, signal.SIGCONT)
+    assert second.returncode == 1
+    assert "has not answered for 5 s: it hangs, or its process is stopped" in host.log()
+    wait_held(host)
+    assert host.owner() == owner
