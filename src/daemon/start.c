@@ -109,10 +109,6 @@ static ConfigFile *load_configuration(const char *path, gboolean optional, const
     ConfigFile *file = config_file_load(path, optional, &local);
 
     if (file == NULL && is_anything_held(runtime_dir)) {
-        log_message(MESSAGE_CONFIGURATION_REFUSED, NULL,
-                    "What an earlier bailiffd holds is taken over with the built-in configuration: "
-                    "%s",
-                    local->message);
         file = config_file_load("/dev/null", TRUE, NULL);
         *ret_refused = g_steal_pointer(&local);
     }
@@ -198,6 +194,12 @@ gboolean daemon_start(DaemonStart *self, const DaemonOptions *options, GBusType 
     self->lock = continuity_take_place(&wish, error);
     if (self->lock == NULL)
         return FALSE;
+    /* Not before: where another one runs nothing is taken over. */
+    if (refused != NULL)
+        log_message(MESSAGE_CONFIGURATION_REFUSED, NULL,
+                    "What an earlier bailiffd holds is taken over with the built-in configuration: "
+                    "%s",
+                    refused->message);
     bailiff_engine_begin(self->engine, self->lock);
     launcher_end_adoption(self->launcher);
     return TRUE;

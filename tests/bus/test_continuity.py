@@ -275,6 +275,7 @@ def test_one_that_could_not_go_on_takes_nothing_over(host, space, make_worker, t
     another = start_another(host, "--replace", *[word.format(broken=broken) for word in arguments])
     _out, message = another.communicate(timeout=30)
     assert another.returncode == 1 and reason in message
+    assert "taken over" not in message
     assert_goes_on(host, before, held)
 
 
