@@ -242,6 +242,16 @@ gboolean register_process_method(BailiffBusService *service, gpointer target,
 
     if (args == NULL)
         return method_call_refuse(invocation, error);
+    if (fd_list == NULL &&
+        g_dbus_message_get_num_unix_fds(g_dbus_method_invocation_get_message(invocation)) > 0) {
+        return method_call_refuse(
+            invocation,
+            bailiff_error_make(BAILIFF_ERROR_BUSY,
+                               "Raise bailiffd's limit on open files (prlimit --nofile for the one "
+                               "that runs, LimitNOFILE= in its unit for the next).",
+                               "The pidfd was sent, and bailiffd has no file descriptor free to "
+                               "receive it with."));
+    }
     if (fd_list == NULL || handle < 0 || handle >= g_unix_fd_list_get_length(fd_list)) {
         return method_call_refuse(
             invocation,

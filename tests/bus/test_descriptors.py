@@ -187,6 +187,11 @@ def test_a_limit_that_is_lowered(few, few_space, make_worker, hard):
     else:
         with fails_with("Busy", REFUSED):
             register(few, worker, "another")
+        # The kernel drops it on its way, which is not what the caller did.
+        pidfd = os.pidfd_open(worker.pid)
+        with fails_with("Busy", "no file descriptor free to receive it"):
+            few.call("Manager", "Manager", "RegisterProcess", "(hsa{sv})", 0, "by pidfd", {}, fds=[pidfd])
+        os.close(pidfd)
 
 
 def test_each_number_that_may_be_left(few, few_space, make_storage):
