@@ -107,6 +107,39 @@ static char *describe_orphans(BailiffEngine *engine)
     return g_string_free(text, FALSE);
 }
 
+/* As bailiff_lockspace_describe_unknown() does it, of all lockspaces. */
+static char *describe_unknown(BailiffEngine *engine)
+{
+    g_autoptr(GPtrArray) lockspaces = bailiff_engine_list_lockspaces(engine);
+    GString *text = g_string_new(NULL);
+
+    for (guint i = 0; i < lockspaces->len; i++) {
+        g_autofree char *unknown = bailiff_lockspace_describe_unknown(lockspaces->pdata[i]);
+
+        if (*unknown != '\0')
+            g_string_append_printf(text, "%slockspace %s by %s", text->len > 0 ? "; " : "",
+                                   bailiff_lockspace_get_name(lockspaces->pdata[i]), unknown);
+    }
+    return g_string_free(text, FALSE);
+}
+
+/* Of those who are not known nobody can say that they have ended, as of others who left orphans:
+ * that is said first, whatever else is in the way. */
+static gboolean check_no_unknown(BailiffEngine *engine, GError **error)
+{
+    g_autofree char *unknown = describe_unknown(engine);
+
+    if (*unknown == '\0')
+        return TRUE;
+    bailiff_set_error(error, BAILIFF_ERROR_BUSY,
+                      "Make sure that it does not run any more, then remove that file; with force "
+                      "bailiffd ends without that, and other hosts may take what it may still use "
+                      "when this host's lease has expired.",
+                      "bailiffd is needed for what may be used: %s, which cannot be read.",
+                      unknown);
+    return FALSE;
+}
+
 /* Orphans are nobody whose end could be waited for, but are kept from other hosts by this daemon's
  * renewals alone: so they are in the way here as they are of leaving their lockspace. */
 gboolean lease_users_check_none(BailiffEngine *engine, GError **error)
@@ -114,6 +147,8 @@ gboolean lease_users_check_none(BailiffEngine *engine, GError **error)
     g_autofree char *users = lease_users_describe(engine);
     g_autofree char *orphans = describe_orphans(engine);
 
+    if (!check_no_unknown(engine, error))
+        return FALSE;
     if (*users != '\0' && *orphans != '\0')
         bailiff_set_error(error, BAILIFF_ERROR_BUSY,
                           "End those, or have them release their leases, and give orphans back "

@@ -98,8 +98,7 @@ static gboolean is_used(BailiffLockspace *self)
     return FALSE;
 }
 
-/* Who is not known and may use it, in words; owned; empty: nobody. */
-static char *describe_unknown(BailiffLockspace *self)
+char *bailiff_lockspace_describe_unknown(BailiffLockspace *self)
 {
     g_autoptr(GPtrArray) orphans = bailiff_lockspace_list_orphans(self);
     g_autoptr(GString) text = g_string_new(NULL);
@@ -132,7 +131,7 @@ static gboolean is_used_by_known(BailiffLockspace *self)
 static void answer_for_unknown(BailiffLockspace *self)
 {
     g_autoptr(GPtrArray) tasks = g_steal_pointer(&self->leave_tasks);
-    g_autofree char *unknown = describe_unknown(self);
+    g_autofree char *unknown = bailiff_lockspace_describe_unknown(self);
 
     self->leave_tasks = g_ptr_array_new_with_free_func(g_object_unref);
     for (guint i = 0; i < tasks->len; i++)
@@ -193,7 +192,7 @@ static char *describe_users(BailiffLockspace *self)
     g_autoptr(GPtrArray) registrations = bailiff_lockspace_list_registrations(self);
     g_autoptr(GPtrArray) orphans = bailiff_lockspace_list_orphans(self);
     g_autoptr(GString) names = g_string_new(NULL);
-    g_autofree char *unknown = describe_unknown(self);
+    g_autofree char *unknown = bailiff_lockspace_describe_unknown(self);
 
     for (guint i = 0; i < registrations->len; i++)
         g_string_append_printf(names, "%s%s (%s)", names->len > 0 ? ", " : "",

@@ -70,6 +70,9 @@ GPtrArray *bailiff_lockspace_list_registrations(BailiffLockspace *self);
 
 /* Resources that are orphans. */
 GPtrArray *bailiff_lockspace_list_orphans(BailiffLockspace *self);
+/* Who is not known and may use orphans of it (resource-unknown.c), in words; owned; empty: nobody.
+ */
+char *bailiff_lockspace_describe_unknown(BailiffLockspace *self);
 /* All of them; how many there were, when all are released on disk. Else the first error, while it
  * is tried again in the background. */
 void bailiff_lockspace_release_orphans_async(BailiffLockspace *self, GAsyncReadyCallback callback,

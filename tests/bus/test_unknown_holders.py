@@ -213,6 +213,15 @@ def test_end_of_the_daemon_leaves_it_guarded(watched, hanging_storage, device, m
     join(watched, hanging_storage.path)
 
 
+def test_stop_tells_who_may_run(host, space, make_worker):
+    """He is nobody who has left an orphan: of that one somebody has seen the end."""
+    record = make_unreadable(host, acquire_for(host, space, make_worker()))
+    wait_taken_over(host)
+    with fails_with("Busy", f"{record} is about (resource thing), which cannot be read"):
+        host.call("Manager", "Manager", "Stop", "(a{sv})", {})
+    assert host.property(SPACE, "Lockspace", "State") == "held"
+
+
 def test_leaving_by_force_stops_those_who_are_known(host, space, make_worker):
     known = make_worker()
     acquire_for(host, space, known, 2 * MIB, "second")
