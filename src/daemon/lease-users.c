@@ -124,17 +124,15 @@ static char *describe_unknown(BailiffEngine *engine)
 }
 
 /* Of those who are not known nobody can say that they have ended, as of others who left orphans:
- * that is said first, whatever else is in the way. */
-static gboolean check_no_unknown(BailiffEngine *engine, GError **error)
+ * that is said first, whatever else is in the way. Nor can force have them stopped. */
+gboolean lease_users_check_all_known(BailiffEngine *engine, GError **error)
 {
     g_autofree char *unknown = describe_unknown(engine);
 
     if (*unknown == '\0')
         return TRUE;
     bailiff_set_error(error, BAILIFF_ERROR_BUSY,
-                      "Make sure that it does not run any more, then remove that file; with force "
-                      "bailiffd ends without that, and other hosts may take what it may still use "
-                      "when this host's lease has expired.",
+                      "Make sure that it does not run any more, then remove that file.",
                       "bailiffd is needed for what may be used: %s, which cannot be read.",
                       unknown);
     return FALSE;
@@ -147,7 +145,7 @@ gboolean lease_users_check_none(BailiffEngine *engine, GError **error)
     g_autofree char *users = lease_users_describe(engine);
     g_autofree char *orphans = describe_orphans(engine);
 
-    if (!check_no_unknown(engine, error))
+    if (!lease_users_check_all_known(engine, error))
         return FALSE;
     if (*users != '\0' && *orphans != '\0')
         bailiff_set_error(error, BAILIFF_ERROR_BUSY,

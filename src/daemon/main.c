@@ -339,6 +339,13 @@ static void begin_to_stop(Daemon *daemon)
     service_status_set_activity(daemon->status, "Shutting down");
 }
 
+/* Force stops whoever can be stopped. Without this daemon others would take what the rest uses. */
+static gboolean check_may_stop(Daemon *daemon, gboolean force, GError **error)
+{
+    return daemon->stopping || (force ? lease_users_check_all_known(daemon->start.engine, error)
+                                      : lease_users_check_none(daemon->start.engine, error));
+}
+
 static void stop_for_caller(gpointer user_data, gboolean force, GAsyncReadyCallback callback,
                             gpointer data)
 {
@@ -346,7 +353,7 @@ static void stop_for_caller(gpointer user_data, gboolean force, GAsyncReadyCallb
     g_autoptr(GTask) task = g_task_new(NULL, NULL, callback, data);
     GError *error = NULL;
 
-    if (!daemon->stopping && !force && !lease_users_check_none(daemon->start.engine, &error)) {
+    if (!check_may_stop(daemon, force, &error)) {
         g_task_return_error(task, error);
         return;
     }

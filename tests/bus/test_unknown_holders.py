@@ -219,6 +219,9 @@ def test_stop_tells_who_may_run(host, space, make_worker):
     wait_taken_over(host)
     with fails_with("Busy", f"{record} is about (resource thing), which cannot be read"):
         host.call("Manager", "Manager", "Stop", "(a{sv})", {})
+    # Nor does force end the one that keeps other hosts from what he may use.
+    with fails_with("Busy", str(record)):
+        host.call("Manager", "Manager", "Stop", "(a{sv})", options(force=("b", True)))
     assert host.property(SPACE, "Lockspace", "State") == "held"
 
 
