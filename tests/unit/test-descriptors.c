@@ -3,6 +3,7 @@
  * Counted are the numbers that open() may still give out, wherever they are.
  */
 #include "common/descriptors.h"
+#include "support/in-subprocess.h"
 
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -79,18 +80,6 @@ static void test_what_is_beyond_the_limit(void)
     g_assert_true(descriptors_raise_limit());
     g_assert_cmpuint(descriptors_limit(), ==, 200);
     g_assert_cmpuint(descriptors_left(), ==, 102);
-}
-
-typedef void (*Test)(void);
-
-static void in_subprocess(gconstpointer data)
-{
-    if (g_test_subprocess()) {
-        ((Test)data)();
-        return;
-    }
-    g_test_trap_subprocess(NULL, 0, G_TEST_SUBPROCESS_INHERIT_STDERR);
-    g_test_trap_assert_passed();
 }
 
 int main(int argc, char **argv)

@@ -3,6 +3,7 @@
  * More is watched than the limit allows to open.
  */
 #include "daemon/main-poll.h"
+#include "support/in-subprocess.h"
 
 #include <errno.h>
 #include <sys/eventfd.h>
@@ -99,18 +100,6 @@ static void test_sees_a_wake_up(void)
     lower_limit(LOWERED, LOWERED);
     make_ready(&fds[0]);
     g_assert_cmpint(main_poll(fds, WATCHED, -1), ==, 1);
-}
-
-typedef void (*Test)(void);
-
-static void in_subprocess(gconstpointer data)
-{
-    if (g_test_subprocess()) {
-        ((Test)data)();
-        return;
-    }
-    g_test_trap_subprocess(NULL, 0, G_TEST_SUBPROCESS_INHERIT_STDERR);
-    g_test_trap_assert_passed();
 }
 
 int main(int argc, char **argv)
